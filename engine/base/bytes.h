@@ -1,0 +1,264 @@
+/* bytes.h - bounded little-endian cursors over caller-owned memory.
+ *
+ * A reader or writer that runs over its end sets `failed` and does nothing more; the caller looks
+ * once at the end. Reads of a failed reader give zero. Integers are fixed little-endian or LEB128
+ * in the shortest form; a longer form than needed fails the reader, so that a value has one byte
+ * form only.
+ */
+#ifndef ORDO_BASE_BYTES_H
+#define ORDO_BASE_BYTES_H
+
+#include "base/assert.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define ORDO_VARINT_MAX 10 /* bytes of the longest LEB128 of 64 bits */
+
+struct ordo_bytes {
+    const uint8_t *data; /* not owned */
+    uint32_t size;
+};
+
+struct ordo_reader {
+    const uint8_t *at;
+    const uint8_t *end;
+    bool failed;
+};
+
+struct ordo_writer {
+    uint8_t *begin;
+    uint8_t *at;
+    uint8_t *end;
+    bool failed;
+};
+
+static inline void ordo_put_le16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+}
+
+static inline void ordo_put_le32(uint8_t *p, uint32_t v)
+{
+    ordo_put_le16(p, (uint16_t)v);
+    ordo_put_le16(p + 2, (uint16_t)(v >> 16));
+}
+
+static inline void ordo_put_le64(uint8_t *p, uint64_t v)
+{
+    ordo_put_le32(p, (uint32_t)v);
+    ordo_put_le32(p + 4, (uint32_t)(v >> 32));
+}
+
+static inline uint16_t ordo_get_le16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | (uint32_t)p[1] << 8);
+}
+
+static inline uint32_t ordo_get_le32(const uint8_t *p)
+{
+    return ordo_get_le16(p) | (uint32_t)ordo_get_le16(p + 2) << 16;
+}
+
+static inline uint64_t ordo_get_le64(const uint8_t *p)
+{
+    return ordo_get_le32(p) | (uint64_t)ordo_get_le32(p + 4) << 32;
+}
+
+/* ---- reader ---- */
+
+static inline struct ordo_reader ordo_reader_over(const void *data, size_t size)
+{
+    const uint8_t *p = data;
+    return (struct ordo_reader){.at = p, .end = p == NULL ? p : p + size, .failed = false};
+}
+
+static inline size_t ordo_reader_left(const struct ordo_reader *r)
+{
+    return (size_t)(r->end - r->at);
+}
+
+/* True when everything was read and nothing failed. */
+static inline bool ordo_reader_done(const struct ordo_reader *r)
+{
+    return !r->failed && r->at == r->end;
+}
+
+/* The next size bytes, or NULL when fewer are left. */
+static inline const uint8_t *ordo_read_raw(struct ordo_reader *r, size_t size)
+{
+    if (ORDO_UNLIKELY(r->failed || ordo_reader_left(r) < size)) {
+        r->failed = true;
+        return NULL;
+    }
+    const uint8_t *p = r->at;
+    r->at += size;
+    return p;
+}
+
+static inline uint8_t ordo_read_u8(struct ordo_reader *r)
+{
+    const uint8_t *p = ordo_read_raw(r, 1);
+    return p == NULL ? 0 : *p;
+}
+
+static inline uint16_t ordo_read_le16(struct ordo_reader *r)
+{
+    const uint8_t *p = ordo_read_raw(r, 2);
+    return p == NULL ? 0 : ordo_get_le16(p);
+}
+
+static inline uint32_t ordo_read_le32(struct ordo_reader *r)
+{
+    const uint8_t *p = ordo_read_raw(r, 4);
+    return p == NULL ? 0 : ordo_get_le32(p);
+}
+
+static inline uint64_t ordo_read_le64(struct ordo_reader *r)
+{
+    const uint8_t *p = ordo_read_raw(r, 8);
+    return p == NULL ? 0 : ordo_get_le64(p);
+}
+
+static inline uint64_t ordo_read_varint(struct ordo_reader *r)
+{
+    if (ORDO_LIKELY(!r->failed && r->at < r->end && *r->at < 0x80)) {
+        return *r->at++;
+    }
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        const uint8_t *p = ordo_read_raw(r, 1);
+        if (p == NULL) {
+            return 0;
+        }
+        uint64_t part = *p & 0x7f;
+        if (shift == 63 && part > 1) {
+            break; /* more than 64 bits */
+        }
+        value |= part << shift;
+        if (*p < 0x80) {
+            if (*p == 0 && shift != 0) {
+                break; /* a shorter form exists */
+            }
+            return value;
+        }
+    }
+    r->failed = true;
+    return 0;
+}
+
+/* Signed integers are zigzag coded: 0, -1, 1, -2, ... */
+static inline int64_t ordo_read_zigzag(struct ordo_reader *r)
+{
+    uint64_t v = ordo_read_varint(r);
+    return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+}
+
+/* A length-prefixed byte string (LEB128 length) of at most size_max bytes; points into the reader's
+ * memory. */
+static inline struct ordo_bytes ordo_read_bytes(struct ordo_reader *r, size_t size_max)
+{
+    uint64_t size = ordo_read_varint(r);
+    if (size > size_max) {
+        r->failed = true;
+        return (struct ordo_bytes){NULL, 0};
+    }
+    const uint8_t *p = ordo_read_raw(r, (size_t)size);
+    return (struct ordo_bytes){p, p == NULL ? 0 : (uint32_t)size};
+}
+
+/* ---- writer ---- */
+
+static inline struct ordo_writer ordo_writer_over(void *data, size_t size)
+{
+    uint8_t *p = data;
+    return (struct ordo_writer){
+        .begin = p, .at = p, .end = p == NULL ? p : p + size, .failed = false};
+}
+
+static inline size_t ordo_writer_size(const struct ordo_writer *w)
+{
+    return (size_t)(w->at - w->begin);
+}
+
+/* Room for the next size bytes, to be filled by the caller; NULL when there is none. */
+static inline uint8_t *ordo_write_room(struct ordo_writer *w, size_t size)
+{
+    if (ORDO_UNLIKELY(w->failed || (size_t)(w->end - w->at) < size)) {
+        w->failed = true;
+        return NULL;
+    }
+    uint8_t *p = w->at;
+    w->at += size;
+    return p;
+}
+
+static inline void ordo_write_raw(struct ordo_writer *w, const void *data, size_t size)
+{
+    uint8_t *p = ordo_write_room(w, size);
+    if (p != NULL && size != 0) {
+        memcpy(p, data, size);
+    }
+}
+
+static inline void ordo_write_u8(struct ordo_writer *w, uint8_t v)
+{
+    uint8_t *p = ordo_write_room(w, 1);
+    if (p != NULL) {
+        *p = v;
+    }
+}
+
+static inline void ordo_write_le16(struct ordo_writer *w, uint16_t v)
+{
+    uint8_t *p = ordo_write_room(w, 2);
+    if (p != NULL) {
+        ordo_put_le16(p, v);
+    }
+}
+
+static inline void ordo_write_le32(struct ordo_writer *w, uint32_t v)
+{
+    uint8_t *p = ordo_write_room(w, 4);
+    if (p != NULL) {
+        ordo_put_le32(p, v);
+    }
+}
+
+static inline void ordo_write_le64(struct ordo_writer *w, uint64_t v)
+{
+    uint8_t *p = ordo_write_room(w, 8);
+    if (p != NULL) {
+        ordo_put_le64(p, v);
+    }
+}
+
+static inline void ordo_write_varint(struct ordo_writer *w, uint64_t v)
+{
+    while (v >= 0x80) {
+        ordo_write_u8(w, (uint8_t)(v | 0x80));
+        v >>= 7;
+    }
+    ordo_write_u8(w, (uint8_t)v);
+}
+
+static inline void ordo_write_zigzag(struct ordo_writer *w, int64_t v)
+{
+    ordo_write_varint(w, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63));
+}
+
+static inline void ordo_write_bytes(struct ordo_writer *w, struct ordo_bytes b)
+{
+    ordo_write_varint(w, b.size);
+    ordo_write_raw(w, b.data, b.size);
+}
+
+static inline bool ordo_bytes_equal(struct ordo_bytes a, struct ordo_bytes b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+#endif

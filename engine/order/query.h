@@ -1,0 +1,69 @@
+/* query.h - the bodies of query outcomes: what follows the result in a query's outcome bytes.
+ *
+ * Canonical like every outcome: LEB128 integers, zigzag amounts, length-prefixed texts. Encoded by
+ * apply, decoded by net for the wire and by tools for people. GET    one ordo_order_view CARDS
+ * count, then (card number, sealed bytes) each; empty until the order is ISSUING or COMPLETED LIST
+ * count, next (0 = no more), then that many ordo_order_view STOCK  ordo_stock_view HEAD
+ * ordo_head_view
+ */
+#ifndef ORDO_ORDER_QUERY_H
+#define ORDO_ORDER_QUERY_H
+
+#include "base/bytes.h"
+#include "order/outcome.h"
+
+struct ordo_order_view {
+    struct ordo_bytes order_id;
+    struct ordo_bytes buyer; /* 16 bytes */
+    uint64_t product;
+    uint32_t quantity;
+    int64_t amount;
+    uint32_t currency;
+    uint8_t state;
+    uint32_t flags;
+    uint32_t version;
+    uint64_t created_us;
+    uint64_t changed_us;  /* time of the last transition */
+    uint64_t deadline_us; /* of the unpaid hold; 0 = none */
+    int64_t paid;         /* applied to this order */
+    int64_t refund_due;
+    int64_t refunded;
+    uint64_t last_seq;   /* its newest command: the start of its history */
+    uint32_t card_count; /* numbers follow in the bytes */
+    uint64_t cards[ORDO_CARDS_MAX];
+};
+
+struct ordo_stock_view {
+    uint64_t product;
+    int64_t price;
+    uint32_t currency;
+    uint8_t stock_mode;
+    uint64_t imported;
+    uint64_t available; /* what a create may take now; UINT64_MAX = unlimited */
+    uint64_t held;
+    uint64_t bound;
+    uint64_t revealed;
+    uint64_t voided;
+};
+
+struct ordo_head_view {
+    uint64_t seq;
+    uint64_t update_seq;
+    uint64_t time_us;
+    uint8_t stream_hash[16]; /* low then high, little-endian */
+    uint64_t orders;
+};
+
+void ordo_order_view_encode(const struct ordo_order_view *view, struct ordo_writer *out);
+void ordo_order_view_decode(struct ordo_reader *in, struct ordo_order_view *view);
+void ordo_stock_view_encode(const struct ordo_stock_view *view, struct ordo_writer *out);
+void ordo_stock_view_decode(struct ordo_reader *in, struct ordo_stock_view *view);
+void ordo_head_view_encode(const struct ordo_head_view *view, struct ordo_writer *out);
+void ordo_head_view_decode(struct ordo_reader *in, struct ordo_head_view *view);
+
+/* Reads the result in front of every outcome; the reader then stands at the body. seq is the
+ * slot's. */
+bool ordo_result_decode(struct ordo_reader *in, uint64_t seq, struct ordo_result *result)
+    ORDO_MUST_USE;
+
+#endif

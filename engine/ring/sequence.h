@@ -1,0 +1,46 @@
+/* sequence.h - a padded atomic counter that one thread advances and others read.
+ *
+ * The only place of the ring with memory orders. Cursors count ring slots: the first is 1, 0 means
+ * none. Compare cursors by unsigned difference only. After Thompson et al., "Disruptor" (2011),
+ * Sequence.
+ */
+#ifndef ORDO_RING_SEQUENCE_H
+#define ORDO_RING_SEQUENCE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define ORDO_CACHE_PAIR 128 /* two lines: the adjacent-line prefetcher pulls pairs */
+
+struct ordo_sequence {
+    _Alignas(ORDO_CACHE_PAIR) _Atomic uint64_t value;
+    uint8_t pad[ORDO_CACHE_PAIR - sizeof(uint64_t)];
+};
+
+_Static_assert(sizeof(struct ordo_sequence) == ORDO_CACHE_PAIR, "no false sharing");
+
+/* Everything written before the matching set is visible after this. Any thread. */
+static inline uint64_t ordo_sequence_get(const struct ordo_sequence *s)
+{
+    return atomic_load_explicit(&s->value, memory_order_acquire);
+}
+
+/* Owner only. */
+static inline void ordo_sequence_set(struct ordo_sequence *s, uint64_t value)
+{
+    atomic_store_explicit(&s->value, value, memory_order_release);
+}
+
+/* The owner's own last value, without ordering. Owner only. */
+static inline uint64_t ordo_sequence_own(const struct ordo_sequence *s)
+{
+    return atomic_load_explicit(&s->value, memory_order_relaxed);
+}
+
+/* Before traffic only. */
+static inline void ordo_sequence_init(struct ordo_sequence *s, uint64_t value)
+{
+    atomic_init(&s->value, value);
+}
+
+#endif

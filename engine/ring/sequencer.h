@@ -1,0 +1,38 @@
+/* sequencer.h - the single producer's side: claim cursors, fill slots, publish.
+ *
+ * Claim reads the gating sequences only when the cached minimum does not suffice (Disruptor,
+ * SingleProducerSequencer). Claims may be of many; what was claimed and not published may be
+ * claimed again.
+ */
+#ifndef ORDO_RING_SEQUENCER_H
+#define ORDO_RING_SEQUENCER_H
+
+#include "base/err.h"
+#include "ring/barrier.h"
+#include "ring/ring.h"
+
+struct ordo_sequencer {
+    struct ordo_ring *ring;
+    struct ordo_barrier gate;       /* the last stages; all behind them is released */
+    struct ordo_sequence published; /* the cursor */
+    uint64_t cached_gate;           /* producer only */
+};
+
+/* Starter thread; add the gating sequences to `gate` after it. */
+void ordo_sequencer_init(struct ordo_sequencer *sequencer, struct ordo_ring *ring);
+
+/* Up to count cursors after the published one: the number claimed (0 while the ring is full) and
+ * the first one. Producer only; does not block. */
+uint32_t ordo_sequencer_claim(struct ordo_sequencer *sequencer, uint32_t count, uint64_t *first);
+
+/* Makes every slot up to cursor visible. Producer only. */
+void ordo_sequencer_publish(struct ordo_sequencer *sequencer, uint64_t cursor);
+
+/* The position up to which the command ring is free again. Producer only. */
+uint64_t ordo_sequencer_command_released(struct ordo_sequencer *sequencer);
+
+/* The cursor that every gating stage has passed, freshly read. Producer or apply (its own sequencer
+ * view). */
+uint64_t ordo_sequencer_gate(const struct ordo_sequencer *sequencer);
+
+#endif

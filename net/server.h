@@ -1,0 +1,79 @@
+/* server.h - the edge of a node: requests in, results out, the status stream, nothing of it inside
+ * the engine.
+ *
+ * Doors own sockets and hand over whole request frames; the ingress agent decodes them into
+ * commands and stages them; the reply agent (behind durable) encodes results and answers when a
+ * request's last slot has passed; the publish agent (behind durable) sends updates and heartbeats.
+ * nng and msgpack stop in this folder.
+ */
+#ifndef ORDO_NET_SERVER_H
+#define ORDO_NET_SERVER_H
+
+#include "base/err.h"
+#include "pipeline/ingress.h"
+#include "ring/runner.h"
+#include "ring/stage.h"
+
+#define ORDO_SERVER_URLS_MAX 8
+
+struct ordo_server;
+
+struct ordo_server_config {
+    const char *listen[ORDO_SERVER_URLS_MAX]; /* nng URLs: ipc:///path, tcp://127.0.0.1:port */
+    uint32_t listen_count;
+    const char *publish[ORDO_SERVER_URLS_MAX];
+    uint32_t publish_count;
+    uint32_t requests_max;     /* in flight over all clients; 0 = the default, 4096 */
+    uint32_t request_size_max; /* bytes of one request frame; 0 = the default, 1 MiB */
+    uint32_t heartbeat_ms;     /* 0 = the default, 200 */
+    uint8_t node[16];          /* in the heartbeat: which journal this stream belongs to */
+};
+
+/* Binds every URL, so that a port in use or a bad URL is known before traffic: UNAVAILABLE or
+ * CONFIG, naming the URL. No request is received yet. Starter thread. */
+enum ordo_err ordo_server_open(
+    const struct ordo_server_config *config,
+    struct ordo_server **out,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* Before traffic: the producer's port, the two stages behind durable, and the waker of the ingress
+ * thread (signalled by nng's threads when a request has come). update_seq and stream_hash: as of
+ * the recovered end. */
+void ordo_server_attach(
+    struct ordo_server *server,
+    struct ordo_ingress *ingress,
+    struct ordo_stage *reply,
+    struct ordo_stage *publish,
+    struct ordo_waker *ingress_waker,
+    uint64_t update_seq,
+    const uint8_t stream_hash[16]);
+
+struct ordo_agent ordo_server_ingress_agent(struct ordo_server *server);
+struct ordo_agent ordo_server_reply_agent(struct ordo_server *server);
+struct ordo_agent ordo_server_publish_agent(struct ordo_server *server);
+
+/* Begins to receive. Starter thread, after the runners were started. */
+void ordo_server_start(struct ordo_server *server);
+
+/* No new requests are taken (they get SHUTTING_DOWN or wait for the client's retry); those taken
+ * are answered while the runners drain. Any thread; does not block. */
+void ordo_server_stop(struct ordo_server *server);
+
+/* After the runners have ended: closes the sockets and frees everything. Blocks until nng's
+ * callbacks are done. */
+void ordo_server_close(struct ordo_server *server);
+
+struct ordo_server_stats {
+    uint64_t requests;
+    uint64_t commands;
+    uint64_t malformed;
+    uint64_t busy;
+    uint64_t replies;
+    uint64_t replies_failed;
+    uint64_t updates_published;
+    uint64_t frames_published;
+};
+/* Any thread; each number is a snapshot of its own. */
+void ordo_server_stats(const struct ordo_server *server, struct ordo_server_stats *stats);
+
+#endif
