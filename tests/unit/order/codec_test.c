@@ -218,7 +218,7 @@ Test(codec, random_commands_do_no_harm_and_leave_the_state_right)
     cr_assert_eq(add_cards(&shop, 1, 1, 20), ORDO_RESULT_OK);
     for (int i = 0; i < 30000; i++) {
         if (i % 4 == 0) {
-            char name[32];
+            char name[48];
             (void)snprintf(name, sizeof(name), "o%d", i % 200);
             make_create(&shop, name, 1, 1 + (uint32_t)draw(3));
             shop_new_id(&shop, shop.command.id);
@@ -263,9 +263,9 @@ Test(codec, the_largest_answers_fit)
         shop.command.card_import.cards.count = 32;
         cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
     }
-    char name[32];
+    char name[48];
     for (uint32_t i = 0; i < 20; i++) {
-        (void)snprintf(name, sizeof(name), "0123456789abcdef0123456789abcd%02u", i);
+        (void)snprintf(name, sizeof(name), "0123456789abcdef0123456789%u", i + 100000);
         cr_assert_eq(create(&shop, name, i, 64), ORDO_RESULT_OK);
     }
     cr_assert_eq(pay(&shop, name, "t", 64 * PRICE), ORDO_DISPOSITION_APPLIED);
@@ -316,7 +316,7 @@ Test(codec, lists_are_paged_and_whole)
         cr_assert_eq(add_cards(&shop, 1, 1 + i * 256, 256), ORDO_RESULT_OK);
     }
     cr_expect_eq(list_all(&shop, 0, 256, &pages), 0);
-    char name[32];
+    char name[48];
     for (uint32_t i = 0; i < 1000; i++) {
         (void)snprintf(name, sizeof(name), "o%u", i);
         cr_assert_eq(create(&shop, name, i, 1 + i % 4), ORDO_RESULT_OK);
