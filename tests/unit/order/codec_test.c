@@ -216,9 +216,9 @@ Test(codec, random_commands_do_no_harm_and_leave_the_state_right)
     shop_open(&shop, NULL);
     cr_assert_eq(put_product(&shop, 1, PRICE, ORDO_STOCK_CARDS), ORDO_RESULT_OK);
     cr_assert_eq(add_cards(&shop, 1, 1, 20), ORDO_RESULT_OK);
+    char name[48];
     for (int i = 0; i < 30000; i++) {
         if (i % 4 == 0) {
-            char name[48];
             (void)snprintf(name, sizeof(name), "o%d", i % 200);
             make_create(&shop, name, 1, 1 + (uint32_t)draw(3));
             shop_new_id(&shop, shop.command.id);
@@ -243,25 +243,12 @@ Test(codec, random_commands_do_no_harm_and_leave_the_state_right)
 Test(codec, the_largest_answers_fit)
 {
     static struct shop shop;
-    static uint8_t list[64 * (ORDO_SEALED_MAX + 2)];
     struct ordo_settings_values v = shop_small();
     v.secret_bytes_max = 1 << 22;
     shop_open(&shop, &v);
     cr_assert_eq(put_product(&shop, 1, PRICE, ORDO_STOCK_CARDS), ORDO_RESULT_OK);
-    for (uint32_t half = 0; half < 40; half++) {
-        struct ordo_writer w = ordo_writer_over(list, sizeof(list));
-        for (uint32_t i = 0; i < 32; i++) {
-            uint8_t card[ORDO_SEALED_MAX] = {1};
-            ordo_put_le32(card, half * 32 + i);
-            ordo_write_bytes(&w, (struct ordo_bytes){card, sizeof(card)});
-        }
-        memset(&shop.command, 0, sizeof(shop.command));
-        shop.command.kind = ORDO_KIND_CARD_IMPORT;
-        shop.command.card_import.product = 1;
-        shop.command.card_import.cards.raw =
-            (struct ordo_bytes){list, (uint32_t)ordo_writer_size(&w)};
-        shop.command.card_import.cards.count = 32;
-        cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
+    for (uint32_t i = 0; i < 40; i++) {
+        cr_assert_eq(add_large_cards(&shop, 1, 1 + i * 32, 32), ORDO_RESULT_OK);
     }
     char name[48];
     for (uint32_t i = 0; i < 20; i++) {
