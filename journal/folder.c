@@ -25,8 +25,8 @@
 #define LOCK_PAUSE_NS  20000000L
 #define SCAN_MAX       (1u << 20) /* files of a folder looked at */
 
-enum ordo_err ordo_folder_open(
-    struct ordo_folder *folder, const char *path, bool make, struct ordo_fail *fail)
+enum ordo_err
+ordo_folder_open(struct ordo_folder *folder, const char *path, bool make, struct ordo_fail *fail)
 {
     *folder = (struct ordo_folder){.fd = -1};
     int length = snprintf(folder->path, sizeof(folder->path), "%s", path);

@@ -78,8 +78,7 @@ ordo_segment_header_decode(const uint8_t *data, size_t size, struct ordo_segment
     GET32(header_size);
     if (memcmp(out->magic, ORDO_SEGMENT_MAGIC, sizeof(out->magic)) != 0 ||
         out->header_size < ORDO_SEGMENT_HEADER_SIZE || out->header_size > size ||
-        ordo_get_le32(data + out->header_size - 4) !=
-            ordo_crc32c(0, data, out->header_size - 4)) {
+        ordo_get_le32(data + out->header_size - 4) != ordo_crc32c(0, data, out->header_size - 4)) {
         return ORDO_ERR_DAMAGED;
     }
     if (out->format != ORDO_JOURNAL_FORMAT || out->flags != 0) {
@@ -161,10 +160,9 @@ bool ordo_batch_header_decode(
     GETRAW(prev_chain);
     GET32(pending);
     return out->format == ORDO_JOURNAL_FORMAT && out->flags == 0 && out->number != 0 &&
-           out->first_seq != 0 && out->durable_seq < out->first_seq &&
-           out->pending < out->number && out->size % block == 0 &&
-           out->size <= ORDO_JOURNAL_BATCH_MAX && out->body_size <= out->size &&
-           out->size - out->body_size >= ORDO_BATCH_HEADER_SIZE &&
+           out->first_seq != 0 && out->durable_seq < out->first_seq && out->pending < out->number &&
+           out->size % block == 0 && out->size <= ORDO_JOURNAL_BATCH_MAX &&
+           out->body_size <= out->size && out->size - out->body_size >= ORDO_BATCH_HEADER_SIZE &&
            out->size - out->body_size < ORDO_BATCH_HEADER_SIZE + block;
 }
 
@@ -210,10 +208,10 @@ bool ordo_record_read(
         r->failed = true;
         return false;
     }
-    record->command = (struct ordo_bytes){
-        ordo_read_raw(r, (size_t)command_size), (uint32_t)command_size};
-    record->outcome = (struct ordo_bytes){
-        ordo_read_raw(r, (size_t)outcome_size), (uint32_t)outcome_size};
+    record->command =
+        (struct ordo_bytes){ordo_read_raw(r, (size_t)command_size), (uint32_t)command_size};
+    record->outcome =
+        (struct ordo_bytes){ordo_read_raw(r, (size_t)outcome_size), (uint32_t)outcome_size};
     if (r->failed) {
         return false;
     }

@@ -10,17 +10,17 @@
 #include "base/bytes.h"
 #include "base/err.h"
 
-#define ORDO_JOURNAL_FORMAT     1 /* of this code; a newer one is refused by name */
-#define ORDO_JOURNAL_NODE_SIZE  16
-#define ORDO_JOURNAL_MARK_SIZE  16
-#define ORDO_JOURNAL_CHAIN_SIZE 32
-#define ORDO_JOURNAL_BLOCK_MIN  512u
-#define ORDO_JOURNAL_BLOCK_MAX  4096u
-#define ORDO_JOURNAL_BATCH_MAX  (16u << 20) /* bytes of one batch */
-#define ORDO_JOURNAL_SEGMENT_MAX (1u << 30) /* bytes of one segment */
-#define ORDO_RECORD_HEADER_MAX  (4 + 1 + ORDO_VARINT_MAX + 5 + 5)
-#define ORDO_SEGMENT_MAGIC      "ORDOSEG1"
-#define ORDO_BATCH_MAGIC        0x5441424Fu /* "OBAT" */
+#define ORDO_JOURNAL_FORMAT      1 /* of this code; a newer one is refused by name */
+#define ORDO_JOURNAL_NODE_SIZE   16
+#define ORDO_JOURNAL_MARK_SIZE   16
+#define ORDO_JOURNAL_CHAIN_SIZE  32
+#define ORDO_JOURNAL_BLOCK_MIN   512u
+#define ORDO_JOURNAL_BLOCK_MAX   4096u
+#define ORDO_JOURNAL_BATCH_MAX   (16u << 20) /* bytes of one batch */
+#define ORDO_JOURNAL_SEGMENT_MAX (1u << 30)  /* bytes of one segment */
+#define ORDO_RECORD_HEADER_MAX   (4 + 1 + ORDO_VARINT_MAX + 5 + 5)
+#define ORDO_SEGMENT_MAGIC       "ORDOSEG1"
+#define ORDO_BATCH_MAGIC         0x5441424Fu /* "OBAT" */
 
 struct ordo_segment_header {
     uint8_t magic[8];
@@ -103,9 +103,8 @@ void ordo_batch_header_encode(const struct ordo_batch_header *header, uint8_t *o
 
 /* The header at data. OK; EMPTY when all its bytes are zero; VERSION for a newer format whose own
  * checksum holds; DAMAGED. */
-enum ordo_err
-ordo_segment_header_decode(const uint8_t *data, size_t size, struct ordo_segment_header *out)
-    ORDO_MUST_USE;
+enum ordo_err ordo_segment_header_decode(
+    const uint8_t *data, size_t size, struct ordo_segment_header *out) ORDO_MUST_USE;
 
 /* True when magic, checksum and sizes of a batch header hold; says nothing about the body. */
 bool ordo_batch_header_decode(

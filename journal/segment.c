@@ -77,8 +77,8 @@ enum ordo_err ordo_segment_open(
     char name[ORDO_SEGMENT_NAME_MAX];
     ordo_segment_name(number, name);
     struct ordo_segment found = {.number = number};
-    found.fd = open_direct(
-        folder->fd, name, write ? O_RDWR : O_RDONLY, &found.block, &found.direct);
+    found.fd =
+        open_direct(folder->fd, name, write ? O_RDWR : O_RDONLY, &found.block, &found.direct);
     if (found.fd < 0) {
         return fail_at(fail, folder, name, "open", errno);
     }
@@ -176,27 +176,24 @@ enum ordo_err ordo_segment_read(
     struct ordo_fail *fail)
 {
     ORDO_ASSERT(size % ORDO_JOURNAL_BLOCK_MIN == 0);
+    uint64_t there = segment->size > offset ? segment->size - offset : 0;
+    size_t want = there < size ? (size_t)there : size;
     size_t have = 0;
     int interrupted = 0;
-    for (uint32_t i = 0; have < size && i < SHORT_MAX; i++) {
+    for (uint32_t i = 0; have < want && i < SHORT_MAX; i++) {
         size_t chunk = size - have < READ_CHUNK_MAX ? size - have : READ_CHUNK_MAX;
         ssize_t now = pread(segment->fd, buffer + have, chunk, (off_t)(offset + have));
         if (now < 0 && errno == EINTR && interrupted++ < EINTR_MAX) {
             continue;
         }
-        if (now < 0) {
-            int error = errno;
+        if (now <= 0) {
+            /* An end before the file's size is an error too: it must not look like a torn tail. */
+            int error = now < 0 ? errno : EIO;
             char name[ORDO_SEGMENT_NAME_MAX];
             ordo_segment_name(segment->number, name);
             return fail_at(fail, folder, name, "read", error);
         }
         have += (size_t)now;
-        if ((size_t)now < chunk && have % ORDO_JOURNAL_BLOCK_MAX != 0) {
-            break; /* the end of a file of odd size: a further read would not be aligned */
-        }
-        if (now == 0) {
-            break;
-        }
     }
     *got = have;
     return ORDO_OK;

@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "journal/format.h"
 
-#define ORDO_FOLDER_PATH_MAX  256
+#define ORDO_FOLDER_PATH_MAX  208 /* with a name of ours it fits in 256 */
 #define ORDO_SEGMENT_NAME_MAX 40
 
 struct ordo_folder {
@@ -33,22 +33,22 @@ struct ordo_segment {
 enum ordo_err ordo_folder_open(
     struct ordo_folder *folder, const char *path, bool make, struct ordo_fail *fail) ORDO_MUST_USE;
 enum ordo_err ordo_folder_scan(struct ordo_folder *folder, struct ordo_fail *fail) ORDO_MUST_USE;
-enum ordo_err ordo_folder_flush(const struct ordo_folder *folder, struct ordo_fail *fail)
-    ORDO_MUST_USE;
+enum ordo_err
+ordo_folder_flush(const struct ordo_folder *folder, struct ordo_fail *fail) ORDO_MUST_USE;
 bool ordo_folder_is_tmpfs(const struct ordo_folder *folder);
 void ordo_folder_close(struct ordo_folder *folder);
 
 /* An exclusive lock on the folder's lock file, whose text names the holder; retries for about a
  * second and a half, because a killed process keeps its locks while its last writes are in flight.
  * IN_USE. */
-enum ordo_err
-ordo_folder_lock(const struct ordo_folder *folder, int *lock_fd, struct ordo_fail *fail)
-    ORDO_MUST_USE;
+enum ordo_err ordo_folder_lock(
+    const struct ordo_folder *folder, int *lock_fd, struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* The same on a segment: its lock lives as long as a write to it. */
 enum ordo_err ordo_segment_lock(
-    const struct ordo_folder *folder, const struct ordo_segment *segment, struct ordo_fail *fail)
-    ORDO_MUST_USE;
+    const struct ordo_folder *folder,
+    const struct ordo_segment *segment,
+    struct ordo_fail *fail) ORDO_MUST_USE;
 
 void ordo_segment_name(uint64_t number, char name[ORDO_SEGMENT_NAME_MAX]);
 
@@ -91,8 +91,9 @@ enum ordo_err ordo_segment_write(
     size_t size,
     struct ordo_fail *fail) ORDO_MUST_USE;
 enum ordo_err ordo_segment_flush(
-    const struct ordo_folder *folder, const struct ordo_segment *segment, struct ordo_fail *fail)
-    ORDO_MUST_USE;
+    const struct ordo_folder *folder,
+    const struct ordo_segment *segment,
+    struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* Writes the whole of data at *offset, advancing it; retries only what wrote nothing (EINTR). 0 or
  * an errno. */
