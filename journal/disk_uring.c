@@ -21,6 +21,7 @@
 #include <liburing.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,9 +59,11 @@ static uint64_t now_ns(void)
 static void enable(struct uring_disk *self)
 {
     if (!self->enabled) {
-        int result = io_uring_enable_rings(&self->ring);
+        /* Declared by liburing 2.3 as io_uring_enable_rings(), but not exported by its library. */
+        long result = syscall(
+            __NR_io_uring_register, self->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
         if (result < 0) {
-            self->disk.error = -result;
+            self->disk.error = errno;
         }
         self->enabled = true;
     }
