@@ -179,7 +179,8 @@ static inline uint64_t rig_push(struct rig *rig, bool journaled)
     }
     uint64_t seq = rig->seq + 1;
     struct ordo_slot *slot = ordo_ring_slot(&rig->ring, cursor);
-    *slot = (struct ordo_slot){.seq = rig->seq, .time_us = RIG_TIME_US, .command_at = rig->ring.commands.head};
+    *slot = (struct ordo_slot){
+        .seq = rig->seq, .time_us = RIG_TIME_US, .command_at = rig->ring.commands.head};
     if (journaled) {
         slot->flags = ORDO_SLOT_JOURNALED;
         slot->seq = rig->seq = seq;
