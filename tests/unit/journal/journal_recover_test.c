@@ -1,47 +1,6 @@
-/* The verdict: every way to hurt a journal ends as "clean", "torn" or "damaged", and as the right
- * one. Torn: the prefix lives, the tail is saved and wiped. Damaged: named, and not a byte of the
- * folder changes. */
+/* Crashes: a torn tail is saved and cut at any byte, half-made files are normal, and a recovery may
+ * itself be killed. What was whole before is whole after. */
 #include "rig.h"
-
-#include "journal/internal.h"
-
-/* A journal of batches of 10 records in segment 1, without a mark. */
-static void make_journal(struct rig *rig, uint64_t records)
-{
-    rig_init(rig, ORDO_BACKEND_AUTO);
-    rig->hooks.clock = (struct ordo_clock){.monotonic_ns = rig_monotonic, .context = rig};
-    rig_open(rig);
-    rig_write(rig, records, 10);
-    rig_close(rig);
-}
-
-static void expect_damaged(struct rig *rig, const char *path, const char *what)
-{
-    uint64_t before = rig_folder_hash(rig);
-    enum ordo_err err = rig_try_open(rig);
-    cr_assert_eq(err, ORDO_ERR_DAMAGED, "%s gave %s: %s", what, ordo_err_name(err), rig->fail.text);
-    cr_assert_not_null(strstr(rig->fail.text, path), "%s: %s", what, rig->fail.text);
-    cr_assert_eq(rig->visited, 0, "%s: a damaged journal was visited", what);
-    cr_assert_eq(rig_folder_hash(rig), before, "%s: the folder was changed", what);
-}
-
-/* Opens a journal that must be torn at the given sequence, writes on, opens again. */
-static void expect_torn(struct rig *rig, uint64_t seq_last, const char *what)
-{
-    rig_open(rig);
-    cr_assert_eq(rig->recovery.seq_last, seq_last, "%s gave %lu", what, rig->recovery.seq_last);
-    if (rig->recovery.torn_bytes != 0) {
-        struct stat about;
-        cr_assert_eq(stat(rig->recovery.torn_copy, &about), 0, "%s: no copy", what);
-        cr_assert_eq((uint64_t)about.st_size, rig->recovery.torn_bytes);
-    }
-    rig_write(rig, 5, 5);
-    rig_close(rig);
-    rig_open(rig);
-    cr_assert_eq(rig->recovery.seq_last, seq_last + 5);
-    cr_assert_eq(rig->recovery.torn_bytes, 0, "%s: torn twice", what);
-    rig_close(rig);
-}
 
 /* ---- torn ---- */
 
@@ -53,7 +12,7 @@ Test(recover, cuts_a_tail_torn_at_any_byte_and_saves_it)
     struct ordo_batch_header last;
     static uint8_t whole[RIG_SEGMENT];
     static uint8_t hurt[RIG_SEGMENT];
-    make_journal(&rig, 30);
+    rig_make_journal(&rig, 30);
     rig_path(&rig, 1, path);
     cr_assert(rig_batch(path, 2, &offset, &last));
     rig_peek(path, 0, whole, sizeof(whole));
@@ -94,11 +53,11 @@ Test(recover, writes_on_after_a_cut)
     char path[128];
     uint64_t offset;
     struct ordo_batch_header last;
-    make_journal(&rig, 30);
+    rig_make_journal(&rig, 30);
     rig_path(&rig, 1, path);
     cr_assert(rig_batch(path, 2, &offset, &last));
     rig_poke(path, offset + 300, "\xff\xff\xff", 3);
-    expect_torn(&rig, 20, "garbage in the last batch");
+    rig_expect_torn(&rig, 20, "garbage in the last batch");
     rig_fini(&rig);
 }
 
@@ -112,7 +71,7 @@ Test(recover, survives_being_killed_at_any_point_of_a_cut_twice)
     struct ordo_batch_header last;
     static uint8_t hurt[RIG_SEGMENT];
     static uint8_t zeros[RIG_SEGMENT];
-    make_journal(&rig, 30);
+    rig_make_journal(&rig, 30);
     rig_path(&rig, 1, path);
     cr_assert(rig_batch(path, 2, &offset, &last));
     rig_poke(path, offset + 300, "\xff\xff\xff", 3);
@@ -142,7 +101,7 @@ Test(recover, keeps_every_copy_under_a_name_of_its_own)
     uint64_t offset;
     struct ordo_batch_header last;
     char first[256];
-    make_journal(&rig, 20);
+    rig_make_journal(&rig, 20);
     rig_path(&rig, 1, path);
     cr_assert(rig_batch(path, 1, &offset, &last));
     rig_poke(path, offset, "first", 5);
@@ -161,241 +120,6 @@ Test(recover, keeps_every_copy_under_a_name_of_its_own)
     rig_fini(&rig);
 }
 
-/* ---- torn or damaged: the rule ---- */
-
-/* Three batches, the last two in flight together as their headers say: neither knows of the other.
- */
-static void make_overlapping(struct rig *rig, char path[128])
-{
-    rig_init(rig, ORDO_BACKEND_PWRITE);
-    rig->config.in_flight_max = 2;
-    rig_open(rig);
-    rig_write(rig, 10, 10);
-    for (int batch = 0; batch < 2; batch++) {
-        for (int i = 0; i < 10; i++) {
-            cr_assert_neq(rig_push(rig, true), 0);
-        }
-        struct ordo_journal_stats before;
-        (void)ordo_journal_do_work(rig->journal);
-        ordo_journal_stats(rig->journal, &before);
-    }
-    rig_drain(rig);
-    rig_close(rig);
-    rig_path(rig, 1, path);
-}
-
-Test(recover, takes_a_batch_for_torn_when_nothing_later_names_it)
-{
-    struct rig rig;
-    char path[128];
-    uint64_t offset;
-    struct ordo_batch_header header;
-    bool overlapped = false;
-    for (int try = 0; try < 50 && !overlapped; try++) {
-        make_overlapping(&rig, path);
-        overlapped = rig_batch(path, 2, &offset, &header) && header.pending == 1;
-        if (!overlapped) {
-            rig_fini(&rig);
-        }
-    }
-    cr_assert(overlapped, "no two writes were in flight together in 50 tries");
-    cr_assert_eq(header.durable_seq, 10);
-    cr_assert(rig_batch(path, 1, &offset, &header));
-    uint8_t zeros[4096] = {0};
-    rig_poke(path, offset, zeros, header.size); /* the second write arrived, the first did not */
-    expect_torn(&rig, 10, "the first of two overlapping writes is missing");
-    rig_fini(&rig);
-}
-
-Test(recover, calls_it_damage_when_a_later_batch_names_it)
-{
-    struct rig rig;
-    char path[128];
-    uint64_t offset;
-    struct ordo_batch_header header;
-    uint8_t zeros[4096] = {0};
-    make_journal(&rig, 30);
-    rig_path(&rig, 1, path);
-    cr_assert(rig_batch(path, 1, &offset, &header));
-    rig_poke(path, offset, zeros, header.size);
-    expect_damaged(&rig, path, "a zeroed batch before a flushed one");
-    cr_assert_not_null(strstr(rig.fail.text, "sequence 11"), "%s", rig.fail.text);
-    char place[48];
-    (void)snprintf(place, sizeof(place), "offset %lu", offset);
-    cr_assert_not_null(strstr(rig.fail.text, place), "%s", rig.fail.text);
-    rig_fini(&rig);
-}
-
-Test(recover, knows_by_the_idle_mark_that_the_last_batch_was_flushed)
-{
-    struct rig rig;
-    char path[128];
-    uint64_t offset;
-    struct ordo_batch_header header;
-    make_journal(&rig, 20);
-    rig_open(&rig);
-    rig_write(&rig, 10, 10);
-    rig.now_ns = ordo_journal_deadline_ns(rig.journal);
-    (void)ordo_journal_do_work(rig.journal);
-    rig_drain(&rig);
-    rig_close(&rig);
-    rig_path(&rig, 1, path);
-    cr_assert(rig_batch(path, 2, &offset, &header));
-    rig_poke(path, offset + 300, "\xff\xff\xff", 3);
-    expect_damaged(&rig, path, "the last batch, named by the mark");
-    rig_fini(&rig);
-}
-
-Test(recover, calls_a_damaged_mark_damage_when_a_batch_follows_it)
-{
-    struct rig rig;
-    char path[128];
-    uint64_t offset;
-    struct ordo_batch_header header;
-    make_journal(&rig, 10);
-    rig_open(&rig);
-    rig.now_ns = ordo_journal_deadline_ns(rig.journal);
-    (void)ordo_journal_do_work(rig.journal);
-    rig_drain(&rig);
-    rig_write(&rig, 10, 10); /* durable_seq of this one is 10, as before the mark */
-    rig_close(&rig);
-    rig_path(&rig, 1, path);
-    cr_assert(rig_batch(path, 1, &offset, &header));
-    cr_assert_eq(header.record_count, 0);
-    rig_poke(path, offset + 60, "\xff\xff", 2);
-    expect_damaged(&rig, path, "a mark before a flushed batch");
-    rig_fini(&rig);
-}
-
-/* ---- damaged ---- */
-
-Test(recover, refuses_a_flip_of_any_byte_of_an_early_batch_and_of_the_header)
-{
-    struct rig rig;
-    char path[128];
-    uint64_t offset;
-    struct ordo_batch_header header;
-    make_journal(&rig, 60);
-    rig_path(&rig, 1, path);
-    cr_assert(rig_batch(path, 1, &offset, &header));
-    uint64_t end = offset + header.size;
-    for (uint64_t at = 0; at < end; at++) {
-        uint8_t was;
-        char what[64];
-        (void)snprintf(what, sizeof(what), "bit %lu of byte %lu", at % 8, at);
-        rig_peek(path, at, &was, 1);
-        uint8_t flipped = (uint8_t)(was ^ 1u << at % 8);
-        rig_poke(path, at, &flipped, 1);
-        if (at % 37 == 0) {
-            expect_damaged(&rig, path, what);
-        } else {
-            enum ordo_err err = rig_try_open(&rig);
-            cr_assert_eq(err, ORDO_ERR_DAMAGED, "%s gave %s", what, ordo_err_name(err));
-        }
-        rig_poke(path, at, &was, 1);
-    }
-    cr_assert_eq(rig_try_open(&rig), ORDO_OK, "%s", rig.fail.text);
-    ordo_journal_close(rig.journal);
-    rig_fini(&rig);
-}
-
-Test(recover, refuses_damage_in_every_closed_segment)
-{
-    struct rig rig;
-    char path[128];
-    make_journal(&rig, 2500);
-    for (uint64_t number = 1; number <= 3; number++) {
-        rig_path(&rig, number, path);
-        static const uint64_t places[] = {3, 100, 400, 700, 20000, RIG_SEGMENT - 1};
-        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-            uint8_t was;
-            rig_peek(path, places[i], &was, 1);
-            uint8_t flipped = was ^ 0x10;
-            rig_poke(path, places[i], &flipped, 1);
-            expect_damaged(&rig, path, "a flip in a closed segment");
-            rig_poke(path, places[i], &was, 1);
-        }
-    }
-    rig_fini(&rig);
-}
-
-Test(recover, names_a_missing_segment)
-{
-    for (uint64_t number = 1; number <= 3; number++) {
-        struct rig rig;
-        char path[128];
-        make_journal(&rig, 2500);
-        rig_path(&rig, number, path);
-        cr_assert_eq(unlink(path), 0);
-        expect_damaged(&rig, path, "a missing segment");
-        cr_assert_not_null(strstr(rig.fail.text, "missing"));
-        rig_fini(&rig);
-    }
-}
-
-Test(recover, refuses_segments_that_were_swapped_or_blanked)
-{
-    struct rig rig;
-    char first[128];
-    char second[128];
-    static uint8_t a[RIG_SEGMENT];
-    static uint8_t b[RIG_SEGMENT];
-    static const uint8_t zeros[RIG_SEGMENT];
-    make_journal(&rig, 2500);
-    rig_path(&rig, 1, first);
-    rig_path(&rig, 2, second);
-    rig_peek(first, 0, a, sizeof(a));
-    rig_peek(second, 0, b, sizeof(b));
-    rig_poke(first, 0, b, sizeof(b));
-    rig_poke(second, 0, a, sizeof(a));
-    expect_damaged(&rig, first, "two segments swapped");
-    rig_poke(first, 0, a, sizeof(a));
-    rig_poke(second, 0, zeros, sizeof(zeros));
-    expect_damaged(&rig, second, "a segment blanked");
-    rig_poke(second, 0, a, sizeof(a));
-    expect_damaged(&rig, second, "a segment twice");
-    rig_fini(&rig);
-}
-
-Test(recover, refuses_a_segment_of_another_journal)
-{
-    struct rig rig;
-    struct rig other;
-    char path[128];
-    static uint8_t bytes[RIG_SEGMENT];
-    make_journal(&rig, 2500);
-    make_journal(&other, 2500);
-    rig_path(&other, 2, path);
-    rig_peek(path, 0, bytes, sizeof(bytes));
-    rig_path(&rig, 2, path);
-    rig_poke(path, 0, bytes, sizeof(bytes));
-    expect_damaged(&rig, path, "the other journal's segment");
-    rig_fini(&rig);
-    rig_fini(&other);
-}
-
-Test(recover, refuses_a_newer_format_by_name)
-{
-    struct rig rig;
-    char path[128];
-    uint8_t bytes[ORDO_SEGMENT_HEADER_SIZE];
-    struct ordo_segment_header header;
-    make_journal(&rig, 10);
-    rig_path(&rig, 1, path);
-    rig_peek(path, 0, bytes, sizeof(bytes));
-    cr_assert_eq(ordo_segment_header_decode(bytes, sizeof(bytes), &header), ORDO_OK);
-    header.format = 7;
-    ordo_segment_header_encode(&header, bytes);
-    rig_poke(path, 0, bytes, sizeof(bytes));
-    uint64_t before = rig_folder_hash(&rig);
-    cr_assert_eq(rig_try_open(&rig), ORDO_ERR_VERSION);
-    cr_assert_not_null(strstr(rig.fail.text, "format 7"), "%s", rig.fail.text);
-    cr_assert_eq(rig_folder_hash(&rig), before);
-    struct ordo_journal_reader *reader;
-    cr_assert_eq(ordo_journal_reader_open(rig.dir, 0, &reader, &rig.fail), ORDO_ERR_VERSION);
-    rig_fini(&rig);
-}
-
 /* ---- half made ---- */
 
 Test(recover, takes_half_made_last_segments_for_normal)
@@ -406,7 +130,7 @@ Test(recover, takes_half_made_last_segments_for_normal)
         struct rig rig;
         char path[128];
         char tmp[128];
-        make_journal(&rig, 30);
+        rig_make_journal(&rig, 30);
         rig_path(&rig, 2, path);
         (void)unlink(path);
         rig_poke(path, 0, zeros, sizes[i]);
@@ -451,7 +175,7 @@ Test(recover, cuts_a_torn_first_write_of_a_new_segment)
     struct ordo_batch_header header;
     uint64_t offset;
     static uint8_t bytes[RIG_SEGMENT];
-    make_journal(&rig, 1200);
+    rig_make_journal(&rig, 1200);
     uint64_t number = rig.recovery.segments;
     rig_open(&rig);
     number = rig.recovery.segments;
@@ -469,7 +193,7 @@ Test(recover, cuts_a_torn_first_write_of_a_new_segment)
         cr_assert_eq(rig.visited, header.first_seq - 1);
         ordo_journal_close(rig.journal);
     }
-    expect_torn(&rig, header.first_seq - 1, "a first write that was cut");
+    rig_expect_torn(&rig, header.first_seq - 1, "a first write that was cut");
     rig_fini(&rig);
 }
 
@@ -481,7 +205,7 @@ Test(recover, goes_on_over_many_restarts_with_torn_tails)
     printf("seed=%lu (replay: ORDO_SEED=%lu recover_test)\n", seed, seed);
     struct rig rig;
     uint64_t random = seed | 1;
-    make_journal(&rig, 10);
+    rig_make_journal(&rig, 10);
     uint64_t acked = 10;
     for (int round = 0; round < 120; round++) {
         char path[128];
@@ -535,7 +259,7 @@ Test(recover, hands_back_the_error_of_a_visit_and_writes_nothing)
     char path[128];
     uint64_t offset;
     struct ordo_batch_header header;
-    make_journal(&rig, 30);
+    rig_make_journal(&rig, 30);
     rig_path(&rig, 1, path);
     cr_assert(rig_batch(path, 2, &offset, &header));
     rig_poke(path, offset + 300, "\xff\xff\xff", 3); /* torn: would be cut after good visits */
