@@ -447,8 +447,11 @@ static uint32_t take_without_writing(struct ordo_journal *journal)
 static uint32_t mark_when_idle(struct ordo_journal *journal)
 {
     if (journal->marked || in_flight(journal) != 0 ||
-        ordo_clock_monotonic_ns(&journal->clock) < ordo_journal_deadline_ns(journal) ||
-        !make_room(journal, 0)) {
+        ordo_clock_monotonic_ns(&journal->clock) < ordo_journal_deadline_ns(journal)) {
+        return 0;
+    }
+    if (journal->position + journal->tip.block > journal->segment_header.size) {
+        journal->marked = true; /* exactly full: a mark is not worth a segment */
         return 0;
     }
     struct batch_builder builder;

@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -420,6 +421,11 @@ void ordo_journal_close(struct ordo_journal *journal)
         journal->disk->port->close(journal->disk);
     }
     ordo_preparer_stop(&journal->preparer);
+    if (journal->segment.number != 0 && journal->flight_head == journal->flight_tail) {
+        /* The kernel takes a ring down behind our back and keeps the file, and so the lock, until
+         * then. Given back only when no write can be on its way. */
+        (void)flock(journal->segment.fd, LOCK_UN);
+    }
     ordo_segment_close(&journal->segment);
     if (journal->lock_fd >= 0) {
         (void)close(journal->lock_fd);

@@ -4,6 +4,8 @@
 #include "rig.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <sys/mount.h>
 
 struct fault_disk {
     struct ordo_disk disk;
@@ -191,5 +193,96 @@ Test(fault, reports_a_broken_queue)
     cr_assert(ordo_journal_failed(rig.journal));
     cr_assert_eq(ordo_sequence_get(&rig.stage.sequence), 10);
     rig_close(&rig);
+    rig_fini(&rig);
+}
+
+/* ---- the next segment ---- */
+
+/* Writes until the journal has failed, or has entered its third segment. */
+static void fill_two_segments(struct rig *rig)
+{
+    struct ordo_journal_stats stats = {0};
+    while (!ordo_journal_failed(rig->journal) && stats.segments < 3) {
+        while (rig_push(rig, true) == 0 && !ordo_journal_failed(rig->journal)) {
+            (void)ordo_journal_do_work(rig->journal);
+        }
+        ordo_journal_stats(rig->journal, &stats);
+    }
+    rig_drain(rig);
+}
+
+Test(fault, stops_when_the_next_segment_is_needed_and_cannot_be_made)
+{
+    struct rig rig;
+    char path[128];
+    rig_init(&rig, ORDO_BACKEND_AUTO);
+    rig_open(&rig);
+    rig_write(&rig, 5, 5);
+    rig_close(&rig);
+    rig_path(&rig, 2, path);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof(path), "%s/prepare.tmp", rig.dir);
+    cr_assert_eq(mkdir(path, 0700), 0); /* in the way of every new segment */
+    rig_open(&rig);
+    fill_two_segments(&rig);
+    cr_assert(ordo_journal_failed(rig.journal));
+    cr_assert_not_null(strstr(ordo_journal_fail(rig.journal)->text, "prepare.tmp"));
+    struct ordo_journal_stats stats;
+    ordo_journal_stats(rig.journal, &stats);
+    cr_assert_eq(stats.segments, 1);
+    cr_assert_gt(stats.durable_seq, 100, "the present segment is used up first");
+    uint64_t acked = stats.durable_seq;
+    rig_close(&rig);
+    cr_assert_eq(rmdir(path), 0);
+    rig_open(&rig);
+    cr_assert_eq(rig.recovery.seq_last, acked);
+    cr_assert_eq(rig.recovery.torn_bytes, 0);
+    rig_close(&rig);
+    rig_fini(&rig);
+}
+
+Test(fault, goes_on_when_the_next_segment_can_be_made_in_time)
+{
+    struct rig rig;
+    char path[128];
+    rig_init(&rig, ORDO_BACKEND_AUTO);
+    (void)snprintf(path, sizeof(path), "%s/prepare.tmp", rig.dir);
+    rig_open(&rig);
+    rig_write(&rig, 5, 5);
+    rig_close(&rig);
+    cr_assert_eq(mkdir(path, 0700), 0);
+    rig_open(&rig);
+    rig_write(&rig, 5, 5); /* meanwhile the first attempt fails, or segment 2 was there */
+    cr_assert_eq(rmdir(path), 0);
+    uint64_t limit = rig_now() + RIG_WAIT_NS;
+    rig_path(&rig, 2, path);
+    while (access(path, F_OK) != 0 && rig_now() < limit) {
+    }
+    fill_two_segments(&rig);
+    cr_assert_not(ordo_journal_failed(rig.journal), "%s", ordo_journal_fail(rig.journal)->text);
+    rig_close(&rig);
+    rig_fini(&rig);
+}
+
+Test(fault, says_no_space_when_the_disk_is_full)
+{
+    struct rig rig;
+    rig_init(&rig, ORDO_BACKEND_AUTO);
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", rig.dir, "tmpfs", 0, "size=160k") != 0) {
+        rig_fini(&rig); /* not permitted here */
+        return;
+    }
+    rig_open(&rig); /* room for two segments of 64 KiB, not for three */
+    fill_two_segments(&rig);
+    cr_assert(ordo_journal_failed(rig.journal));
+    const struct ordo_fail *fail = ordo_journal_fail(rig.journal);
+    cr_assert_eq(fail->err, ORDO_ERR_NO_SPACE, "%s", fail->text);
+    cr_assert_not_null(strstr(fail->text, "free space"), "%s", fail->text);
+    rig_close(&rig);
+    rig_open(&rig);
+    cr_assert_gt(rig.recovery.seq_last, 500);
+    rig_close(&rig);
+    cr_assert_eq(umount2(rig.dir, MNT_DETACH), 0);
     rig_fini(&rig);
 }
