@@ -236,3 +236,28 @@ Test(recover, refuses_a_newer_format_by_name)
     cr_assert_eq(ordo_journal_reader_open(rig.dir, 0, &reader, &rig.fail), ORDO_ERR_VERSION);
     rig_fini(&rig);
 }
+
+Test(recover, finds_by_the_chain_a_batch_rewritten_with_good_checksums)
+{
+    struct rig rig;
+    char path[128];
+    uint64_t offset;
+    struct ordo_batch_header header;
+    struct ordo_journal_reader *reader;
+    struct ordo_record record;
+    uint8_t bytes[ORDO_BATCH_HEADER_SIZE];
+    rig_make_journal(&rig, 60);
+    rig_path(&rig, 1, path);
+    cr_assert(rig_batch(path, 1, &offset, &header));
+    header.rules = 9;
+    ordo_batch_header_encode(&header, bytes);
+    rig_poke(path, offset, bytes, sizeof(bytes));
+    cr_assert_eq(ordo_journal_reader_open(rig.dir, 0, &reader, &rig.fail), ORDO_OK);
+    enum ordo_err err;
+    while ((err = ordo_journal_reader_next(reader, &record, &rig.fail)) == ORDO_OK) {
+    }
+    cr_assert_eq(err, ORDO_ERR_DAMAGED);
+    ordo_journal_reader_close(reader);
+    rig_expect_damaged(&rig, path, "a batch rewritten with good checksums");
+    rig_fini(&rig);
+}
