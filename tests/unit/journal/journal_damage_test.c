@@ -261,3 +261,14 @@ Test(recover, finds_by_the_chain_a_batch_rewritten_with_good_checksums)
     rig_expect_damaged(&rig, path, "a batch rewritten with good checksums");
     rig_fini(&rig);
 }
+
+Test(recover, knows_that_the_first_header_was_flushed_before_any_batch)
+{
+    struct rig rig;
+    char path[128];
+    rig_make_journal(&rig, 10); /* one batch: nothing else could prove it */
+    rig_path(&rig, 1, path);
+    rig_poke(path, 60, "\xff", 1);
+    rig_expect_damaged(&rig, path, "the first header before the only batch");
+    rig_fini(&rig);
+}

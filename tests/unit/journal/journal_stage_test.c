@@ -2,6 +2,10 @@
  * with both backends; the durable cursor tells the truth about commands and queries. */
 #include "rig.h"
 
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+
 static const enum ordo_journal_backend backends[] = {ORDO_BACKEND_URING, ORDO_BACKEND_PWRITE};
 
 Test(journal, reads_back_what_was_written_over_segments_and_restarts)
@@ -229,6 +233,46 @@ Test(journal, refuses_a_folder_in_use_and_names_it)
     rig_close(&rig);
     rig_open(&rig);
     rig_close(&rig);
+    rig_fini(&rig);
+}
+
+/* A killed server's lock file is free at once; its segments are not, while its last writes are in
+ * flight. The child stands for such writes: it holds the segment for a moment, then lets go. */
+Test(journal, waits_for_the_last_writes_of_a_killed_server)
+{
+    struct rig rig;
+    char path[128];
+    rig_init(&rig, ORDO_BACKEND_AUTO);
+    rig_open(&rig);
+    rig_write(&rig, 10, 10);
+    rig_close(&rig);
+    rig_path(&rig, 1, path);
+    for (int is_short = 0; is_short < 2; is_short++) {
+        int ready[2];
+        int hold[2];
+        cr_assert_eq(pipe(ready), 0);
+        cr_assert_eq(pipe(hold), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            int fd = open(path, O_RDWR | O_CLOEXEC);
+            struct pollfd end = {.fd = hold[0], .events = POLLIN};
+            bool ok = flock(fd, LOCK_EX) == 0 && write(ready[1], "x", 1) == 1;
+            (void)poll(&end, 1, is_short ? 100 : 60000); /* the length of the writes */
+            _exit(ok ? 0 : 1);
+        }
+        char byte;
+        cr_assert_eq(read(ready[0], &byte, 1), 1);
+        enum ordo_err err = rig_try_open(&rig);
+        cr_assert_eq(err, is_short ? ORDO_OK : ORDO_ERR_IN_USE, "%s", rig.fail.text);
+        if (err == ORDO_OK) {
+            cr_assert_eq(rig.visited, 10);
+            ordo_journal_close(rig.journal);
+        }
+        cr_assert_eq(write(hold[1], "x", 1), 1);
+        int status;
+        cr_assert_eq(waitpid(child, &status, 0), child);
+        cr_assert_eq(status, 0);
+    }
     rig_fini(&rig);
 }
 
