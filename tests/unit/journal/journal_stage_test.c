@@ -262,10 +262,9 @@ Test(journal, waits_for_the_last_writes_of_a_killed_server)
         }
         char byte;
         cr_assert_eq(read(ready[0], &byte, 1), 1);
-        enum ordo_err err = rig_try_open(&rig);
-        cr_assert_eq(err, is_short ? ORDO_OK : ORDO_ERR_IN_USE, "%s", rig.fail.text);
+        enum ordo_err err = ordo_journal_open(&rig.config, &rig.journal, &rig.fail);
+        cr_assert_eq(err, is_short ? ORDO_OK : ORDO_ERR_IN_USE, "before anything is read");
         if (err == ORDO_OK) {
-            cr_assert_eq(rig.visited, 10);
             ordo_journal_close(rig.journal);
         }
         cr_assert_eq(write(hold[1], "x", 1), 1);
