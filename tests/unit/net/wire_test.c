@@ -83,7 +83,7 @@ Test(request, has_the_bytes_of_the_specification)
     }
     struct ordo_writer out = ordo_writer_over(frame_bytes, sizeof(frame_bytes));
     ordo_request_encode(&out, 77, commands, 3);
-    expect_bytes(
+    expect_documented(
         written(&out),
         "94 01 4d c0 93"
         "99 04 c410000102030405060708090a0b0c0d0e0f 07 a6412d31303031"
@@ -99,7 +99,7 @@ Test(reply, has_the_bytes_of_the_specification)
         .seq = 999, .version = 3, .code = ORDO_RESULT_OK, .state = 6, .disposition = 1};
     ordo_reply_result(&out, &result);
     ordo_reply_refusal(&out, ORDO_RESULT_MALFORMED, text("bad"));
-    expect_bytes(
+    expect_documented(
         written(&out),
         "94 01 4d"
         "95 c4100102030405060708090a0b0c0d0e0f10 cd03e8 cf00060a24181e4000 00 a0"
@@ -367,7 +367,7 @@ Test(stream, has_the_bytes_of_the_specification)
     ordo_stream_update(&updates, &update);
     struct ordo_writer out = ordo_writer_over(frame_bytes, sizeof(frame_bytes));
     ordo_stream_updates(&out, node, 41, hash, 1, written(&updates));
-    expect_bytes(
+    expect_documented(
         written(&out),
         "75 95 01 c4100102030405060708090a0b0c0d0e0f10 29 c410a0a1a2a3a4a5a6a7a8a9aaabacadaeaf"
         "91 9a cd03e7 cf00060a24181e4000 07 a6412d31303031 03 04 06 06 01 00");
@@ -378,7 +378,7 @@ Test(stream, has_the_bytes_of_the_specification)
     memcpy(heartbeat.hash, hash, 16);
     out = ordo_writer_over(frame_bytes, sizeof(frame_bytes));
     ordo_stream_heartbeat(&out, &heartbeat);
-    expect_bytes(
+    expect_documented(
         written(&out),
         "68 96 01 c4100102030405060708090a0b0c0d0e0f10 29 c410a0a1a2a3a4a5a6a7a8a9aaabacadaeaf"
         "cd03e8 cf00060a24181e4000");
