@@ -148,50 +148,6 @@ Test(address, of_a_dead_server_is_taken_over)
     node_close(&n);
 }
 
-/* Connects and leaves, before the greetings: what a client does that is killed early. */
-static void come_and_go(const char *url)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const char *path = url + strlen("ipc://");
-    memcpy(address.sun_path, path, strlen(path));
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    cr_assert_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    close(fd);
-}
-
-Test(address, of_ipc_survives_peers_that_come_and_go)
-{
-    static struct node n;
-    static const uint8_t frame[] = {0x94, 0x01, 0x09, 0xc0, 0x90};
-    nng_socket standing;
-    nng_socket late;
-    uint8_t copy[sizeof(frame)];
-    char *reply;
-    size_t size;
-    node_open(&n, 64);
-    node_run(&n);
-    cr_assert_eq(nng_req0_open(&standing), 0);
-    cr_assert_eq(nng_socket_set_ms(standing, NNG_OPT_RECVTIMEO, NODE_WAIT_MS), 0);
-    cr_assert_eq(nng_dial(standing, n.url, NULL, 0), 0);
-    for (int i = 0; i < 2; i++) {
-        come_and_go(n.url);
-        cr_assert_eq(nng_req0_open(&late), 0);
-        cr_assert_eq(nng_socket_set_ms(late, NNG_OPT_RECVTIMEO, NODE_WAIT_MS), 0);
-        cr_assert_eq(nng_dial(late, n.url, NULL, NNG_FLAG_NONBLOCK), 0);
-        memcpy(copy, frame, sizeof(frame));
-        cr_assert_eq(nng_send(late, copy, sizeof(copy), 0), 0);
-        cr_assert_eq(nng_recv(late, &reply, &size, NNG_FLAG_ALLOC), 0, "nobody accepts any more");
-        nng_free(reply, size);
-        nng_close(late);
-        memcpy(copy, frame, sizeof(frame));
-        cr_assert_eq(nng_send(standing, copy, sizeof(copy), 0), 0);
-        cr_assert_eq(nng_recv(standing, &reply, &size, NNG_FLAG_ALLOC), 0, "%d: lost", i);
-        nng_free(reply, size);
-    }
-    nng_close(standing);
-    node_close(&n);
-}
-
 Test(address, that_is_a_plain_file_is_refused_and_the_file_kept)
 {
     static struct node n;
