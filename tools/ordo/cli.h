@@ -1,9 +1,9 @@
 /* cli.h - what the verbs of `ordo` share: exit codes, errors in one line, JSON or text, the table
  * of verbs.
  *
- * A verb is one file with one function int ordo_verb_NAME(int argc, char **argv): argv[0] is the
- * verb's name. Its options are an argp table, so --help, --usage and their exit codes come with it;
- * every verb takes --json.
+ * A verb is one file with one function int ordo_verb_NAME(int argc, char **argv): argv[0] is
+ * "ordo NAME", for usage texts. Its options are an argp table, so --help, --usage and their exit
+ * codes come with it; every verb takes --json.
  */
 #ifndef ORDO_TOOLS_CLI_H
 #define ORDO_TOOLS_CLI_H
