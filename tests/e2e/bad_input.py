@@ -74,7 +74,7 @@ class Script:
     def empty_card_file(self):
         with open(self.place.path("empty.txt"), "wb"):
             pass
-        self.refused(64, ["empty.txt"], "card", "add", "1", "--file", "empty.txt")
+        self.refused(1, ["empty.txt"], "card", "add", "1", "--file", "empty.txt")
         self.refused(74, ["missing.txt"], "card", "add", "1", "--file", "missing.txt")
 
     def node_not_there(self):
