@@ -12,6 +12,7 @@
 
 #include <argp.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -10,6 +10,7 @@
 
 #include <argp.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <string.h>
 
 struct options {

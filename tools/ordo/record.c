@@ -7,6 +7,7 @@
 #include "order/settings.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <string.h>
 #include <time.h>
 

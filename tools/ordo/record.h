@@ -10,8 +10,9 @@
 #include "order/outcome.h"
 #include "order/schema.h"
 
-#include <jansson.h>
 #include <stdio.h>
+
+struct json_t; /* jansson's, which stops in the sources */
 
 struct ordo_record_view {
     const struct ordo_record *record; /* not owned; texts below point into its bytes */
@@ -26,9 +27,9 @@ enum ordo_err ordo_record_decode(
     struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* Everything of a record as one object; the caller owns it. NULL when out of memory. */
-json_t *ordo_record_describe(const struct ordo_record_view *view);
+struct json_t *ordo_record_describe(const struct ordo_record_view *view);
 
 /* A description as one line: key=value pairs, lists in brackets. */
-void ordo_record_print(json_t *description, FILE *out);
+void ordo_record_print(struct json_t *description, FILE *out);
 
 #endif
