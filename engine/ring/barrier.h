@@ -2,6 +2,7 @@
 #ifndef ORDO_RING_BARRIER_H
 #define ORDO_RING_BARRIER_H
 
+#include "base/assert.h"
 #include "ring/sequence.h"
 
 #define ORDO_BARRIER_DEPENDENCIES_MAX 8
@@ -15,6 +16,15 @@ struct ordo_barrier {
 void ordo_barrier_add(struct ordo_barrier *barrier, const struct ordo_sequence *dependency);
 
 /* The smallest value of the dependencies (at least one). Any thread; does not block. */
-uint64_t ordo_barrier_get(const struct ordo_barrier *barrier);
+static inline uint64_t ordo_barrier_get(const struct ordo_barrier *barrier)
+{
+    ORDO_ASSERT(barrier->count != 0);
+    uint64_t least = ordo_sequence_get(barrier->dependencies[0]);
+    for (uint32_t i = 1; i < barrier->count; i++) {
+        uint64_t value = ordo_sequence_get(barrier->dependencies[i]);
+        least = ordo_sequence_before(value, least) ? value : least;
+    }
+    return least;
+}
 
 #endif

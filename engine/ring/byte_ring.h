@@ -1,9 +1,9 @@
 /* byte_ring.h - a bounded ring of bytes for payloads, gated by the same sequences as the slots.
  *
  * One producer reserves contiguous room; a reservation never wraps: when the end is too near, the
- * rest is skipped and counted. Positions are absolute and only grow. The producer says up to where
- * consumers are done
- * (`released`), read from the slot that the slowest consumer has passed.
+ * rest is skipped and counts as used until what follows it is released. Positions are absolute and
+ * only grow. The producer says up to where consumers are done (`released`), read from the slot that
+ * the slowest consumer has passed.
  */
 #ifndef ORDO_RING_BYTE_RING_H
 #define ORDO_RING_BYTE_RING_H
@@ -33,7 +33,8 @@ uint8_t *ordo_byte_ring_reserve(
 static inline void
 ordo_byte_ring_commit(struct ordo_byte_ring *ring, uint64_t position, uint32_t size)
 {
-    ORDO_ASSERT(position >= ring->head);
+    ORDO_ASSERT(position - ring->head < ring->size); /* ahead of the head by at most a skip */
+    ORDO_ASSERT(size <= ring->size / 2);
     ring->head = position + size;
 }
 

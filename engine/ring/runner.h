@@ -4,8 +4,12 @@
  * its strategy. Which agent runs on which runner is configuration (engine/pipeline). After Aeron's
  * agents and idle strategies.
  *
+ * Whoever sleeps is woken by its peers: list as peers of a runner all those that read what its
+ * agents write, the stage behind as well as the one before (which may wait for room).
+ *
  * Stop drains: ordo_runner_stop() asks; each agent goes on until a cycle of the whole runner finds
- * no work and the agent's `is_drained` says so; then on_close runs on the thread and it ends.
+ * no work and the agent's `is_drained` says so; then on_close runs on the thread, last agent first,
+ * and it ends.
  */
 #ifndef ORDO_RING_RUNNER_H
 #define ORDO_RING_RUNNER_H
@@ -48,13 +52,13 @@ void ordo_runner_init(
 void ordo_runner_add(struct ordo_runner *runner, struct ordo_agent agent);
 void ordo_runner_add_peer(struct ordo_runner *runner, struct ordo_waker *peer);
 
-/* Starts the thread. Errors as ordo_thread_start. */
+/* Starts the thread; the runner must not move afterwards. Errors as ordo_thread_start. */
 enum ordo_err ordo_runner_start(struct ordo_runner *runner) ORDO_MUST_USE;
 
 /* Asks the thread to drain and end; any thread, does not block. */
 void ordo_runner_stop(struct ordo_runner *runner);
 
-/* Waits for the end. */
+/* Waits for the end; does nothing when it was not started. */
 void ordo_runner_join(struct ordo_runner *runner);
 
 /* One cycle over all agents on the calling thread, for tests and simulation: the work count. */

@@ -8,6 +8,7 @@
 #define ORDO_RING_SEQUENCE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ORDO_CACHE_PAIR 128 /* two lines: the adjacent-line prefetcher pulls pairs */
@@ -35,6 +36,12 @@ static inline void ordo_sequence_set(struct ordo_sequence *s, uint64_t value)
 static inline uint64_t ordo_sequence_own(const struct ordo_sequence *s)
 {
     return atomic_load_explicit(&s->value, memory_order_relaxed);
+}
+
+/* a lies before b. Right across the wrap of 64 bits while they are less than 2^63 apart. */
+static inline bool ordo_sequence_before(uint64_t a, uint64_t b)
+{
+    return (int64_t)(a - b) < 0;
 }
 
 /* Before traffic only. */

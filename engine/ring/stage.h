@@ -24,10 +24,23 @@ void ordo_stage_init(
     struct ordo_stage *stage, const char *name, struct ordo_ring *ring, uint32_t batch_max);
 
 /* The number of slots from stage->next on that may be read now, at most batch_max. Owner only. */
-uint32_t ordo_stage_available(const struct ordo_stage *stage);
+static inline uint32_t ordo_stage_available(const struct ordo_stage *stage)
+{
+    uint64_t ready = ordo_barrier_get(&stage->barrier) + 1 - stage->next;
+    ORDO_ASSERT(ready <= stage->ring->capacity);
+    return ready < stage->batch_max ? (uint32_t)ready : stage->batch_max;
+}
 
 /* Done with everything up to cursor: moves the sequence (and next, when it lies before). Owner
  * only. */
-void ordo_stage_advance(struct ordo_stage *stage, uint64_t cursor);
+static inline void ordo_stage_advance(struct ordo_stage *stage, uint64_t cursor)
+{
+    ORDO_ASSERT(cursor - ordo_sequence_own(&stage->sequence) <= stage->ring->capacity);
+    ORDO_DASSERT(!ordo_sequence_before(ordo_barrier_get(&stage->barrier), cursor));
+    ordo_sequence_set(&stage->sequence, cursor);
+    if (ordo_sequence_before(stage->next, cursor + 1)) {
+        stage->next = cursor + 1;
+    }
+}
 
 #endif
