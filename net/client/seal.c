@@ -121,11 +121,13 @@ enum ordo_err ordo_key_make(const char *path, struct ordo_fail *fail)
 {
     char draft[PATH_MAX];
     if (sodium_init() < 0) {
-        return ordo_fail_set(fail, ORDO_ERR_UNAVAILABLE, "libsodium does not start on this machine");
+        return ordo_fail_set(
+            fail, ORDO_ERR_UNAVAILABLE, "libsodium does not start on this machine");
     }
     int length = snprintf(draft, sizeof(draft), "%s.new-%ld", path, (long)getpid());
     if (path[0] == '\0' || length < 0 || (size_t)length >= sizeof(draft)) {
-        return ordo_fail_set(fail, ORDO_ERR_CONFIG, "the path of the key file is empty or too long");
+        return ordo_fail_set(
+            fail, ORDO_ERR_CONFIG, "the path of the key file is empty or too long");
     }
 
     uint8_t master[ORDO_KEY_SIZE];
@@ -207,16 +209,15 @@ enum ordo_err ordo_key_load(const char *path, struct ordo_key *key, struct ordo_
         err = ordo_fail_set(
             fail, ORDO_ERR_CONFIG, "the key file %s is not a key: 64 hexadecimal digits", path);
     } else if (ordo_key_derive(master, key) != ORDO_OK) {
-        err =
-            ordo_fail_set(fail, ORDO_ERR_UNAVAILABLE, "libsodium does not start on this machine");
+        err = ordo_fail_set(fail, ORDO_ERR_UNAVAILABLE, "libsodium does not start on this machine");
     }
     sodium_memzero(master, sizeof(master));
     sodium_memzero(text, sizeof(text));
     return err;
 }
 
-enum ordo_err ordo_key_load_or_make(
-    const char *path, struct ordo_key *key, bool *made, struct ordo_fail *fail)
+enum ordo_err
+ordo_key_load_or_make(const char *path, struct ordo_key *key, bool *made, struct ordo_fail *fail)
 {
     *made = false;
     enum ordo_err err = ordo_key_load(path, key, fail);
@@ -323,9 +324,9 @@ enum ordo_err ordo_open_sealed(
             key->seal) != 0) {
         return ORDO_ERR_DAMAGED;
     }
-    /* The tag lies outside of the mac: an altered one would only break the search for duplicates. */
-    keyed_digest(
-        key->tag, scope, (struct ordo_bytes){secret, (uint32_t)size}, tag, ORDO_SEAL_TAG);
+    /* The tag lies outside of the mac: an altered one would only break the search for duplicates.
+     */
+    keyed_digest(key->tag, scope, (struct ordo_bytes){secret, (uint32_t)size}, tag, ORDO_SEAL_TAG);
     if (sodium_memcmp(tag, sealed.data, ORDO_SEAL_TAG) != 0) {
         sodium_memzero(secret, (size_t)size);
         return ORDO_ERR_DAMAGED;

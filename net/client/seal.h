@@ -8,10 +8,10 @@
  * Sealed card, format 1, as an element of a card import:
  *   tag         16 bytes  keyed BLAKE2b of shop || product || secret: equal secrets, equal tags
  *   nonce       24 bytes  keyed BLAKE2b of the same, under a key of its own
- *   ciphertext  as long as the secret, XChaCha20-Poly1305; additional data: format || shop || product
- *   mac         16 bytes
- * Format is one byte, shop and product are u32 little-endian. The three keys come from the master
- * key by libsodium's crypto_kdf, context "ordocard", numbers 1 (ciphertext), 2 (nonce), 3 (tag).
+ *   ciphertext  as long as the secret, XChaCha20-Poly1305; additional data: format || shop ||
+ * product mac         16 bytes Format is one byte, shop and product are u32 little-endian. The
+ * three keys come from the master key by libsodium's crypto_kdf, context "ordocard", numbers 1
+ * (ciphertext), 2 (nonce), 3 (tag).
  *
  * The shop is in nonce and tag beside the product: one nonce under two sets of additional data
  * would authenticate two texts with one Poly1305 key.
@@ -26,14 +26,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ORDO_KEY_SIZE       32 /* bytes of each key */
-#define ORDO_SEAL_FORMAT    1
-#define ORDO_SEAL_TAG       16
-#define ORDO_SEAL_NONCE     24
-#define ORDO_SEAL_MAC       16
-#define ORDO_SEAL_OVERHEAD  (ORDO_SEAL_TAG + ORDO_SEAL_NONCE + ORDO_SEAL_MAC)
-#define ORDO_SECRET_MAX     (ORDO_SEALED_MAX - ORDO_SEAL_OVERHEAD) /* bytes of one secret */
-#define ORDO_KEY_SUFFIX     ".key" /* the default key file lies beside the data folder: DIR.key */
+#define ORDO_KEY_SIZE      32 /* bytes of each key */
+#define ORDO_SEAL_FORMAT   1
+#define ORDO_SEAL_TAG      16
+#define ORDO_SEAL_NONCE    24
+#define ORDO_SEAL_MAC      16
+#define ORDO_SEAL_OVERHEAD (ORDO_SEAL_TAG + ORDO_SEAL_NONCE + ORDO_SEAL_MAC)
+#define ORDO_SECRET_MAX    (ORDO_SEALED_MAX - ORDO_SEAL_OVERHEAD) /* bytes of one secret */
+#define ORDO_KEY_SUFFIX    ".key" /* the default key file lies beside the data folder: DIR.key */
 
 /* The working keys. Wipe after use; never printed, logged or written. */
 struct ordo_key {
@@ -42,8 +42,8 @@ struct ordo_key {
     uint8_t tag[ORDO_KEY_SIZE];
 };
 
-/* Makes a key file of 32 random bytes as hex, mode 0400, flushed before it has its name. EXISTS when
- * there is one already: it is never overwritten. Blocks on the disk. Any thread. */
+/* Makes a key file of 32 random bytes as hex, mode 0400, flushed before it has its name. EXISTS
+ * when there is one already: it is never overwritten. Blocks on the disk. Any thread. */
 enum ordo_err ordo_key_make(const char *path, struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* Reads a key file. NOT_FOUND when there is none, CONFIG when group or others may read it or it is
