@@ -112,10 +112,13 @@ bool ordo_mp_read_bool(struct ordo_mp_reader *r)
 /* Any integer: *negative says that the value is the two's complement of one below 0. */
 static uint64_t read_integer(struct ordo_mp_reader *r, bool *negative)
 {
-    uint8_t b;
+    uint8_t b = 0;
     *negative = false;
-    if (!begin(r, &b) || b < 0x80) {
-        return r->error != NULL ? 0 : b;
+    if (!begin(r, &b)) {
+        return 0;
+    }
+    if (b < 0x80) {
+        return b;
     }
     if (b >= 0xe0) {
         *negative = true;
