@@ -7,7 +7,7 @@
 #define ORDO_NET_CLIENT_CLIENT_H
 
 #include "base/clock.h"
-#include "client/request.h"
+#include "net/client/request.h"
 
 #define ORDO_CLIENT_RANDOM 4096 /* bytes taken from the kernel at once */
 

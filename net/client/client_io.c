@@ -1,4 +1,4 @@
-#include "client/client.h"
+#include "net/client/client.h"
 
 #include "base/assert.h"
 #include "order/result.h"

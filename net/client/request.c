@@ -1,4 +1,4 @@
-#include "client/request.h"
+#include "net/client/request.h"
 
 #include "base/assert.h"
 #include "order/result.h"

@@ -6,8 +6,8 @@
 #ifndef ORDO_NET_CLIENT_REQUEST_H
 #define ORDO_NET_CLIENT_REQUEST_H
 
-#include "client/ordo.h"
-#include "client/sp.h"
+#include "net/client/ordo.h"
+#include "net/client/sp.h"
 
 enum ordo_request_phase {
     ORDO_REQUEST_QUEUED,  /* in the send queue, maybe half sent */

@@ -1,4 +1,4 @@
-#include "client/seal.h"
+#include "net/client/seal.h"
 
 #include <sodium.h>
 

@@ -1,4 +1,4 @@
-#include "client/sp.h"
+#include "net/client/sp.h"
 
 #include "base/assert.h"
 

@@ -1,8 +1,8 @@
-#include "client/subscription.h"
+#include "net/client/subscription.h"
 
 #include "base/assert.h"
 #include "base/clock.h"
-#include "client/sp.h"
+#include "net/client/sp.h"
 #include "order/result.h"
 
 #include <poll.h>

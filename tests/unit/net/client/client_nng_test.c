@@ -1,10 +1,12 @@
 /* Goal: the client's framing is nng's. Method: a real nng REP socket with many contexts holds every
  * request until all have come, then answers them backwards; over ipc and over tcp.
  */
-#include "client/ordo.h"
+#include "net/client/ordo.h"
 
 #include "fake_peer.h"
 #include "order/result.h"
+
+#include <criterion/criterion.h>
 
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>

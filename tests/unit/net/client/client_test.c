@@ -1,10 +1,12 @@
 /* Goal: every command ends, whatever the peer does. Method: a peer made by hand, driven between two
  * polls of the client on the same thread, so that there is no timing in these tests.
  */
-#include "client/ordo.h"
+#include "net/client/ordo.h"
 
 #include "fake_peer.h"
 #include "order/result.h"
+
+#include <criterion/criterion.h>
 
 #define COMMANDS 3
 

@@ -4,9 +4,8 @@
 #ifndef ORDO_TESTS_FAKE_PEER_H
 #define ORDO_TESTS_FAKE_PEER_H
 
+#include "base/assert.h"
 #include "net/frame.h"
-
-#include <criterion/criterion.h>
 
 #include <poll.h>
 #include <stdio.h>
@@ -32,15 +31,15 @@ static inline void fake_listen(struct fake_peer *peer)
     unlink(peer->path);
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", peer->path);
     peer->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert_eq(bind(peer->listener, (struct sockaddr *)&address, sizeof(address)), 0);
-    cr_assert_eq(listen(peer->listener, 16), 0);
+    ORDO_ASSERT(bind(peer->listener, (struct sockaddr *)&address, sizeof(address)) == 0);
+    ORDO_ASSERT(listen(peer->listener, 16) == 0);
 }
 
 static inline void fake_open(struct fake_peer *peer)
 {
     memset(peer, 0, sizeof(*peer));
     strcpy(peer->folder, "/tmp/ordo-peer-XXXXXX");
-    cr_assert_not_null(mkdtemp(peer->folder));
+    ORDO_ASSERT(mkdtemp(peer->folder) != NULL);
     snprintf(peer->path, sizeof(peer->path), "%s/sock", peer->folder);
     snprintf(peer->url, sizeof(peer->url), "ipc://%s", peer->path);
     peer->fd = -1;
@@ -65,7 +64,7 @@ static inline void fake_close(struct fake_peer *peer)
 
 static inline void fake_write(struct fake_peer *peer, const void *data, size_t size)
 {
-    cr_assert_eq(send(peer->fd, data, size, MSG_NOSIGNAL), (ssize_t)size);
+    ORDO_ASSERT(send(peer->fd, data, size, MSG_NOSIGNAL) == (ssize_t)size);
 }
 
 static inline void fake_read(struct fake_peer *peer, void *data, size_t size)
@@ -73,9 +72,9 @@ static inline void fake_read(struct fake_peer *peer, void *data, size_t size)
     uint8_t *p = data;
     while (size > 0) {
         struct pollfd ready = {.fd = peer->fd, .events = POLLIN};
-        cr_assert_gt(poll(&ready, 1, FAKE_WAIT_MS), 0, "the client sent nothing");
+        ORDO_ASSERT(poll(&ready, 1, FAKE_WAIT_MS) > 0);
         ssize_t n = recv(peer->fd, p, size, 0);
-        cr_assert_gt(n, 0, "the client hung up");
+        ORDO_ASSERT(n > 0);
         p += n;
         size -= (size_t)n;
     }
@@ -84,9 +83,9 @@ static inline void fake_read(struct fake_peer *peer, void *data, size_t size)
 static inline void fake_accept(struct fake_peer *peer)
 {
     struct pollfd ready = {.fd = peer->listener, .events = POLLIN};
-    cr_assert_gt(poll(&ready, 1, FAKE_WAIT_MS), 0, "the client did not connect");
+    ORDO_ASSERT(poll(&ready, 1, FAKE_WAIT_MS) > 0);
     peer->fd = accept4(peer->listener, NULL, NULL, SOCK_CLOEXEC);
-    cr_assert_geq(peer->fd, 0);
+    ORDO_ASSERT(peer->fd >= 0);
 }
 
 /* Both greetings: checks the client's byte by byte. */
@@ -98,7 +97,7 @@ static inline void fake_greet(struct fake_peer *peer, uint8_t own, uint8_t clien
     fake_accept(peer);
     fake_write(peer, greeting, sizeof(greeting));
     fake_read(peer, got, sizeof(got));
-    cr_assert_eq(memcmp(got, expected, sizeof(got)), 0);
+    ORDO_ASSERT(memcmp(got, expected, sizeof(got)) == 0);
 }
 
 static inline void fake_write_message(struct fake_peer *peer, const void *data, uint64_t size)
@@ -117,11 +116,11 @@ static inline uint32_t fake_read_message(struct fake_peer *peer, uint8_t *data, 
     uint8_t prefix[9];
     uint64_t size = 0;
     fake_read(peer, prefix, sizeof(prefix));
-    cr_assert_eq(prefix[0], 1);
+    ORDO_ASSERT(prefix[0] == 1);
     for (int i = 1; i < 9; i++) {
         size = size << 8 | prefix[i];
     }
-    cr_assert_leq(size, room);
+    ORDO_ASSERT(size <= room);
     fake_read(peer, data, size);
     return (uint32_t)size;
 }
@@ -134,8 +133,8 @@ static inline uint32_t fake_reply(
     struct ordo_request_reader reader;
     struct ordo_wire_fault fault;
     struct ordo_bytes frame = {request + 4, size - 4};
-    cr_assert(ordo_request_open(&reader, frame, &fault), "%s", fault.text);
-    cr_assert_eq(reader.count, count);
+    ORDO_ASSERT(ordo_request_open(&reader, frame, &fault));
+    ORDO_ASSERT(reader.count == count);
     struct ordo_writer w = ordo_writer_over(out, 1 << 20);
     struct ordo_reply_head head = {.durable_seq = 9};
     ordo_write_raw(&w, request, 4);
@@ -149,7 +148,7 @@ static inline uint32_t fake_reply(
             ordo_reply_result(&w, &result);
         }
     }
-    cr_assert_not(w.failed);
+    ORDO_ASSERT(!w.failed);
     return (uint32_t)ordo_writer_size(&w);
 }
 
@@ -162,10 +161,10 @@ fake_command_id(const uint8_t *request, uint32_t size, uint32_t index, uint8_t i
     struct ordo_wire_fault fault;
     struct ordo_command command;
     struct ordo_bytes frame = {request + 4, size - 4};
-    cr_assert(ordo_request_open(&reader, frame, &fault), "%s", fault.text);
+    ORDO_ASSERT(ordo_request_open(&reader, frame, &fault));
     for (uint32_t i = 0; i <= index; i++) {
         struct ordo_writer w = ordo_writer_over(scratch, sizeof(scratch));
-        cr_assert(ordo_request_next(&reader, &command, &w, &fault), "%s", fault.text);
+        ORDO_ASSERT(ordo_request_next(&reader, &command, &w, &fault));
     }
     memcpy(id, command.id, ORDO_ID_SIZE);
 }

@@ -2,7 +2,7 @@
  * import is byte for byte the same. Method: seal, then change one thing at a time. Key files are
  * made in a folder of their own.
  */
-#include "client/seal.h"
+#include "net/client/seal.h"
 
 #include <criterion/criterion.h>
 

@@ -1,9 +1,11 @@
 /* Goal: no update is delivered twice or out of order, and none is missing without a word. Method:
  * frames made by the codec are taken in every wrong way; then one run over a socket made by hand.
  */
-#include "client/subscription.h"
+#include "net/client/subscription.h"
 
 #include "fake_peer.h"
+
+#include <criterion/criterion.h>
 
 #define UPDATES_MAX 64
 
