@@ -71,9 +71,9 @@ enum ordo_err ordo_seal(
     struct ordo_bytes secret,
     struct ordo_writer *out) ORDO_MUST_USE;
 
-/* Opens a sealed card, tag included, into secret (room for ORDO_SECRET_MAX bytes; the caller wipes
- * it). DAMAGED when the key, the shop or the product is another one, or the bytes were changed. Any
- * thread. */
+/* Opens what follows the tag of a sealed card (the node keeps the tag for itself and answers with
+ * the rest) into secret, room for ORDO_SECRET_MAX bytes; the caller wipes it. DAMAGED when the key,
+ * the shop or the product is another one, or the bytes were changed. Any thread. */
 enum ordo_err ordo_open_sealed(
     const struct ordo_key *key,
     uint32_t shop,

@@ -34,6 +34,12 @@ seal(uint8_t out[ORDO_SEALED_MAX], uint8_t seed, uint32_t shop, uint32_t product
     return (struct ordo_bytes){out, (uint32_t)ordo_writer_size(&w)};
 }
 
+/* What a node answers with. */
+static struct ordo_bytes behind_tag(struct ordo_bytes card)
+{
+    return (struct ordo_bytes){card.data + ORDO_SEAL_TAG, card.size - ORDO_SEAL_TAG};
+}
+
 Test(seal, opens_what_it_sealed_at_every_size)
 {
     struct ordo_key key = key_of(7);
@@ -48,7 +54,8 @@ Test(seal, opens_what_it_sealed_at_every_size)
         struct ordo_writer w = ordo_writer_over(sealed, sizeof(sealed));
         cr_assert_eq(ordo_seal(&key, 3, 9, (struct ordo_bytes){secret, size}, &w), ORDO_OK);
         cr_assert_eq(ordo_writer_size(&w), size + ORDO_SEAL_OVERHEAD);
-        struct ordo_bytes bytes = {sealed, (uint32_t)ordo_writer_size(&w)};
+        struct ordo_bytes bytes = {
+            sealed + ORDO_SEAL_TAG, size + ORDO_SEAL_OVERHEAD - ORDO_SEAL_TAG};
         cr_assert_eq(ordo_open_sealed(&key, 3, 9, bytes, opened, &opened_size), ORDO_OK);
         cr_assert_eq(opened_size, size);
         cr_assert_eq(memcmp(opened, secret, size), 0);
@@ -93,7 +100,7 @@ Test(seal, refuses_another_key_shop_or_product)
     uint8_t a[ORDO_SEALED_MAX];
     uint8_t out[ORDO_SECRET_MAX];
     uint32_t size = 77;
-    struct ordo_bytes sealed = seal(a, 1, 2, 3, "card");
+    struct ordo_bytes sealed = behind_tag(seal(a, 1, 2, 3, "card"));
     struct ordo_key right = key_of(1);
     struct ordo_key wrong = key_of(2);
     cr_assert_eq(ordo_open_sealed(&right, 2, 3, sealed, out, &size), ORDO_OK);
@@ -109,16 +116,16 @@ Test(seal, refuses_any_changed_byte_and_any_cut)
     uint8_t a[ORDO_SEALED_MAX];
     uint8_t out[ORDO_SECRET_MAX];
     uint32_t size = 0;
-    struct ordo_bytes sealed = seal(a, 1, 2, 3, "card");
+    struct ordo_bytes sealed = behind_tag(seal(a, 1, 2, 3, "card"));
     struct ordo_key key = key_of(1);
     for (uint32_t i = 0; i < sealed.size; i++) {
-        a[i] ^= 1;
+        a[ORDO_SEAL_TAG + i] ^= 1;
         cr_assert_eq(
             ordo_open_sealed(&key, 2, 3, sealed, out, &size), ORDO_ERR_DAMAGED, "byte %u", i);
-        a[i] ^= 1;
+        a[ORDO_SEAL_TAG + i] ^= 1;
     }
     for (uint32_t cut = 0; cut < sealed.size; cut++) {
-        struct ordo_bytes part = {a, cut};
+        struct ordo_bytes part = {sealed.data, cut};
         cr_assert_eq(
             ordo_open_sealed(&key, 2, 3, part, out, &size), ORDO_ERR_DAMAGED, "cut %u", cut);
     }
