@@ -21,8 +21,9 @@
 #include "net/nng_pub.h"
 #include "net/server.h"
 
-#define ORDO_REFUSAL_TEXTS_MAX 16      /* of one request; further ones have the code alone */
-#define ORDO_REFUSALS_SIZE_MAX 65536   /* bytes of a reply of refusals alone: 1,024 x 6 + 16 x 128 \
+#define ORDO_REFUSAL_TEXTS_MAX 16 /* of one request; further ones have the code alone */
+#define ORDO_REFUSALS_SIZE_MAX                                                                     \
+    65536                              /* bytes of a reply of refusals alone: 1,024 x 6 + 16 x 128 \
                                         */
 #define ORDO_REQUESTS_DEFAULT  4096    /* in flight */
 #define ORDO_REQUESTS_MAX      1048576 /* what a token can name, and more than nng can carry */
@@ -125,7 +126,8 @@ struct ordo_server {
     struct ordo_arena arena;
     struct ordo_clock clock;
     struct ordo_door door;
-    struct ordo_nng_pub *pub;
+    struct ordo_nng_listeners *listeners;
+    struct ordo_nng_pub *pub; /* NULL when nothing is published */
     struct ordo_request *requests;
     struct ordo_refusals *refusals; /* one a request; untouched pages cost nothing */
     struct ordo_waker *ingress_waker;

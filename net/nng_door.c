@@ -2,7 +2,6 @@
 
 #include "base/arena.h"
 #include "net/inbox.h"
-#include "net/nng_listen.h"
 
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/rep.h>
@@ -39,6 +38,7 @@ struct context {
 
 struct nng_door {
     struct ordo_door_host host;
+    struct ordo_nng_listeners *listeners;
     struct ordo_arena arena;
     nng_socket socket;
     struct context *contexts;
@@ -135,7 +135,7 @@ static void door_stats(const void *self, struct ordo_door_stats *stats)
 static enum ordo_err door_listen(void *self, const char *url, struct ordo_fail *fail)
 {
     struct nng_door *door = self;
-    return ordo_nng_listen(door->socket.id, url, fail);
+    return ordo_nng_listen(door->listeners, door->socket.id, url, fail);
 }
 
 static void free_door(struct nng_door *door)
@@ -191,7 +191,10 @@ static int open_contexts(struct nng_door *door)
 }
 
 enum ordo_err ordo_nng_door_open(
-    const struct ordo_door_host *host, struct ordo_door *door, struct ordo_fail *fail)
+    const struct ordo_door_host *host,
+    struct ordo_nng_listeners *listeners,
+    struct ordo_door *door,
+    struct ordo_fail *fail)
 {
     ORDO_ASSERT(host->request_count > 0);
     ORDO_ASSERT(host->size_max > 0);
@@ -200,6 +203,7 @@ enum ordo_err ordo_nng_door_open(
         return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "no memory for the nng door");
     }
     self->host = *host;
+    self->listeners = listeners;
     ordo_arena_init(&self->arena);
     enum ordo_err err = ordo_arena_alloc(
         &self->arena,

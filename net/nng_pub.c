@@ -1,7 +1,5 @@
 #include "net/nng_pub.h"
 
-#include "net/nng_listen.h"
-
 #include <nng/nng.h>
 #include <nng/protocol/pubsub0/pub.h>
 #include <stdlib.h>
@@ -17,14 +15,17 @@
 
 struct ordo_nng_pub {
     nng_socket socket;
+    struct ordo_nng_listeners *listeners;
 };
 
-enum ordo_err ordo_nng_pub_open(struct ordo_nng_pub **out, struct ordo_fail *fail)
+enum ordo_err ordo_nng_pub_open(
+    struct ordo_nng_listeners *listeners, struct ordo_nng_pub **out, struct ordo_fail *fail)
 {
     struct ordo_nng_pub *pub = calloc(1, sizeof(*pub));
     if (pub == NULL) {
         return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "no memory for the publishing socket");
     }
+    pub->listeners = listeners;
     int error = nng_pub0_open(&pub->socket);
     if (error != 0) {
         free(pub);
@@ -49,7 +50,7 @@ enum ordo_err ordo_nng_pub_open(struct ordo_nng_pub **out, struct ordo_fail *fai
 
 enum ordo_err ordo_nng_pub_listen(struct ordo_nng_pub *pub, const char *url, struct ordo_fail *fail)
 {
-    return ordo_nng_listen(pub->socket.id, url, fail);
+    return ordo_nng_listen(pub->listeners, pub->socket.id, url, fail);
 }
 
 void ordo_nng_pub_close(struct ordo_nng_pub *pub)

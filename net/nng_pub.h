@@ -5,11 +5,15 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "net/nng_listen.h"
 
 struct ordo_nng_pub;
 
-/* Starter thread. */
-enum ordo_err ordo_nng_pub_open(struct ordo_nng_pub **out, struct ordo_fail *fail) ORDO_MUST_USE;
+/* Its addresses are bound in `listeners`, which must outlive it. Starter thread. */
+enum ordo_err ordo_nng_pub_open(
+    struct ordo_nng_listeners *listeners,
+    struct ordo_nng_pub **out,
+    struct ordo_fail *fail) ORDO_MUST_USE;
 enum ordo_err ordo_nng_pub_listen(struct ordo_nng_pub *pub, const char *url, struct ordo_fail *fail)
     ORDO_MUST_USE;
 void ordo_nng_pub_close(struct ordo_nng_pub *pub);

@@ -131,12 +131,16 @@ enum ordo_err ordo_server_open(
         .request_count = server->config.requests_max,
         .size_max = server->config.request_size_max,
     };
-    err = ordo_nng_door_open(&host, &server->door, fail);
+    err = ordo_nng_listeners_open(&server->listeners, fail);
     if (err != ORDO_OK) {
         goto err_after_arena;
     }
+    err = ordo_nng_door_open(&host, server->listeners, &server->door, fail);
+    if (err != ORDO_OK) {
+        goto err_after_listeners;
+    }
     if (server->config.publish_count != 0) {
-        err = ordo_nng_pub_open(&server->pub, fail);
+        err = ordo_nng_pub_open(server->listeners, &server->pub, fail);
     }
     if (err == ORDO_OK) {
         err = listen_all(server, fail);
@@ -152,6 +156,8 @@ err_after_door:
         ordo_nng_pub_close(server->pub);
     }
     server->door.close(server->door.self);
+err_after_listeners:
+    ordo_nng_listeners_close(server->listeners);
 err_after_arena:
     ordo_arena_fini(&server->arena);
     free(server);
@@ -216,6 +222,7 @@ void ordo_server_start(struct ordo_server *server)
 {
     ORDO_ASSERT(server->receiving.ingress != NULL);
     server->door.start(server->door.self);
+    ordo_nng_listeners_start(server->listeners);
 }
 
 void ordo_server_stop(struct ordo_server *server)
@@ -225,6 +232,7 @@ void ordo_server_stop(struct ordo_server *server)
 
 void ordo_server_close(struct ordo_server *server)
 {
+    ordo_nng_listeners_close(server->listeners);
     server->door.close(server->door.self);
     if (server->pub != NULL) {
         ordo_nng_pub_close(server->pub);

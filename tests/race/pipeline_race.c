@@ -15,8 +15,9 @@
 
 #define COMMANDS    300000u
 #define CAPACITY    64u
+#define RING_BYTES  1024u /* about as full as the slots: either may be the limit */
 #define COMMAND_MAX 40u
-#define OUTCOME_MAX 48u
+#define OUTCOME_MAX 40u
 #define STAGES      5
 
 struct worker {
@@ -241,7 +242,7 @@ int main(int argc, char **argv)
     uint64_t seed = race_begin(argc, argv);
 
     ordo_arena_init(&arena);
-    ORDO_ASSERT(ordo_ring_init(&ring, &arena, CAPACITY, 512, 512, NULL) == ORDO_OK);
+    ORDO_ASSERT(ordo_ring_init(&ring, &arena, CAPACITY, RING_BYTES, RING_BYTES, NULL) == ORDO_OK);
     build(seed);
     for (int i = 0; i < STAGES; i++) {
         ORDO_ASSERT(ordo_runner_start(&workers[i].runner) == ORDO_OK);

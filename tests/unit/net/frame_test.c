@@ -238,6 +238,7 @@ Test(frame, survives_random_damage)
     struct random r = random_begin("frame/survives_random_damage");
     static struct store store;
     static uint8_t damaged[FRAME_MAX];
+    static uint8_t canonical_bytes[ORDO_COMMAND_SIZE_MAX];
     struct ordo_request_reader reader;
     struct ordo_wire_fault fault;
     uint8_t kind;
@@ -260,7 +261,7 @@ Test(frame, survives_random_damage)
             while (reader.next < reader.count) {
                 struct ordo_writer scratch = ordo_writer_over(scratch_bytes, sizeof(scratch_bytes));
                 if (ordo_request_next(&reader, &command, &scratch, &fault)) {
-                    (void)canonical(&command, scratch_bytes);
+                    (void)canonical(&command, canonical_bytes);
                 }
             }
             cr_assert(ordo_mp_is_done(&reader.mp));

@@ -45,4 +45,37 @@ static inline void expect_bytes(struct ordo_bytes got, const char *hex)
     cr_assert(ordo_bytes_equal(got, e), "the bytes are %s", text);
 }
 
+/* The specification without its spaces and line breaks. */
+static inline const char *readme_squeezed(void)
+{
+    static char text[1u << 16];
+    size_t size = 0;
+    FILE *f = fopen(ORDO_README, "r");
+    cr_assert_not_null(f, "no %s", ORDO_README);
+    for (int c = getc(f); c != EOF; c = getc(f)) {
+        if (c != ' ' && c != '\n') {
+            cr_assert(size < sizeof(text) - 1);
+            text[size++] = (char)c;
+        }
+    }
+    (void)fclose(f);
+    text[size] = 0;
+    return text;
+}
+
+/* The bytes are those of `hex`, and the specification has them as an example. */
+static inline void expect_documented(struct ordo_bytes got, const char *hex)
+{
+    char squeezed[4096];
+    size_t size = 0;
+    expect_bytes(got, hex);
+    for (; *hex != 0; hex++) {
+        if (*hex != ' ') {
+            squeezed[size++] = *hex;
+        }
+    }
+    squeezed[size] = 0;
+    cr_assert_not_null(strstr(readme_squeezed(), squeezed), "%s lacks %s", ORDO_README, squeezed);
+}
+
 #endif

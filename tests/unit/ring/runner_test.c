@@ -145,7 +145,7 @@ Test(runner, goes_on_after_stop_until_every_agent_is_drained)
     ordo_runner_add(&runner, agent_of(&held));
     cr_assert_eq(ordo_runner_start(&runner), ORDO_OK);
     ordo_runner_stop(&runner);
-    wait_at_least(&held.cycles, atomic_load(&held.cycles) + 5);
+    wait_at_least(&held.cycles, atomic_load(&held.cycles) + 100); /* past all polling */
     atomic_store(&held.left, 3);
     wait_at_least(&held.done, 3); /* without any signal: a draining sleep is bounded */
     atomic_store(&held.held, 0);
@@ -202,6 +202,30 @@ Test(runner, sleeps_when_idle_and_is_woken_by_a_signal)
     cr_assert_gt(runner.waker.sleeps, 0);
 }
 
+static struct ordo_runner looking;
+
+/* Work that appears, unsignalled, only once the runner has announced its sleep. */
+static uint32_t late_work(void *self)
+{
+    struct counter *c = self;
+    if (atomic_load(&looking.waker.parked) != ORDO_WAKER_PARKED || atomic_load(&c->done) == 10) {
+        return 0;
+    }
+    atomic_fetch_add(&c->done, 1);
+    return 1;
+}
+
+Test(runner, looks_once_more_after_it_has_announced_its_sleep)
+{
+    static struct counter c;
+    ordo_runner_init(&looking, "look", ORDO_WAIT_PARK, ORDO_CPU_ANY);
+    ordo_runner_add(&looking, (struct ordo_agent){.self = &c, .do_work = late_work});
+    cr_assert_eq(ordo_runner_start(&looking), ORDO_OK);
+    wait_at_least(&c.done, 10);
+    ordo_runner_stop(&looking);
+    ordo_runner_join(&looking);
+}
+
 struct relay {
     _Atomic uint32_t *from;
     _Atomic uint32_t *to;
@@ -239,6 +263,36 @@ Test(runner, wakes_its_peers_after_a_cycle_with_work)
     }
     ordo_runner_stop(&runner);
     ordo_runner_join(&runner);
+    ordo_runner_stop(&second);
+    ordo_runner_join(&second);
+}
+
+static _Atomic uint32_t last_words;
+
+static void leave_last_words(void *self)
+{
+    struct counter *c = self;
+    wait_at_least(&second.waker.parked, ORDO_WAKER_PARKED);
+    atomic_store(&last_words, atomic_load(&c->done));
+}
+
+Test(runner, wakes_its_peers_when_it_has_closed)
+{
+    static _Atomic uint32_t out;
+    struct counter c = {.left = 3, .deadline_ns = UINT64_MAX};
+    struct relay last = {&last_words, &out};
+    struct ordo_agent agent = agent_of(&c);
+    agent.on_close = leave_last_words;
+    ordo_runner_init(&runner, "closing", ORDO_WAIT_PARK, ORDO_CPU_ANY);
+    ordo_runner_init(&second, "last", ORDO_WAIT_PARK, ORDO_CPU_ANY);
+    ordo_runner_add(&runner, agent);
+    ordo_runner_add(&second, (struct ordo_agent){.self = &last, .do_work = relay_work});
+    ordo_runner_add_peer(&runner, &second.waker);
+    cr_assert_eq(ordo_runner_start(&second), ORDO_OK);
+    cr_assert_eq(ordo_runner_start(&runner), ORDO_OK);
+    ordo_runner_stop(&runner);
+    ordo_runner_join(&runner);
+    wait_at_least(&out, 3);
     ordo_runner_stop(&second);
     ordo_runner_join(&second);
 }
