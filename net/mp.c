@@ -272,6 +272,40 @@ static uint32_t skip_wide(struct ordo_mp_reader *r, uint8_t b)
     return 0;
 }
 
+/* Bytes of a value whose first byte says it all; 0 for the others. */
+static inline uint32_t fixed_size(uint8_t b)
+{
+    static const uint8_t sizes[32] = {
+        1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 5, 9, 2, 3, 5, 9, 2, 3, 5, 9, 3, 4, 6, 10, 18,
+    };
+    if (b < 0x80 || b >= 0xe0) {
+        return 1;
+    }
+    if (b >= 0xc0) {
+        return sizes[b - 0xc0];
+    }
+    return b < 0xa0 ? 0 : 1 + (b & 0x1fu);
+}
+
+/* Steps over as many of `count` values of fixed size as follow each other: the number left. */
+static uint32_t skip_fixed(struct ordo_mp_reader *r, uint32_t count)
+{
+    const uint8_t *at = r->at;
+    uint32_t left_over = count;
+    while (left_over != 0 && at < r->end) {
+        uint32_t size = fixed_size(*at);
+        if (size == 0 || size > (size_t)(r->end - at)) {
+            break; /* skip_one names what is wrong */
+        }
+        at += size;
+        left_over--;
+    }
+    ORDO_ASSERT(r->owed >= count - left_over);
+    r->owed -= count - left_over;
+    r->at = at;
+    return left_over;
+}
+
 /* One header of any kind: the number of values it owes. */
 static uint32_t skip_one(struct ordo_mp_reader *r)
 {
@@ -298,6 +332,9 @@ void ordo_mp_skip(struct ordo_mp_reader *r)
     uint32_t depth = 0;
 
     while (r->error == NULL) {
+        if (r->owed >= pending[depth]) {
+            pending[depth] = skip_fixed(r, pending[depth]);
+        }
         if (pending[depth] == 0) {
             if (depth == 0) {
                 return;
