@@ -157,7 +157,8 @@ static void send_ready(struct sale *sale, uint64_t now)
         struct ordo_client *client = idlest(sale);
         uint32_t in_flight = ordo_client_in_flight(client);
         bool full = sale_queue_count(&sale->ready) >= sale->options.batch;
-        bool waited = queue_front(&sale->ready)->intended_ns + LINGER_NS <= now;
+        const struct sale_entry *front = queue_front(&sale->ready);
+        bool waited = front != NULL && front->intended_ns + LINGER_NS <= now;
         if (in_flight >= sale->options.in_flight || (in_flight > 0 && !full && !waited)) {
             return;
         }
