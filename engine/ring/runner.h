@@ -36,7 +36,7 @@ struct ordo_runner {
     struct ordo_agent agents[ORDO_RUNNER_AGENTS_MAX];
     uint32_t agent_count;
     struct ordo_waker waker;
-    struct ordo_waker *peers[ORDO_RUNNER_PEERS_MAX]; /* woken after a cycle with work */
+    struct ordo_waker *peers[ORDO_RUNNER_PEERS_MAX]; /* woken after start, work and close */
     uint32_t peer_count;
     enum ordo_wait_strategy strategy;
     int cpu;

@@ -1,12 +1,12 @@
 /* wait.h - how a thread with nothing to do waits, and how others wake it.
  *
- * Strategies: SPIN (poll with relaxed pauses), YIELD (spin a little, then sched_yield), PARK (spin
- * a little, yield a little, then sleep until woken). PARK sleeps in a waker: a futex by default, or
- * something the thread must wait for anyway, such as an io_uring (journal/): that is why it is a
- * port. A publisher calls ordo_waker_signal() after it has advanced a sequence; that costs one load
- * when the owner never sleeps, and one atomic exchange on a line that the owner touches only to
- * sleep when it may. No wake-up is lost: the sleeper announces itself, looks once more, then sleeps
- * (Dekker's pattern with sequentially consistent order).
+ * Strategies: SPIN (a few keen polls, then relaxed ones with pauses), YIELD (spin a little, then
+ * sched_yield), PARK (spin a little, yield a little, then sleep until woken). PARK sleeps in a
+ * waker: a futex by default, or something the thread must wait for anyway, such as an io_uring
+ * (journal/): that is why it is a port. A publisher calls ordo_waker_signal() after it has advanced
+ * a sequence; that costs one load when the owner never sleeps, and one atomic exchange on a line
+ * that the owner touches only to sleep when it may. No wake-up is lost: the sleeper announces
+ * itself, looks once more, then sleeps (Dekker's pattern with sequentially consistent order).
  */
 #ifndef ORDO_RING_WAIT_H
 #define ORDO_RING_WAIT_H
@@ -19,7 +19,7 @@
 
 #define ORDO_WAIT_FOREVER UINT64_MAX /* a timeout_ns */
 
-/* Pauses between two polls of a spinning thread: a consumer that looks harder takes the producer's
+/* Pauses between two relaxed polls: a consumer that looks harder at a stream takes the producer's
  * line away with every look, and both run in lock-step. */
 #define ORDO_WAIT_PAUSES 64
 

@@ -276,25 +276,41 @@ static void leave_last_words(void *self)
     atomic_store(&last_words, atomic_load(&c->done));
 }
 
-Test(runner, wakes_its_peers_when_it_has_closed)
+/* The words of a hook reach a peer that sleeps without any bound. */
+static void check_words(struct ordo_agent agent, uint32_t before_stop)
 {
     static _Atomic uint32_t out;
-    struct counter c = {.left = 3, .deadline_ns = UINT64_MAX};
     struct relay last = {&last_words, &out};
-    struct ordo_agent agent = agent_of(&c);
-    agent.on_close = leave_last_words;
-    ordo_runner_init(&runner, "closing", ORDO_WAIT_PARK, ORDO_CPU_ANY);
+    ordo_runner_init(&runner, "speaking", ORDO_WAIT_PARK, ORDO_CPU_ANY);
     ordo_runner_init(&second, "last", ORDO_WAIT_PARK, ORDO_CPU_ANY);
     ordo_runner_add(&runner, agent);
     ordo_runner_add(&second, (struct ordo_agent){.self = &last, .do_work = relay_work});
     ordo_runner_add_peer(&runner, &second.waker);
     cr_assert_eq(ordo_runner_start(&second), ORDO_OK);
     cr_assert_eq(ordo_runner_start(&runner), ORDO_OK);
+    wait_at_least(&out, before_stop);
     ordo_runner_stop(&runner);
     ordo_runner_join(&runner);
     wait_at_least(&out, 3);
     ordo_runner_stop(&second);
     ordo_runner_join(&second);
+}
+
+Test(runner, wakes_its_peers_when_it_has_closed)
+{
+    struct counter c = {.left = 3, .deadline_ns = UINT64_MAX};
+    struct ordo_agent agent = agent_of(&c);
+    agent.on_close = leave_last_words;
+    check_words(agent, 0);
+}
+
+Test(runner, wakes_its_peers_when_it_has_started)
+{
+    struct counter c = {.done = 3, .deadline_ns = UINT64_MAX};
+    struct ordo_agent agent = agent_of(&c);
+    agent.on_start = leave_last_words;
+    agent.on_close = NULL;
+    check_words(agent, 3);
 }
 
 Test(runner, reports_a_cpu_that_does_not_exist)
