@@ -1,14 +1,20 @@
 /* outcome.h - what apply decided about one command: the bytes the journal keeps beside the command.
  *
- * Canonical bytes, all integers LEB128 in the shortest form:
- *   code, state, disposition, version                      the result of the command (struct
- * ordo_result) effect count (<= 16), then for each order touched: form u8 (0 = the command's own
- * order; 1 = another: shop, order_id follow) back          own seq minus the order's previous seq;
- * 0 = this is its first version       of the order after this command; its transitions end at it,
- * one version each flags         overlay flags after (enum ordo_order_flag) transition count, then
- * (from u8, to u8, cause u8) each card count, then card numbers                        bound by
- * this command posting count, then (channel, currency, account u8, zigzag amount) each A query's
- * outcome has the result and then a body of its own (query.h).
+ * Canonical bytes, all integers LEB128 in the shortest form unless marked u8:
+ *   result     code * 2 + own, [seq], state u8, disposition u8, version
+ *              own = 1 and seq follows: the result names another command than the record or slot it
+ *              stands in (an exact resend gives the seq of the first; undecided gives 0)
+ *   effects    count (<= 16), then for each order touched:
+ *     form u8  0 = the command's own order; 1 = another: shop, size of order_id, order_id follow
+ *     back     own seq minus the order's previous seq; 0 = this is its first
+ *     version  of the order after this command; its transitions end at it, one version each
+ *     flags    overlay flags after (enum ordo_order_flag)
+ *     moves    count, then (from u8, to u8, cause u8) each
+ *     cards    count, then card numbers bound by this command
+ *   postings   count, then (channel, currency, account u8, zigzag amount) each
+ * A query's outcome is the result and then a body of its own (query.h). Every journaled command
+ * that names a known order has that order as its first effect, refusals too: so an order's history
+ * is a walk over `back`.
  *
  * Each transition is one update of the status stream, numbered by update_seq, hashed into the
  * stream hash.
@@ -32,7 +38,8 @@
  * same command asked again gives the same bytes. */
 struct ordo_result {
     uint64_t seq;        /* of the command that was decided; 0 when it was not journaled */
-    uint32_t version;    /* of the command's order after it; 0 when there is none */
+    uint32_t version;    /* of the command's order after it; 0 when there is none. A card import
+                          * has no order: the number of cards taken in, the rest were duplicates */
     uint16_t code;       /* enum ordo_result_code */
     uint8_t state;       /* of the command's order after it */
     uint8_t disposition; /* of a payment fact */
@@ -47,6 +54,7 @@ struct ordo_transition {
 };
 
 struct ordo_effect {
+    bool own; /* the command's own order */
     uint32_t shop;
     struct ordo_bytes order_id; /* resolved: also set for the command's own order */
     uint64_t prev_seq;          /* 0 = none */

@@ -1,10 +1,15 @@
 /* query.h - the bodies of query outcomes: what follows the result in a query's outcome bytes.
  *
  * Canonical like every outcome: LEB128 integers, zigzag amounts, length-prefixed texts. Encoded by
- * apply, decoded by net for the wire and by tools for people. GET    one ordo_order_view CARDS
- * count, then (card number, sealed bytes) each; empty until the order is ISSUING or COMPLETED LIST
- * count, next (0 = no more), then that many ordo_order_view STOCK  ordo_stock_view HEAD
- * ordo_head_view
+ * apply, decoded by net for the wire and by tools for people.
+ *   GET    one ordo_order_view
+ *   CARDS  count, then (card number, sealed bytes without the tag) each; count 0 until the order
+ *          is ISSUING or COMPLETED
+ *   LIST   count, next (0 = no more), then that many ordo_order_view. A page may be shorter than
+ *          its limit when 64 KiB are full
+ *   STOCK  ordo_stock_view
+ *   HEAD   ordo_head_view
+ * The body follows only the code OK.
  */
 #ifndef ORDO_ORDER_QUERY_H
 #define ORDO_ORDER_QUERY_H
@@ -60,6 +65,9 @@ void ordo_stock_view_encode(const struct ordo_stock_view *view, struct ordo_writ
 void ordo_stock_view_decode(struct ordo_reader *in, struct ordo_stock_view *view);
 void ordo_head_view_encode(const struct ordo_head_view *view, struct ordo_writer *out);
 void ordo_head_view_decode(struct ordo_reader *in, struct ordo_head_view *view);
+
+/* Writes the result in front of a query's outcome. seq is the slot's. */
+void ordo_result_encode(const struct ordo_result *result, uint64_t seq, struct ordo_writer *out);
 
 /* Reads the result in front of every outcome; the reader then stands at the body. seq is the
  * slot's. */

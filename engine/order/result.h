@@ -54,6 +54,10 @@
     X(STATE_REFUNDING, 218, "order_is_refunding", "not possible: a refund is due")                 \
     X(STATE_REFUNDED, 219, "order_is_refunded", "not possible: the order was refunded")            \
     X(STATE_PAY_FAILED, 220, "order_is_pay_failed", "not possible: the payment has failed")        \
+    X(LIST_MOVED,                                                                                  \
+      221,                                                                                         \
+      "list_moved",                                                                                \
+      "the order at which the page ended has left this state: list again from the start")          \
     X(FACT_INVALID,                                                                                \
       300,                                                                                         \
       "fact_invalid",                                                                              \
@@ -75,6 +79,7 @@
     X(SALE_OVER, 501, "sale_over", "the sale of this product has ended")                           \
     X(PURCHASE_CAP, 502, "purchase_cap", "the buyer has reached the cap of this product")          \
     X(HOLD_QUOTA, 503, "hold_quota", "the buyer holds as many unpaid units as he may")             \
+    X(COUPON_UNKNOWN, 600, "coupon_unknown", "no coupon of this code in this shop")                \
     X(SETTING_UNKNOWN, 700, "setting_unknown", "no setting of this key")                           \
     X(SETTING_RANGE, 701, "setting_out_of_range", "the value is outside of the setting's range")   \
     X(SETTING_FIXED, 702, "setting_fixed", "a capacity is fixed when the data folder is made")     \

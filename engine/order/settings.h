@@ -19,10 +19,11 @@
     X(3, products_max, 1000, 1, 1000000, 1, "products of all shops")                               \
     X(4, cards_max, 1000000, 16, 100000000, 1, "cards of all products")                            \
     X(5, secret_bytes_max, 134217728, 4096, 1099511627776, 1, "bytes of sealed cards")             \
-    X(6, payments_max, 1250000, 16, 125000000, 1, "payment references, kept for ever")             \
+    X(6, payments_max, 1250000, 16, 125000000, 1, "payment references and attempts, kept")         \
     X(7, ids_max, 6000000, 64, 600000000, 1, "command ids remembered")                             \
     X(8, buyers_max, 1000000, 16, 100000000, 1, "buyers with live or paid units of a product")     \
     X(9, balances_max, 256, 1, 65536, 1, "(channel, currency) pairs")                              \
+    X(10, merchants_max, 4096, 1, 65536, 1, "merchant accounts of all shops and channels")         \
     X(20, hold_ttl_s, 900, 1, 604800, 0, "seconds an unpaid hold lives")                           \
     X(21,                                                                                          \
       late_window_s,                                                                               \

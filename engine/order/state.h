@@ -41,8 +41,10 @@ void ordo_apply(
     struct ordo_writer *outcome,
     struct ordo_applied *applied);
 
-/* Asks the cache for the rows that the command will need; no effect on the state. Apply thread, a
- * few commands ahead of ordo_apply. */
+/* Asks the cache for the rows that the command will need; no effect on the state. Apply thread.
+ * Called once for each command, in their order, ORDO_APPLY_AHEAD commands before its ordo_apply()
+ * it does most; at another distance it does less, never harm. */
+#define ORDO_APPLY_AHEAD 12
 void ordo_apply_prefetch(struct ordo_state *state, struct ordo_bytes command);
 
 /* The earliest time at which a tick has something to do; UINT64_MAX when never. Apply thread. */

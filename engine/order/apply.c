@@ -1,0 +1,172 @@
+#include "order/parts.h"
+#include "order/query.h"
+
+/* One command from bytes to outcome: decode, who asks (identity), decide, remember, number, write.
+ *
+ * What changes the state is exactly what is journaled: an exact resend, a query, something that is
+ * no command, a missing id and BUSY leave every row as it was. So a replay of the journal, which
+ * has none of them, comes to the same state. A decision is all or nothing: the decide functions
+ * check before they change, and a refusal changes only the history of the order it names.
+ */
+
+static uint16_t decide(struct ordo_state *s)
+{
+    const struct ordo_command *command = &s->command;
+    switch ((enum ordo_command_kind)command->kind) {
+    case ORDO_KIND_SETTINGS:
+        return ordo_decide_settings(s, &command->settings);
+    case ORDO_KIND_PRODUCT_PUT:
+        return ordo_decide_product_put(s, &command->product_put);
+    case ORDO_KIND_CARD_IMPORT:
+        return ordo_decide_card_import(s, &command->card_import);
+    case ORDO_KIND_CREATE:
+        return ordo_decide_create(s, &command->create);
+    case ORDO_KIND_ATTEMPT:
+        return ordo_decide_attempt(s, &command->attempt);
+    case ORDO_KIND_FACT:
+        return ordo_decide_fact(s, &command->fact);
+    case ORDO_KIND_CANCEL:
+        return ordo_decide_cancel(s, &command->cancel);
+    case ORDO_KIND_DELIVERY_ACK:
+        return ordo_decide_delivery_ack(s, &command->delivery_ack);
+    case ORDO_KIND_TICK:
+        return ordo_decide_tick(s, &command->tick);
+    case ORDO_KIND_RESUME:
+        return ordo_decide_resume(s, &command->resume);
+    case ORDO_KIND_GET:
+    case ORDO_KIND_CARDS:
+    case ORDO_KIND_LIST:
+    case ORDO_KIND_STOCK:
+    case ORDO_KIND_HEAD:
+    default:
+        ORDO_ASSERT(!"a command, not a query");
+        return ORDO_RESULT_MALFORMED;
+    }
+}
+
+static void clear_outcome(struct ordo_outcome *outcome)
+{
+    outcome->result = (struct ordo_result){.seq = 0};
+    outcome->effect_count = 0;
+    outcome->transition_count = 0;
+    outcome->card_count = 0;
+    outcome->posting_count = 0;
+}
+
+/* Not journaled: only a result goes out. `seq` of the slot is the last one before it. */
+static void
+answer_undecided(struct ordo_state *s, struct ordo_writer *out, struct ordo_applied *applied)
+{
+    const struct ordo_head_row *head = ordo_head(s);
+    struct ordo_result result = s->outcome.result;
+    clear_outcome(&s->outcome); /* a decision that ended in BUSY has left nothing in it */
+    s->outcome.result = result;
+    ordo_outcome_encode(&s->outcome, head->seq, out);
+    *applied = (struct ordo_applied){
+        .seq = head->seq, .update_seq = head->update_seq, .code = result.code};
+}
+
+static void hash_update(void *context, const struct ordo_update *update)
+{
+    struct ordo_head_row *head = context;
+    head->stream_hash = ordo_update_hash(head->stream_hash, update);
+    head->update_seq = update->update_seq;
+}
+
+/* Journaled: numbers it, remembers it, writes it. */
+static void conclude(
+    struct ordo_state *s,
+    const uint8_t *content,
+    struct ordo_writer *out,
+    struct ordo_applied *applied)
+{
+    s->outcome.result.seq = s->seq;
+    if (content != NULL) {
+        ordo_id_add(s, content);
+    }
+    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+    head->seq = s->seq;
+    head->time_us = s->now_us;
+    ordo_outcome_updates(&s->outcome, s->now_us, head->update_seq + 1, hash_update, head);
+    ordo_outcome_encode(&s->outcome, s->seq, out);
+    *applied = (struct ordo_applied){
+        .seq = s->seq,
+        .update_seq = head->update_seq,
+        .code = s->outcome.result.code,
+        .update_count = (uint8_t)s->outcome.transition_count,
+        .journaled = true,
+    };
+}
+
+static void
+apply_internal(struct ordo_state *s, struct ordo_writer *out, struct ordo_applied *applied)
+{
+    s->outcome.result.code = decide(s);
+    conclude(s, NULL, out, applied);
+}
+
+static void apply_identified(
+    struct ordo_state *s,
+    struct ordo_bytes bytes,
+    struct ordo_writer *out,
+    struct ordo_applied *applied)
+{
+    static const uint8_t no_id[ORDO_ID_SIZE];
+    struct ordo_result *result = &s->outcome.result;
+    if (memcmp(s->command.id, no_id, ORDO_ID_SIZE) == 0) {
+        result->code = ORDO_RESULT_ID_MISSING;
+        answer_undecided(s, out, applied);
+        return;
+    }
+    uint8_t content[ORDO_ID_SIZE];
+    ordo_command_content_hash(bytes, s->command.content_size, content);
+    uint32_t known = ordo_id_find(s, s->command.id);
+    if (known != 0) {
+        ordo_id_answer(s, known, content, result);
+        if (result->seq != 0) {
+            answer_undecided(s, out, applied); /* an exact resend: the same result again */
+        } else {
+            conclude(s, NULL, out, applied); /* the id stays with its first command */
+        }
+        return;
+    }
+    if (!ordo_id_room(s, s->command.kind)) {
+        result->code = ORDO_RESULT_BUSY;
+        answer_undecided(s, out, applied);
+        return;
+    }
+    result->code = decide(s);
+    if (result->code == ORDO_RESULT_BUSY) {
+        ORDO_ASSERT(s->outcome.effect_count == 0);
+        answer_undecided(s, out, applied);
+        return;
+    }
+    conclude(s, content, out, applied);
+}
+
+void ordo_apply(
+    struct ordo_state *state,
+    uint64_t time_us,
+    struct ordo_bytes command,
+    struct ordo_writer *outcome,
+    struct ordo_applied *applied)
+{
+    const struct ordo_head_row *head = ordo_head(state);
+    clear_outcome(&state->outcome);
+    state->seq = head->seq + 1;
+    state->now_us = time_us > head->time_us ? time_us : head->time_us;
+
+    if (!ordo_command_decode(command, &state->command)) {
+        state->outcome.result.code = ORDO_RESULT_MALFORMED;
+        answer_undecided(state, outcome, applied);
+    } else if (ordo_kind_is_query(state->command.kind)) {
+        uint16_t code = ordo_answer_query(state, outcome);
+        *applied =
+            (struct ordo_applied){.seq = head->seq, .update_seq = head->update_seq, .code = code};
+    } else if (ordo_kind_is_internal(state->command.kind)) {
+        apply_internal(state, outcome, applied);
+    } else {
+        apply_identified(state, command, outcome, applied);
+    }
+    ORDO_ASSERT(!outcome->failed); /* the caller gave the room that state.h asks for */
+}

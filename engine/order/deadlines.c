@@ -1,0 +1,116 @@
+#include "order/parts.h"
+
+/* A min-heap with four children a node: shallow (10 levels at a million holds), and three quarters
+ * of its entries are leaves, so taking out an order that was paid in time seldom moves anything.
+ * Each order knows its place, so that nothing dead stays in it and each order is in it at most
+ * once: the capacity is that of the order table. Order of work is (deadline, order row), a total
+ * order, so the shape of the heap never shows: it is derived, made again from the rows.
+ *
+ * Rejected: a timing wheel. A million holds of one second share a slot and would have to be sorted
+ * there before the first sixteen can be taken.
+ */
+
+#define CHILDREN 4
+
+static bool is_before(const struct ordo_due *a, const struct ordo_due *b)
+{
+    return a->deadline_us != b->deadline_us ? a->deadline_us < b->deadline_us : a->order < b->order;
+}
+
+static void put_at(struct ordo_state *s, uint32_t at, struct ordo_due due)
+{
+    s->deadlines.heap[at] = due;
+    s->links[due.order].heap_at = at;
+}
+
+static uint32_t parent_of(uint32_t at)
+{
+    return (at + CHILDREN - 2) / CHILDREN; /* entry 1 has the children 2..5 */
+}
+
+static void sift_up(struct ordo_state *s, uint32_t at, struct ordo_due due)
+{
+    while (at > 1) {
+        uint32_t parent = parent_of(at);
+        if (!is_before(&due, &s->deadlines.heap[parent])) {
+            break;
+        }
+        put_at(s, at, s->deadlines.heap[parent]);
+        at = parent;
+    }
+    put_at(s, at, due);
+}
+
+static uint32_t least_child(const struct ordo_deadlines *d, uint32_t at)
+{
+    uint64_t first = (uint64_t)at * CHILDREN - 2;
+    if (first > d->count) {
+        return 0;
+    }
+    uint32_t least = (uint32_t)first;
+    for (uint64_t child = first + 1; child < first + CHILDREN && child <= d->count; child++) {
+        if (is_before(&d->heap[child], &d->heap[least])) {
+            least = (uint32_t)child;
+        }
+    }
+    return least;
+}
+
+static void sift_down(struct ordo_state *s, uint32_t at, struct ordo_due due)
+{
+    for (;;) { /* ends: at grows */
+        uint32_t child = least_child(&s->deadlines, at);
+        if (child == 0 || !is_before(&s->deadlines.heap[child], &due)) {
+            break;
+        }
+        put_at(s, at, s->deadlines.heap[child]);
+        at = child;
+    }
+    put_at(s, at, due);
+}
+
+void ordo_deadline_add(struct ordo_state *s, uint32_t order)
+{
+    struct ordo_deadlines *d = &s->deadlines;
+    ORDO_ASSERT(d->count < d->count_max);
+    ORDO_ASSERT(s->links[order].heap_at == 0);
+    uint64_t deadline_us = ordo_order_at(s, order)->deadline_us;
+    sift_up(s, ++d->count, (struct ordo_due){.deadline_us = deadline_us, .order = order});
+}
+
+void ordo_deadline_remove(struct ordo_state *s, uint32_t order)
+{
+    struct ordo_deadlines *d = &s->deadlines;
+    uint32_t at = s->links[order].heap_at;
+    ORDO_ASSERT(at != 0 && at <= d->count);
+    ORDO_ASSERT(d->heap[at].order == order);
+    struct ordo_due last = d->heap[d->count--];
+    s->links[order].heap_at = 0;
+    if (last.order == order) {
+        return;
+    }
+    if (at > 1 && is_before(&last, &d->heap[parent_of(at)])) {
+        sift_up(s, at, last);
+    } else {
+        sift_down(s, at, last);
+    }
+}
+
+uint32_t ordo_deadline_due(const struct ordo_state *s, uint64_t now_us)
+{
+    const struct ordo_deadlines *d = &s->deadlines;
+    if (d->count == 0 || d->heap[1].deadline_us > now_us || ordo_head(s)->floor_us > now_us) {
+        return 0;
+    }
+    return d->heap[1].order;
+}
+
+uint64_t ordo_state_next_deadline_us(const struct ordo_state *s)
+{
+    const struct ordo_deadlines *d = &s->deadlines;
+    if (d->count == 0) {
+        return UINT64_MAX;
+    }
+    uint64_t floor_us = ordo_head(s)->floor_us;
+    return d->heap[1].deadline_us > floor_us ? d->heap[1].deadline_us : floor_us;
+}

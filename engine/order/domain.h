@@ -1,0 +1,340 @@
+/* domain.h - the inside of a state: the rows of every table, the derived structures beside them,
+ * and what a decision under way needs. For the files of engine/order only.
+ *
+ * Tables are the state: digest, snapshot and image cover them and nothing else. Indexes, state
+ * lists and the deadline heap are derived: made again from the rows. Every row has its padding
+ * spelled out; rows are zeroed memory and bytes are compared and hashed whole.
+ */
+#ifndef ORDO_ORDER_DOMAIN_H
+#define ORDO_ORDER_DOMAIN_H
+
+#include "order/index.h"
+#include "order/machine.h"
+#include "order/outcome.h"
+#include "order/settings.h"
+#include "order/state.h"
+#include "order/table.h"
+
+/* X(NAME, name, log2 of the rows in a chunk) */
+#define ORDO_TABLES(X)                                                                             \
+    X(HEAD, head, 0)                                                                               \
+    X(PRODUCT, product, 6)                                                                         \
+    X(CARD, card, 7)                                                                               \
+    X(SECRET, secret, 6)                                                                           \
+    X(ORDER, order, 6)                                                                             \
+    X(BUYER, buyer, 7)                                                                             \
+    X(ATTEMPT, attempt, 8)                                                                         \
+    X(MERCHANT, merchant, 6)                                                                       \
+    X(PAYMENT, payment, 6)                                                                         \
+    X(TRADE, trade, 8)                                                                             \
+    X(BALANCE, balance, 6)                                                                         \
+    X(ID, id, 7)
+
+enum ordo_table_id {
+#define ORDO_TABLE_ENUM(NAME, name, shift) ORDO_TABLE_##NAME,
+    ORDO_TABLES(ORDO_TABLE_ENUM)
+#undef ORDO_TABLE_ENUM
+        ORDO_TABLE_COUNT
+};
+
+#define ORDO_HEAD            1  /* the head's only row */
+#define ORDO_SECRET_GRANULE  64 /* bytes of a row of sealed cards */
+#define ORDO_TRADE_GRANULE   16 /* bytes of a row of trade numbers */
+#define ORDO_TICK_MAX        16 /* due items worked off by one tick */
+#define ORDO_ATTEMPTS_MAX    16 /* payment attempts of one order */
+#define ORDO_CARD_SIZE_MIN   57 /* tag 16, nonce 24, authenticator 16, one byte of secret */
+#define ORDO_CARD_TAG_SIZE   16
+#define ORDO_RESERVE_DIVISOR 20 /* 5 % of a table is kept for payment facts and operators */
+
+/* What a whole state counts; no table but this one knows how far it is filled. */
+struct ordo_head_row {
+    uint64_t seq;
+    uint64_t update_seq;
+    uint64_t time_us;
+    struct ordo_hash128 stream_hash;
+    uint64_t floor_us; /* no hold ends before it: set by resume */
+    uint64_t facts;
+    uint64_t facts_with[ORDO_DISPOSITION_COUNT];
+    uint64_t orders_in[ORDO_STATE_COUNT]; /* NONE: orphans' placeholders */
+    uint32_t used[ORDO_TABLE_COUNT];      /* rows handed out; ids: highest row ever */
+    uint32_t buyer_free;                  /* chain of rows given back */
+    uint32_t id_next;                     /* ring: the row the next id goes to */
+    uint32_t id_count;                    /* ring: ids remembered, the newest before id_next */
+    uint32_t reserved;
+    struct ordo_settings_values settings;
+};
+
+struct ordo_product_row {
+    uint32_t shop;
+    uint32_t product;
+    int64_t price;
+    uint64_t sale_from_us;
+    uint64_t sale_until_us;
+    uint64_t imported;
+    uint64_t free;
+    uint64_t held;
+    uint64_t bound;
+    uint64_t revealed;
+    uint64_t voided;
+    uint32_t free_first; /* card rows, first in first out */
+    uint32_t free_last;
+    uint32_t hold_ttl_s;
+    uint32_t purchase_cap;
+    uint32_t options;
+    uint16_t currency;
+    uint8_t stock_mode;
+    uint8_t reserved[25];
+};
+_Static_assert(sizeof(struct ordo_product_row) == 128, "product row");
+
+enum ordo_card_state {
+    ORDO_CARD_FREE = 1,
+    ORDO_CARD_HELD = 2,
+    ORDO_CARD_BOUND = 3,
+    ORDO_CARD_REVEALED = 4,
+    ORDO_CARD_VOID = 5,
+};
+
+/* The row number is the card's number everywhere outside. */
+struct ordo_card_row {
+    uint8_t tag[ORDO_CARD_TAG_SIZE]; /* keyed: finds duplicates without knowing the secret */
+    uint32_t product;                /* row */
+    uint32_t order;                  /* row; 0 unless held, bound or revealed */
+    uint32_t next;                   /* in the product's free queue or the order's cards */
+    uint32_t secret;                 /* first granule */
+    uint16_t secret_size;
+    uint8_t state;
+    uint8_t reserved[5];
+};
+_Static_assert(sizeof(struct ordo_card_row) == 40, "card row");
+
+struct ordo_secret_row {
+    uint8_t bytes[ORDO_SECRET_GRANULE];
+};
+
+/* State NONE: nobody created it yet, but a payment fact named it (an orphan's placeholder). */
+struct ordo_order_row {
+    uint8_t order_id[ORDO_ORDER_ID_MAX];
+    uint8_t buyer[ORDO_ID_SIZE];
+    uint32_t shop;
+    uint32_t product; /* row */
+    uint8_t quantity;
+    uint8_t order_id_size;
+    uint8_t state;
+    uint8_t flags; /* enum ordo_order_flag */
+    uint32_t version;
+    int64_t amount;
+    uint64_t created_us;
+    uint64_t changed_us;  /* last transition */
+    uint64_t deadline_us; /* of the unpaid hold; 0 = none */
+    uint64_t last_seq;
+    uint32_t card;      /* chain of cards */
+    uint32_t payment;   /* chain of payments; a summary row first when there are several */
+    uint32_t attempt;   /* chain of attempts, newest first */
+    uint32_t buyer_row; /* while its units count; 0 = they do not */
+    uint32_t extra;     /* row of what few orders have (coupon, second key); 0 = none */
+    uint32_t reserved;
+};
+_Static_assert(sizeof(struct ordo_order_row) == 128, "order row: two cache lines");
+
+/* Units of one product that a buyer holds unpaid and has paid. */
+struct ordo_buyer_row {
+    uint8_t buyer[ORDO_ID_SIZE];
+    uint32_t product; /* row; 0 = a row given back */
+    uint32_t held;
+    uint32_t paid;
+    uint32_t next_free;
+};
+_Static_assert(sizeof(struct ordo_buyer_row) == 32, "buyer row");
+
+enum ordo_attempt_state { ORDO_ATTEMPT_OPEN = 1, ORDO_ATTEMPT_ENDED = 2 };
+
+struct ordo_attempt_row {
+    int64_t amount;
+    uint32_t next;
+    uint32_t merchant; /* row */
+    uint32_t opened_s;
+    uint16_t currency;
+    uint8_t state;
+    uint8_t reserved;
+};
+_Static_assert(sizeof(struct ordo_attempt_row) == 24, "attempt row");
+
+/* A merchant account at a gateway: written once, then one number. */
+struct ordo_merchant_row {
+    uint32_t shop;
+    uint8_t channel;
+    uint8_t size;
+    uint16_t reserved;
+    uint8_t merchant[ORDO_MERCHANT_MAX];
+};
+_Static_assert(sizeof(struct ordo_merchant_row) == 40, "merchant row");
+
+enum ordo_payment_kind { ORDO_PAYMENT_ONE = 1, ORDO_PAYMENT_SUMMARY = 2 };
+
+enum ordo_payment_flag {
+    ORDO_PAYMENT_RECEIVED = 1, /* a PAY was seen; without it only a refund or chargeback was */
+    ORDO_PAYMENT_CHARGEBACK = 2,
+};
+
+/* One payment, or the sums of an order that has several. Applied is what the rest leaves:
+ * amount - refund_due - refunded - review. */
+struct ordo_payment_row {
+    int64_t amount;
+    int64_t refund_due;
+    int64_t refunded; /* without RECEIVED: the cumulative refund that came before its payment */
+    int64_t review;
+    uint32_t order; /* row */
+    uint32_t next;
+    uint32_t trade; /* first granule of the trade_no */
+    uint32_t merchant;
+    uint32_t seen_s;
+    uint16_t currency;
+    uint8_t trade_size;
+    uint8_t disposition;
+    uint8_t kind;
+    uint8_t flags;
+    uint8_t reserved[6];
+};
+_Static_assert(sizeof(struct ordo_payment_row) == 64, "payment row");
+
+struct ordo_trade_row {
+    uint8_t bytes[ORDO_TRADE_GRANULE];
+};
+
+struct ordo_balance_row {
+    uint32_t channel;
+    uint32_t currency;
+    int64_t accounts[ORDO_ACCOUNT_COUNT];
+};
+_Static_assert(sizeof(struct ordo_balance_row) == 56, "balance row");
+
+/* A decided command: enough to give its result again. */
+struct ordo_id_row {
+    uint8_t id[ORDO_ID_SIZE];
+    uint64_t content; /* hash */
+    uint64_t seq;
+    uint32_t version;
+    uint16_t code;
+    uint8_t kind;
+    uint8_t state_disposition; /* state in the low half, disposition in the high one */
+    uint32_t shop;
+    uint32_t time_s;
+};
+_Static_assert(sizeof(struct ordo_id_row) == 48, "id row");
+
+/* ---- derived ---- */
+
+/* Where an order hangs besides its row: the list of its state, and the deadline heap. */
+struct ordo_link {
+    uint32_t prev;
+    uint32_t next;
+    uint32_t heap_at; /* 0 = not in it */
+};
+
+struct ordo_due {
+    uint64_t deadline_us;
+    uint32_t order;
+    uint32_t reserved;
+};
+
+/* Min-heap of four children a node by (deadline, order row); entry 1 is the first due. */
+struct ordo_deadlines {
+    struct ordo_due *heap;
+    uint32_t count;
+    uint32_t count_max;
+};
+
+struct ordo_state_list {
+    uint32_t first;
+    uint32_t last;
+};
+
+enum ordo_index_id {
+    ORDO_INDEX_PRODUCT,
+    ORDO_INDEX_CARD,
+    ORDO_INDEX_ORDER,
+    ORDO_INDEX_BUYER,
+    ORDO_INDEX_MERCHANT,
+    ORDO_INDEX_PAYMENT,
+    ORDO_INDEX_BALANCE,
+    ORDO_INDEX_ID,
+    ORDO_INDEX_COUNT
+};
+
+/* What the look-ahead remembers of a command between its steps (prefetch.c). */
+#define ORDO_AHEAD_MAX 16 /* a power of two */
+struct ordo_ahead {
+    uint64_t id_hash;
+    uint64_t order_hash;
+    uint64_t payment_hash;
+    uint8_t kind;
+    bool has_order;
+    bool has_payment;
+};
+
+struct ordo_state {
+    struct ordo_table tables[ORDO_TABLE_COUNT];
+    struct ordo_index indexes[ORDO_INDEX_COUNT];
+    uint32_t limits[ORDO_TABLE_COUNT]; /* rows that the settings in force allow */
+    struct ordo_link *links;           /* by order row */
+    struct ordo_state_list lists[ORDO_STATE_COUNT];
+    struct ordo_deadlines deadlines;
+    struct ordo_settings_values memory; /* capacities that memory was taken for */
+
+    /* the decision under way */
+    uint64_t seq; /* it gets, if it is journaled */
+    uint64_t now_us;
+    struct ordo_command command;
+    struct ordo_outcome outcome;
+
+    struct ordo_ahead ahead[ORDO_AHEAD_MAX];
+    uint32_t ahead_count;
+};
+
+/* ordo_order_at(s, row) reads, ordo_order_edit(s, row) writes; so for every table. */
+#define ORDO_TABLE_ACCESS(NAME, name, shift)                                                       \
+    static inline const struct ordo_##name##_row *ordo_##name##_at(                                \
+        const struct ordo_state *s, uint32_t row)                                                  \
+    {                                                                                              \
+        return (const struct ordo_##name##_row *)(const void *)s->tables[ORDO_TABLE_##NAME].rows + \
+               row;                                                                                \
+    }                                                                                              \
+    static inline struct ordo_##name##_row *ordo_##name##_edit(struct ordo_state *s, uint32_t row) \
+    {                                                                                              \
+        (void)ordo_table_write(&s->tables[ORDO_TABLE_##NAME], row);                                \
+        return (struct ordo_##name##_row *)(void *)s->tables[ORDO_TABLE_##NAME].rows + row;        \
+    }
+ORDO_TABLES(ORDO_TABLE_ACCESS)
+#undef ORDO_TABLE_ACCESS
+
+static inline const struct ordo_head_row *ordo_head(const struct ordo_state *s)
+{
+    return ordo_head_at(s, ORDO_HEAD);
+}
+
+static inline const struct ordo_settings_values *ordo_settings_of(const struct ordo_state *s)
+{
+    return &ordo_head(s)->settings;
+}
+
+static inline uint32_t ordo_rows_left(const struct ordo_state *s, enum ordo_table_id table)
+{
+    return s->limits[table] - ordo_head(s)->used[table];
+}
+
+/* Takes count rows side by side that are known to be left; the first of them. */
+static inline uint32_t
+ordo_rows_take(struct ordo_state *s, enum ordo_table_id table, uint32_t count)
+{
+    ORDO_ASSERT(ordo_rows_left(s, table) >= count);
+    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+    uint32_t first = head->used[table] + 1;
+    head->used[table] += count;
+    return first;
+}
+
+/* Sets s->limits from settings. False when memory was taken for less. */
+bool ordo_limits_set(struct ordo_state *s, const struct ordo_settings_values *settings);
+
+#endif

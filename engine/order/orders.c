@@ -1,0 +1,143 @@
+#include "order/parts.h"
+
+#include <string.h>
+
+/* An order row is made once and never given back. Its way through the states goes through
+ * ordo_order_step() alone: it asks the machine's table, notes the transition in the outcome, and
+ * keeps what depends on the state: version, time of change, the list of the state, the counts, the
+ * deadline. State lists are in order of entry, so the first is the longest in its state.
+ */
+
+uint64_t ordo_order_hash(uint32_t shop, struct ordo_bytes order_id)
+{
+    return ordo_hash64(order_id.data, order_id.size, shop);
+}
+
+uint32_t ordo_order_find(const struct ordo_state *s, uint32_t shop, struct ordo_bytes order_id)
+{
+    const struct ordo_index *index = &s->indexes[ORDO_INDEX_ORDER];
+    struct ordo_probe probe;
+    uint32_t row = ordo_index_first(index, ordo_order_hash(shop, order_id), &probe);
+    for (; row != 0; row = ordo_index_next(index, &probe)) {
+        const struct ordo_order_row *order = ordo_order_at(s, row);
+        if (order->shop == shop && order->order_id_size == order_id.size &&
+            memcmp(order->order_id, order_id.data, order_id.size) == 0) {
+            return row;
+        }
+    }
+    return 0;
+}
+
+uint32_t ordo_order_known(const struct ordo_state *s, uint32_t shop, struct ordo_bytes order_id)
+{
+    if (order_id.size == 0) {
+        return 0;
+    }
+    uint32_t row = ordo_order_find(s, shop, order_id);
+    return row != 0 && ordo_order_at(s, row)->state != ORDO_STATE_NONE ? row : 0;
+}
+
+static void list_append(struct ordo_state *s, uint8_t state, uint32_t order)
+{
+    struct ordo_state_list *list = &s->lists[state];
+    struct ordo_link *link = &s->links[order];
+    link->prev = list->last;
+    link->next = 0;
+    if (list->last != 0) {
+        s->links[list->last].next = order;
+    } else {
+        list->first = order;
+    }
+    list->last = order;
+}
+
+static void list_remove(struct ordo_state *s, uint8_t state, uint32_t order)
+{
+    struct ordo_state_list *list = &s->lists[state];
+    const struct ordo_link *link = &s->links[order];
+    if (link->prev != 0) {
+        s->links[link->prev].next = link->next;
+    } else {
+        ORDO_ASSERT(list->first == order);
+        list->first = link->next;
+    }
+    if (link->next != 0) {
+        s->links[link->next].prev = link->prev;
+    } else {
+        ORDO_ASSERT(list->last == order);
+        list->last = link->prev;
+    }
+}
+
+uint32_t ordo_order_add(struct ordo_state *s, uint32_t shop, struct ordo_bytes order_id)
+{
+    ORDO_ASSERT(order_id.size > 0 && order_id.size <= ORDO_ORDER_ID_MAX);
+    uint32_t row = ordo_rows_take(s, ORDO_TABLE_ORDER, 1);
+    struct ordo_order_row *order = ordo_order_edit(s, row);
+    ORDO_ASSERT(order->order_id_size == 0);
+    memcpy(order->order_id, order_id.data, order_id.size);
+    order->order_id_size = (uint8_t)order_id.size;
+    order->shop = shop;
+    ordo_index_insert(&s->indexes[ORDO_INDEX_ORDER], ordo_order_hash(shop, order_id), row);
+    list_append(s, ORDO_STATE_NONE, row);
+    ordo_head_edit(s, ORDO_HEAD)->orders_in[ORDO_STATE_NONE]++;
+    return row;
+}
+
+struct ordo_effect *ordo_effect_begin(struct ordo_state *s, uint32_t order, bool own)
+{
+    struct ordo_outcome *outcome = &s->outcome;
+    ORDO_ASSERT(outcome->effect_count < ORDO_TRANSITIONS_MAX);
+    struct ordo_order_row *row = ordo_order_edit(s, order);
+    struct ordo_effect *effect = &outcome->effects[outcome->effect_count++];
+    ORDO_ASSERT(row->last_seq < s->seq);
+    *effect = (struct ordo_effect){
+        .own = own,
+        .shop = row->shop,
+        .order_id = {row->order_id, row->order_id_size},
+        .prev_seq = row->last_seq,
+        .transition_first = outcome->transition_count,
+        .card_first = outcome->card_count,
+    };
+    row->last_seq = s->seq;
+    return effect;
+}
+
+void ordo_effect_end(struct ordo_state *s, struct ordo_effect *effect, uint32_t order)
+{
+    const struct ordo_order_row *row = ordo_order_at(s, order);
+    effect->version = row->version;
+    effect->flags = row->flags;
+    if (effect->own) {
+        s->outcome.result.state = row->state;
+        s->outcome.result.version = row->version;
+    }
+}
+
+void ordo_order_step(
+    struct ordo_state *s, struct ordo_effect *effect, uint32_t order, enum ordo_event event)
+{
+    struct ordo_outcome *outcome = &s->outcome;
+    struct ordo_order_row *row = ordo_order_edit(s, order);
+    const struct ordo_cell *cell = ordo_machine_cell(row->state, event);
+    ORDO_ASSERT(cell->action == ORDO_CELL_MOVE);
+    ORDO_ASSERT(outcome->transition_count < ORDO_TRANSITIONS_MAX);
+
+    outcome->transitions[outcome->transition_count++] =
+        (struct ordo_transition){.from = row->state, .to = cell->to, .cause = s->command.kind};
+    effect->transition_count++;
+
+    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+    head->orders_in[row->state]--;
+    head->orders_in[cell->to]++;
+    list_remove(s, row->state, order);
+    list_append(s, cell->to, order);
+    bool was_unpaid = ordo_state_is_unpaid(row->state);
+    row->state = cell->to;
+    row->version++;
+    row->changed_us = s->now_us;
+    if (was_unpaid && !ordo_state_is_unpaid(cell->to)) {
+        ordo_deadline_remove(s, order);
+        row->deadline_us = 0;
+    }
+}

@@ -1,0 +1,264 @@
+#include "order/outcome.h"
+
+#include "base/assert.h"
+#include "order/query.h"
+
+/* Encoder and decoder stand side by side, one function a part, so that a reader can compare them.
+ * The decoder accepts exactly what the encoder writes: shortest integers, every count in its bound,
+ * values in their ranges, no byte left over.
+ */
+
+#define FORM_OWN   0
+#define FORM_OTHER 1
+
+/* ---- the result ---- */
+
+void ordo_result_encode(const struct ordo_result *result, uint64_t seq, struct ordo_writer *out)
+{
+    bool other = result->seq != seq;
+    ordo_write_varint(out, (uint64_t)result->code * 2 + (other ? 1 : 0));
+    if (other) {
+        ordo_write_varint(out, result->seq);
+    }
+    ordo_write_u8(out, result->state);
+    ordo_write_u8(out, result->disposition);
+    ordo_write_varint(out, result->version);
+}
+
+static uint64_t read_max(struct ordo_reader *in, uint64_t max)
+{
+    uint64_t value = ordo_read_varint(in);
+    if (value > max) {
+        in->failed = true;
+        return 0;
+    }
+    return value;
+}
+
+bool ordo_result_decode(struct ordo_reader *in, uint64_t seq, struct ordo_result *result)
+{
+    uint64_t code = read_max(in, UINT16_MAX * 2 + 1);
+    result->code = (uint16_t)(code >> 1);
+    result->seq = seq;
+    if ((code & 1) != 0) {
+        result->seq = ordo_read_varint(in);
+        in->failed = in->failed || result->seq == seq; /* the shorter form exists */
+    }
+    result->state = ordo_read_u8(in);
+    result->disposition = ordo_read_u8(in);
+    result->version = (uint32_t)read_max(in, UINT32_MAX);
+    if (result->state >= ORDO_STATE_COUNT || result->disposition >= ORDO_DISPOSITION_COUNT) {
+        in->failed = true;
+    }
+    return !in->failed;
+}
+
+/* ---- effects ---- */
+
+static void encode_effect(
+    const struct ordo_outcome *outcome,
+    const struct ordo_effect *effect,
+    uint64_t seq,
+    struct ordo_writer *out)
+{
+    ORDO_ASSERT(effect->prev_seq < seq);
+    ordo_write_u8(out, effect->own ? FORM_OWN : FORM_OTHER);
+    if (!effect->own) {
+        ordo_write_varint(out, effect->shop);
+        ordo_write_bytes(out, effect->order_id);
+    }
+    ordo_write_varint(out, effect->prev_seq == 0 ? 0 : seq - effect->prev_seq);
+    ordo_write_varint(out, effect->version);
+    ordo_write_varint(out, effect->flags);
+    ordo_write_varint(out, effect->transition_count);
+    for (uint32_t i = 0; i < effect->transition_count; i++) {
+        const struct ordo_transition *t = &outcome->transitions[effect->transition_first + i];
+        const uint8_t bytes[3] = {t->from, t->to, t->cause};
+        ordo_write_raw(out, bytes, sizeof(bytes));
+    }
+    ordo_write_varint(out, effect->card_count);
+    for (uint32_t i = 0; i < effect->card_count; i++) {
+        ordo_write_varint(out, outcome->cards[effect->card_first + i]);
+    }
+}
+
+static void
+decode_transitions(struct ordo_reader *in, struct ordo_outcome *outcome, struct ordo_effect *effect)
+{
+    effect->transition_first = outcome->transition_count;
+    effect->transition_count =
+        (uint32_t)read_max(in, ORDO_TRANSITIONS_MAX - outcome->transition_count);
+    for (uint32_t i = 0; i < effect->transition_count && !in->failed; i++) {
+        struct ordo_transition *t = &outcome->transitions[outcome->transition_count++];
+        t->from = ordo_read_u8(in);
+        t->to = ordo_read_u8(in);
+        t->cause = ordo_read_u8(in);
+        if (t->from >= ORDO_STATE_COUNT || t->to >= ORDO_STATE_COUNT) {
+            in->failed = true;
+        }
+    }
+    if (effect->version < effect->transition_count) {
+        in->failed = true; /* each transition has a version of its own */
+    }
+}
+
+static void
+decode_cards(struct ordo_reader *in, struct ordo_outcome *outcome, struct ordo_effect *effect)
+{
+    effect->card_first = outcome->card_count;
+    effect->card_count = (uint32_t)read_max(in, ORDO_CARDS_MAX - outcome->card_count);
+    for (uint32_t i = 0; i < effect->card_count && !in->failed; i++) {
+        outcome->cards[outcome->card_count++] = ordo_read_varint(in);
+    }
+}
+
+static void decode_effect(
+    struct ordo_reader *in,
+    uint64_t seq,
+    const struct ordo_command *command,
+    struct ordo_outcome *outcome,
+    struct ordo_effect *effect)
+{
+    uint64_t form = read_max(in, FORM_OTHER);
+    effect->own = form == FORM_OWN;
+    if (effect->own) {
+        effect->shop = command->shop;
+        effect->order_id = ordo_command_order_id(command);
+    } else {
+        effect->shop = (uint32_t)read_max(in, UINT32_MAX);
+        effect->order_id = ordo_read_bytes(in, ORDO_ORDER_ID_MAX);
+    }
+    uint64_t back = read_max(in, seq == 0 ? 0 : seq - 1); /* the previous seq is at least 1 */
+    effect->prev_seq = back == 0 ? 0 : seq - back;
+    effect->version = (uint32_t)read_max(in, UINT32_MAX);
+    effect->flags = (uint32_t)read_max(in, UINT32_MAX);
+    decode_transitions(in, outcome, effect);
+    decode_cards(in, outcome, effect);
+    if (effect->order_id.size == 0) {
+        in->failed = true;
+    }
+}
+
+/* ---- postings ---- */
+
+static void encode_posting(const struct ordo_posting *posting, struct ordo_writer *out)
+{
+    ordo_write_varint(out, posting->channel);
+    ordo_write_varint(out, posting->currency);
+    ordo_write_u8(out, posting->account);
+    ordo_write_zigzag(out, posting->amount);
+}
+
+static void decode_posting(struct ordo_reader *in, struct ordo_posting *posting)
+{
+    posting->channel = (uint32_t)read_max(in, UINT32_MAX);
+    posting->currency = (uint32_t)read_max(in, UINT32_MAX);
+    posting->account = ordo_read_u8(in);
+    posting->amount = ordo_read_zigzag(in);
+    if (posting->account >= ORDO_ACCOUNT_COUNT) {
+        in->failed = true;
+    }
+}
+
+/* ---- the whole ---- */
+
+void ordo_outcome_encode(const struct ordo_outcome *outcome, uint64_t seq, struct ordo_writer *out)
+{
+    ORDO_ASSERT(outcome->effect_count <= ORDO_TRANSITIONS_MAX);
+    ORDO_ASSERT(outcome->posting_count <= ORDO_POSTINGS_MAX);
+    ordo_result_encode(&outcome->result, seq, out);
+    ordo_write_varint(out, outcome->effect_count);
+    for (uint32_t i = 0; i < outcome->effect_count; i++) {
+        encode_effect(outcome, &outcome->effects[i], seq, out);
+    }
+    ordo_write_varint(out, outcome->posting_count);
+    for (uint32_t i = 0; i < outcome->posting_count; i++) {
+        encode_posting(&outcome->postings[i], out);
+    }
+}
+
+bool ordo_outcome_decode(
+    struct ordo_bytes bytes,
+    uint64_t seq,
+    const struct ordo_command *command,
+    struct ordo_outcome *outcome)
+{
+    struct ordo_reader reader = ordo_reader_over(bytes.data, bytes.size);
+    struct ordo_reader *in = &reader;
+
+    outcome->effect_count = 0;
+    outcome->transition_count = 0;
+    outcome->card_count = 0;
+    outcome->posting_count = 0;
+    if (!ordo_result_decode(in, seq, &outcome->result)) {
+        return false;
+    }
+    outcome->effect_count = (uint32_t)read_max(in, ORDO_TRANSITIONS_MAX);
+    for (uint32_t i = 0; i < outcome->effect_count && !in->failed; i++) {
+        decode_effect(in, seq, command, outcome, &outcome->effects[i]);
+    }
+    outcome->posting_count = (uint32_t)read_max(in, ORDO_POSTINGS_MAX);
+    for (uint32_t i = 0; i < outcome->posting_count && !in->failed; i++) {
+        decode_posting(in, &outcome->postings[i]);
+    }
+    return ordo_reader_done(in);
+}
+
+/* ---- updates ---- */
+
+void ordo_outcome_updates(
+    const struct ordo_outcome *outcome,
+    uint64_t time_us,
+    uint64_t first_update_seq,
+    void (*visit)(void *context, const struct ordo_update *update),
+    void *context)
+{
+    uint64_t update_seq = first_update_seq;
+    for (uint32_t i = 0; i < outcome->effect_count; i++) {
+        const struct ordo_effect *effect = &outcome->effects[i];
+        for (uint32_t j = 0; j < effect->transition_count; j++) {
+            const struct ordo_transition *t = &outcome->transitions[effect->transition_first + j];
+            struct ordo_update update = {
+                .update_seq = update_seq++,
+                .seq = outcome->result.seq,
+                .time_us = time_us,
+                .shop = effect->shop,
+                .order_id = effect->order_id,
+                .version = effect->version - effect->transition_count + 1 + j,
+                .from = t->from,
+                .to = t->to,
+                .cause = t->cause,
+                .disposition = outcome->result.disposition,
+                .flags = effect->flags,
+            };
+            visit(context, &update);
+        }
+    }
+}
+
+size_t ordo_update_bytes(const struct ordo_update *update, uint8_t bytes[ORDO_UPDATE_SIZE_MAX])
+{
+    ORDO_ASSERT(update->order_id.size <= ORDO_ORDER_ID_MAX);
+    ordo_put_le64(bytes, update->update_seq);
+    ordo_put_le64(bytes + 8, update->seq);
+    ordo_put_le64(bytes + 16, update->time_us);
+    ordo_put_le32(bytes + 24, update->shop);
+    ordo_put_le32(bytes + 28, update->version);
+    bytes[32] = update->from;
+    bytes[33] = update->to;
+    bytes[34] = update->cause;
+    bytes[35] = update->disposition;
+    ordo_put_le32(bytes + 36, update->flags);
+    bytes[40] = (uint8_t)update->order_id.size;
+    if (update->order_id.size != 0) {
+        memcpy(bytes + 41, update->order_id.data, update->order_id.size);
+    }
+    return 41 + update->order_id.size;
+}
+
+struct ordo_hash128 ordo_update_hash(struct ordo_hash128 previous, const struct ordo_update *update)
+{
+    uint8_t bytes[ORDO_UPDATE_SIZE_MAX];
+    size_t size = ordo_update_bytes(update, bytes);
+    return ordo_hash_chain(previous, bytes, size);
+}

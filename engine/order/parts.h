@@ -1,0 +1,179 @@
+/* parts.h - what the parts of the domain offer to the decisions (create.c, fact.c, ...): orders,
+ * stock, buyers, payments, identity, deadlines. For the files of engine/order only.
+ *
+ * Each part owns its tables and the structures derived from them. None of these functions can fail:
+ * a decision checks everything first and then changes everything, or nothing.
+ */
+#ifndef ORDO_ORDER_PARTS_H
+#define ORDO_ORDER_PARTS_H
+
+#include "order/domain.h"
+
+/* ---- orders.c: the order table, state lists, transitions ---- */
+
+uint64_t ordo_order_hash(uint32_t shop, struct ordo_bytes order_id);
+/* The row of the order, placeholders included; 0 = none. */
+uint32_t ordo_order_find(const struct ordo_state *s, uint32_t shop, struct ordo_bytes order_id);
+/* The row of the order if it was created; 0 = none. */
+uint32_t ordo_order_known(const struct ordo_state *s, uint32_t shop, struct ordo_bytes order_id);
+/* A new row in state NONE. There must be room. */
+uint32_t ordo_order_add(struct ordo_state *s, uint32_t shop, struct ordo_bytes order_id);
+
+/* Makes the order an effect of the command under way: its history names this command. */
+struct ordo_effect *ordo_effect_begin(struct ordo_state *s, uint32_t order, bool own);
+/* Closes it: version and flags as they are now. */
+void ordo_effect_end(struct ordo_state *s, struct ordo_effect *effect, uint32_t order);
+/* The transition of a MOVE cell; asserts that the cell is one. */
+void ordo_order_step(
+    struct ordo_state *s, struct ordo_effect *effect, uint32_t order, enum ordo_event event);
+
+static inline bool ordo_state_is_unpaid(uint8_t state)
+{
+    return state == ORDO_STATE_PENDING || state == ORDO_STATE_PAYING ||
+           state == ORDO_STATE_PAY_FAILED;
+}
+
+/* Paid, and the payment is kept. */
+static inline bool ordo_state_is_paid(uint8_t state)
+{
+    return state == ORDO_STATE_PAID || state == ORDO_STATE_BACKORDER ||
+           state == ORDO_STATE_ISSUING || state == ORDO_STATE_COMPLETED;
+}
+
+/* ---- stock.c: products, cards, units ---- */
+
+uint32_t ordo_product_find(const struct ordo_state *s, uint32_t shop, uint64_t product);
+uint16_t ordo_decide_product_put(struct ordo_state *s, const struct ordo_product_put *put);
+uint16_t ordo_decide_card_import(struct ordo_state *s, const struct ordo_card_import *import);
+bool ordo_stock_has(const struct ordo_product_row *product, uint64_t units);
+void ordo_stock_hold(struct ordo_state *s, uint32_t order);
+void ordo_stock_release(struct ordo_state *s, uint32_t order);
+void ordo_stock_bind(struct ordo_state *s, struct ordo_effect *effect, uint32_t order);
+void ordo_stock_reveal(struct ordo_state *s, uint32_t order);
+uint64_t ordo_card_hash(uint32_t product, const uint8_t *tag);
+
+/* ---- buyers.c: units of a product that a buyer holds and has paid ---- */
+
+uint64_t ordo_buyer_hash(uint32_t product, const uint8_t *buyer);
+uint32_t ordo_buyer_find(const struct ordo_state *s, uint32_t product, const uint8_t *buyer);
+bool ordo_buyer_room(const struct ordo_state *s, uint32_t row);
+/* Each changes the counts of the order's buyer by the order's quantity. */
+void ordo_buyer_hold(struct ordo_state *s, uint32_t order);
+void ordo_buyer_unhold(struct ordo_state *s, uint32_t order);
+void ordo_buyer_pay(struct ordo_state *s, uint32_t order, bool held);
+void ordo_buyer_unpay(struct ordo_state *s, uint32_t order);
+
+/* ---- deadlines.c: unpaid holds by (deadline, order row) ---- */
+
+void ordo_deadline_add(struct ordo_state *s, uint32_t order);
+void ordo_deadline_remove(struct ordo_state *s, uint32_t order);
+/* The order whose hold ended first at or before now_us; 0 = none. */
+uint32_t ordo_deadline_due(const struct ordo_state *s, uint64_t now_us);
+
+/* ---- payments.c: merchants, payments, attempts, accounts ---- */
+
+struct ordo_payment_key {
+    uint32_t merchant; /* row */
+    struct ordo_bytes trade_no;
+};
+
+uint64_t ordo_merchant_hash(uint32_t shop, uint64_t channel, struct ordo_bytes merchant);
+uint32_t ordo_merchant_find(
+    const struct ordo_state *s, uint32_t shop, uint64_t channel, struct ordo_bytes merchant);
+/* The row, made if it is missing. There must be room. */
+uint32_t ordo_merchant_take(
+    struct ordo_state *s, uint32_t shop, uint64_t channel, struct ordo_bytes merchant);
+uint64_t ordo_payment_hash(uint32_t merchant, struct ordo_bytes trade_no);
+uint32_t ordo_payment_find(const struct ordo_state *s, const struct ordo_payment_key *key);
+/* Rows for one more payment, whatever it needs; false = BUSY. */
+bool ordo_payment_room(const struct ordo_state *s, const struct ordo_fact *fact, bool new_order);
+/* A new payment of nothing yet, chained to the order. */
+uint32_t ordo_payment_add(
+    struct ordo_state *s, uint32_t order, const struct ordo_payment_key *key, uint64_t currency);
+/* The order's sums: all zero without a payment. */
+const struct ordo_payment_row *ordo_order_money(const struct ordo_state *s, uint32_t order);
+
+/* What a decision does to one payment; the accounts follow from it. */
+struct ordo_money {
+    int64_t received;
+    int64_t refund_due;
+    int64_t refunded;
+    int64_t review;
+};
+void ordo_payment_post(struct ordo_state *s, uint32_t payment, const struct ordo_money *change);
+static inline int64_t ordo_payment_applied(const struct ordo_payment_row *p)
+{
+    if ((p->flags & ORDO_PAYMENT_RECEIVED) == 0) {
+        return 0;
+    }
+    return p->amount - p->refund_due - p->refunded - p->review;
+}
+uint64_t ordo_balance_hash(uint64_t channel, uint64_t currency);
+uint32_t ordo_balance_find(const struct ordo_state *s, uint64_t channel, uint64_t currency);
+
+/* ---- create.c ---- */
+
+/* The order was paid by `event`: units, buyer, and issue when the product issues by itself. */
+void ordo_order_paid(
+    struct ordo_state *s, struct ordo_effect *effect, uint32_t order, enum ordo_event event);
+
+/* ---- steps.c ---- */
+
+/* The order's attempt with this merchant, whatever became of it; 0 = none. */
+uint32_t ordo_attempt_find(const struct ordo_state *s, uint32_t order, uint32_t merchant);
+
+/* ---- fact.c and refund.c: one payment fact on its way to a disposition ---- */
+
+struct ordo_fact_case {
+    const struct ordo_fact *fact;
+    struct ordo_payment_key key;
+    uint32_t payment;           /* row of this trade_no; 0 = a new one */
+    uint32_t order;             /* row, maybe a placeholder; 0 = never named before */
+    struct ordo_effect *effect; /* of the order */
+};
+
+/* Begins the case's effect, making a placeholder for an order that nobody has named before. */
+void ordo_fact_begin(struct ordo_state *s, struct ordo_fact_case *c);
+/* The case's payment, new and chained to the order. */
+void ordo_fact_add_payment(struct ordo_state *s, struct ordo_fact_case *c);
+/* Receives the whole amount, placed as `place` says apart from `received`. */
+void ordo_fact_receive(
+    struct ordo_state *s, const struct ordo_fact_case *c, const struct ordo_money *place);
+/* Disposition of the cell of the order's state and the event, which must be a STAY. */
+uint8_t
+ordo_fact_stay(const struct ordo_state *s, const struct ordo_fact_case *c, enum ordo_event event);
+/* Each decides one kind of fact, between ordo_fact_begin and ordo_effect_end. */
+uint8_t ordo_fact_refund(struct ordo_state *s, struct ordo_fact_case *c);
+uint8_t ordo_fact_chargeback(struct ordo_state *s, struct ordo_fact_case *c);
+/* A PAY whose refund or chargeback was seen before it, or which brings its refund with it. */
+uint8_t ordo_fact_pay_refunded(struct ordo_state *s, struct ordo_fact_case *c);
+
+/* ---- ids.c: identity ---- */
+
+uint64_t ordo_id_hash(const uint8_t *id);
+uint32_t ordo_id_find(const struct ordo_state *s, const uint8_t *id);
+/* False: the table is full for this kind of command: BUSY. */
+bool ordo_id_room(const struct ordo_state *s, uint8_t kind);
+void ordo_id_add(struct ordo_state *s, const uint8_t *content);
+/* The stored result, or what about the command differs from it. */
+void ordo_id_answer(
+    const struct ordo_state *s, uint32_t row, const uint8_t *content, struct ordo_result *result);
+
+/* ---- decisions: each fills s->outcome and returns a code; BUSY means that nothing changed ---- */
+
+uint16_t ordo_decide_settings(struct ordo_state *s, const struct ordo_settings *settings);
+uint16_t ordo_decide_create(struct ordo_state *s, const struct ordo_create *create);
+uint16_t ordo_decide_attempt(struct ordo_state *s, const struct ordo_attempt *attempt);
+uint16_t ordo_decide_fact(struct ordo_state *s, const struct ordo_fact *fact);
+uint16_t ordo_decide_cancel(struct ordo_state *s, const struct ordo_cancel *cancel);
+uint16_t ordo_decide_delivery_ack(struct ordo_state *s, const struct ordo_delivery_ack *ack);
+uint16_t ordo_decide_tick(struct ordo_state *s, const struct ordo_tick *tick);
+uint16_t ordo_decide_resume(struct ordo_state *s, const struct ordo_resume *resume);
+
+/* ---- read.c: answers a query; writes the whole outcome and returns the code ---- */
+uint16_t ordo_answer_query(struct ordo_state *s, struct ordo_writer *out);
+
+/* ---- check_money.c: the part of ordo_state_check that is about money, buyers, identity ---- */
+enum ordo_err ordo_check_money(const struct ordo_state *s, struct ordo_fail *fail) ORDO_MUST_USE;
+
+#endif

@@ -1,0 +1,306 @@
+#include "order/parts.h"
+#include "order/query.h"
+
+/* Queries see the state as of the last command before them and change nothing. A result names the
+ * last seq, so that a reader knows how fresh it is. LIST over every state goes by row number, which
+ * is stable under changes; over one state it follows the state's list from the longest in it. Its
+ * page mark is the order to begin with and the low half of its version: an order that has moved
+ * since gives list_moved instead of a wrong page.
+ */
+
+static uint64_t deadline_of(const struct ordo_state *s, const struct ordo_order_row *o)
+{
+    uint64_t floor_us = ordo_head(s)->floor_us;
+    if (o->deadline_us == 0) {
+        return 0;
+    }
+    return o->deadline_us > floor_us ? o->deadline_us : floor_us;
+}
+
+static void view_order(const struct ordo_state *s, uint32_t order, struct ordo_order_view *view)
+{
+    const struct ordo_order_row *o = ordo_order_at(s, order);
+    const struct ordo_product_row *p = ordo_product_at(s, o->product);
+    const struct ordo_payment_row *money = ordo_order_money(s, order);
+    bool received = (money->flags & ORDO_PAYMENT_RECEIVED) != 0;
+    view->order_id = (struct ordo_bytes){o->order_id, o->order_id_size};
+    view->buyer = (struct ordo_bytes){o->buyer, ORDO_ID_SIZE};
+    view->product = p->product;
+    view->quantity = o->quantity;
+    view->amount = o->amount;
+    view->currency = p->currency;
+    view->state = o->state;
+    view->flags = o->flags;
+    view->version = o->version;
+    view->created_us = o->created_us;
+    view->changed_us = o->changed_us;
+    view->deadline_us = deadline_of(s, o);
+    view->paid = ordo_payment_applied(money);
+    view->refund_due = received ? money->refund_due : 0;
+    view->refunded = received ? money->refunded : 0;
+    view->last_seq = o->last_seq;
+    view->card_count = 0;
+    for (uint32_t row = o->card; row != 0; row = ordo_card_at(s, row)->next) {
+        ORDO_ASSERT(view->card_count < ORDO_CARDS_MAX);
+        view->cards[view->card_count++] = row;
+    }
+}
+
+static void put_result(struct ordo_state *s, uint16_t code, uint32_t order, struct ordo_writer *out)
+{
+    const struct ordo_order_row *o = ordo_order_at(s, order); /* row 0 is all zero */
+    struct ordo_result result = {
+        .seq = ordo_head(s)->seq, .code = code, .state = o->state, .version = o->version};
+    ordo_result_encode(&result, result.seq, out);
+}
+
+static uint16_t answer_get(struct ordo_state *s, uint32_t order, struct ordo_writer *out)
+{
+    struct ordo_order_view view;
+    put_result(s, ORDO_RESULT_OK, order, out);
+    view_order(s, order, &view);
+    ordo_order_view_encode(&view, out);
+    return ORDO_RESULT_OK;
+}
+
+static uint16_t answer_cards(struct ordo_state *s, uint32_t order, struct ordo_writer *out)
+{
+    const struct ordo_order_row *o = ordo_order_at(s, order);
+    bool issued = o->state == ORDO_STATE_ISSUING || o->state == ORDO_STATE_COMPLETED;
+    bool has_cards = issued && o->card != 0;
+    put_result(s, ORDO_RESULT_OK, order, out);
+    ordo_write_varint(out, has_cards ? o->quantity : 0);
+    for (uint32_t row = has_cards ? o->card : 0; row != 0; row = ordo_card_at(s, row)->next) {
+        const struct ordo_card_row *card = ordo_card_at(s, row);
+        ordo_write_varint(out, row);
+        ordo_write_bytes(
+            out, (struct ordo_bytes){ordo_secret_at(s, card->secret)->bytes, card->secret_size});
+    }
+    return ORDO_RESULT_OK;
+}
+
+static uint16_t
+answer_about_order(struct ordo_state *s, struct ordo_bytes order_id, struct ordo_writer *out)
+{
+    uint32_t order = ordo_order_known(s, s->command.shop, order_id);
+    if (order == 0) {
+        put_result(s, ORDO_RESULT_ORDER_UNKNOWN, 0, out);
+        return ORDO_RESULT_ORDER_UNKNOWN;
+    }
+    return s->command.kind == ORDO_KIND_CARDS ? answer_cards(s, order, out)
+                                              : answer_get(s, order, out);
+}
+
+/* ---- lists ---- */
+
+#define ROWS_LOOKED_AT_MAX 4096 /* of other shops or placeholders, in one page */
+
+static uint64_t mark_of(const struct ordo_state *s, uint32_t order)
+{
+    return order == 0 ? 0 : (uint64_t)ordo_order_at(s, order)->version << 32 | order;
+}
+
+static uint32_t next_order(const struct ordo_state *s, uint8_t state, uint32_t order)
+{
+    if (state != ORDO_STATE_NONE) {
+        return s->links[order].next;
+    }
+    return order < ordo_head(s)->used[ORDO_TABLE_ORDER] ? order + 1 : 0;
+}
+
+/* The order to begin with: false when it has moved since the mark was given. */
+static bool first_order(const struct ordo_state *s, uint8_t state, uint64_t after, uint32_t *order)
+{
+    uint32_t used = ordo_head(s)->used[ORDO_TABLE_ORDER];
+    uint32_t row = (uint32_t)after;
+    if (after == 0) {
+        *order = state == ORDO_STATE_NONE ? (used == 0 ? 0 : 1) : s->lists[state].first;
+        return true;
+    }
+    if (row == 0 || row > used) {
+        return false;
+    }
+    *order = row;
+    return state == ORDO_STATE_NONE ||
+           (ordo_order_at(s, row)->state == state && mark_of(s, row) == after);
+}
+
+/* Views from *order on into out, as many as limit, room and patience allow; their count. *order is
+ * then the one to go on with. */
+static uint64_t list_page(
+    const struct ordo_state *s,
+    uint8_t state,
+    uint64_t limit,
+    uint32_t *order,
+    struct ordo_writer *out)
+{
+    struct ordo_order_view view;
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < ROWS_LOOKED_AT_MAX && *order != 0 && count < limit; i++) {
+        const struct ordo_order_row *o = ordo_order_at(s, *order);
+        if (o->shop == s->command.shop && o->state != ORDO_STATE_NONE) {
+            uint8_t *begin = out->at;
+            view_order(s, *order, &view);
+            ordo_order_view_encode(&view, out);
+            if (out->failed) {
+                out->failed = false;
+                out->at = begin;
+                return count;
+            }
+            count++;
+        }
+        *order = next_order(s, state, *order);
+    }
+    return count;
+}
+
+static uint16_t
+answer_list(struct ordo_state *s, const struct ordo_list *list, struct ordo_writer *out)
+{
+    uint8_t head_bytes[2 * ORDO_VARINT_MAX];
+    uint8_t state = (uint8_t)list->state;
+    uint32_t order = 0;
+    if (list->state >= ORDO_STATE_COUNT || !first_order(s, state, list->after, &order)) {
+        put_result(s, ORDO_RESULT_LIST_MOVED, 0, out);
+        return ORDO_RESULT_LIST_MOVED;
+    }
+    put_result(s, ORDO_RESULT_OK, 0, out);
+    /* count and next stand before the views, and are known after them */
+    uint8_t *room = ordo_write_room(out, sizeof(head_bytes));
+    ORDO_ASSERT(room != NULL);
+    uint8_t *views = out->at;
+    uint64_t count = list_page(s, state, list->limit, &order, out);
+    size_t views_size = (size_t)(out->at - views);
+
+    struct ordo_writer head = ordo_writer_over(head_bytes, sizeof(head_bytes));
+    ordo_write_varint(&head, count);
+    ordo_write_varint(&head, mark_of(s, order));
+    memcpy(room, head_bytes, ordo_writer_size(&head));
+    memmove(room + ordo_writer_size(&head), views, views_size);
+    out->at = room + ordo_writer_size(&head) + views_size;
+    return ORDO_RESULT_OK;
+}
+
+/* ---- stock and head ---- */
+
+static uint16_t answer_stock(struct ordo_state *s, uint64_t number, struct ordo_writer *out)
+{
+    uint32_t row = ordo_product_find(s, s->command.shop, number);
+    if (row == 0) {
+        put_result(s, ORDO_RESULT_PRODUCT_UNKNOWN, 0, out);
+        return ORDO_RESULT_PRODUCT_UNKNOWN;
+    }
+    const struct ordo_product_row *p = ordo_product_at(s, row);
+    bool unlimited = p->stock_mode == ORDO_STOCK_UNLIMITED;
+    struct ordo_stock_view view = {
+        .product = p->product,
+        .price = p->price,
+        .currency = p->currency,
+        .stock_mode = p->stock_mode,
+        .imported = p->imported,
+        .available = unlimited ? UINT64_MAX : p->free,
+        .held = p->held,
+        .bound = p->bound,
+        .revealed = p->revealed,
+        .voided = p->voided,
+    };
+    put_result(s, ORDO_RESULT_OK, 0, out);
+    ordo_stock_view_encode(&view, out);
+    return ORDO_RESULT_OK;
+}
+
+static uint64_t count_orders(const struct ordo_head_row *head)
+{
+    return head->used[ORDO_TABLE_ORDER] - head->orders_in[ORDO_STATE_NONE];
+}
+
+static uint16_t answer_head(struct ordo_state *s, struct ordo_writer *out)
+{
+    const struct ordo_head_row *head = ordo_head(s);
+    struct ordo_head_view view = {
+        .seq = head->seq,
+        .update_seq = head->update_seq,
+        .time_us = head->time_us,
+        .orders = count_orders(head),
+    };
+    ordo_put_le64(view.stream_hash, head->stream_hash.low);
+    ordo_put_le64(view.stream_hash + 8, head->stream_hash.high);
+    put_result(s, ORDO_RESULT_OK, 0, out);
+    ordo_head_view_encode(&view, out);
+    return ORDO_RESULT_OK;
+}
+
+uint16_t ordo_answer_query(struct ordo_state *s, struct ordo_writer *out)
+{
+    const struct ordo_command *command = &s->command;
+    switch (command->kind) {
+    case ORDO_KIND_GET:
+    case ORDO_KIND_CARDS:
+        return answer_about_order(s, ordo_command_order_id(command), out);
+    case ORDO_KIND_LIST:
+        return answer_list(s, &command->list, out);
+    case ORDO_KIND_STOCK:
+        return answer_stock(s, command->stock.product, out);
+    default:
+        ORDO_ASSERT(command->kind == ORDO_KIND_HEAD);
+        return answer_head(s, out);
+    }
+}
+
+/* ---- for the stages and the audit ---- */
+
+void ordo_state_head(const struct ordo_state *state, struct ordo_head_values *values)
+{
+    const struct ordo_head_row *head = ordo_head(state);
+    *values = (struct ordo_head_values){
+        .seq = head->seq,
+        .update_seq = head->update_seq,
+        .time_us = head->time_us,
+        .stream_hash = head->stream_hash,
+        .rules = (uint32_t)head->settings.rules,
+    };
+}
+
+const struct ordo_settings_values *ordo_state_settings(const struct ordo_state *state)
+{
+    return ordo_settings_of(state);
+}
+
+void ordo_state_totals(const struct ordo_state *state, struct ordo_totals *totals)
+{
+    const struct ordo_head_row *head = ordo_head(state);
+    memset(totals, 0, sizeof(*totals));
+    totals->orders = count_orders(head);
+    for (uint32_t i = ORDO_STATE_NONE + 1; i < ORDO_STATE_COUNT; i++) {
+        totals->orders_in[i] = head->orders_in[i];
+    }
+    for (uint32_t row = 1; row <= head->used[ORDO_TABLE_PRODUCT]; row++) {
+        const struct ordo_product_row *p = ordo_product_at(state, row);
+        totals->cards_imported += p->imported;
+        totals->cards_free += p->free;
+        totals->cards_held += p->held;
+        totals->cards_bound += p->bound;
+        totals->cards_revealed += p->revealed;
+        totals->cards_void += p->voided;
+    }
+    totals->facts = head->facts;
+    memcpy(totals->facts_with, head->facts_with, sizeof(totals->facts_with));
+    for (uint32_t row = 1; row <= head->used[ORDO_TABLE_BALANCE]; row++) {
+        for (uint32_t i = 0; i < ORDO_ACCOUNT_COUNT; i++) {
+            totals->accounts[i] += ordo_balance_at(state, row)->accounts[i];
+        }
+    }
+}
+
+bool ordo_state_balance(
+    const struct ordo_state *state, uint32_t index, struct ordo_balance *balance)
+{
+    if (index >= ordo_head(state)->used[ORDO_TABLE_BALANCE]) {
+        return false;
+    }
+    const struct ordo_balance_row *row = ordo_balance_at(state, index + 1);
+    balance->channel = row->channel;
+    balance->currency = row->currency;
+    memcpy(balance->accounts, row->accounts, sizeof(balance->accounts));
+    return true;
+}
