@@ -395,6 +395,12 @@ const struct ordo_fail *ordo_journal_fail(const struct ordo_journal *journal)
     return &journal->fail;
 }
 
+void ordo_journal_node(const struct ordo_journal *journal, uint8_t node[16])
+{
+    ORDO_ASSERT(journal->recovered);
+    memcpy(node, journal->tip.node, sizeof(journal->tip.node));
+}
+
 const char *ordo_journal_backend_name(const struct ordo_journal *journal)
 {
     return journal->backend_name;

@@ -108,6 +108,9 @@ const struct ordo_fail *ordo_journal_fail(const struct ordo_journal *journal);
  * backend, whose helper thread signals the waker). Before traffic. */
 void ordo_journal_bind_waker(struct ordo_journal *journal, struct ordo_waker *waker);
 
+/* The id of this journal, made with its first segment: names the node to clients. After attach. */
+void ordo_journal_node(const struct ordo_journal *journal, uint8_t node[16]);
+
 /* "io_uring, O_DIRECT" or such, for the log. */
 const char *ordo_journal_backend_name(const struct ordo_journal *journal);
 

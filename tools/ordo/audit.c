@@ -8,7 +8,7 @@
  */
 #include "audit_sums.h"
 #include "cli.h"
-#include "order/query.h"
+#include "replay.h"
 
 #include <argp.h>
 #include <inttypes.h>
@@ -24,11 +24,10 @@ struct options {
 
 struct audit {
     struct ordo_arena arena;
-    struct ordo_state *state; /* in the arena; NULL until the genesis was read */
+    struct ordo_replay replay;
     struct ordo_tally tally;
     struct ordo_laws laws;
     struct ordo_record_view view;
-    uint8_t outcome[ORDO_OUTCOME_SIZE_MAX];
 };
 
 static error_t on_option(int key, char *argument, struct argp_state *state)
@@ -60,82 +59,6 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
     }
 }
 
-/* The first record makes the engine: a settings command with the capacities. */
-static enum ordo_err begin(struct audit *audit, struct ordo_fail *fail)
-{
-    const struct ordo_command *command = &audit->view.command;
-    struct ordo_settings_values values;
-
-    if (command->kind != ORDO_KIND_SETTINGS) {
-        return ordo_fail_set(
-            fail, ORDO_ERR_DAMAGED, "the first record is no settings command: no genesis");
-    }
-    struct ordo_reader in =
-        ordo_reader_over(command->settings.pairs.raw.data, command->settings.pairs.raw.size);
-    ordo_settings_standard(&values);
-    for (uint32_t i = 0; i < command->settings.pairs.count; i++) {
-        uint64_t key = ordo_read_varint(&in);
-        int64_t value = ordo_read_zigzag(&in);
-        const struct ordo_setting *setting = ordo_setting_of(key);
-        if (setting == NULL || ordo_settings_set(&values, setting, value) != ORDO_OK) {
-            return ordo_fail_set(
-                fail,
-                ORDO_ERR_DAMAGED,
-                "the genesis has setting %" PRIu64 " = %" PRId64,
-                key,
-                value);
-        }
-    }
-    return ordo_state_create(&audit->arena, &values, &audit->state, fail);
-}
-
-static void name_outcome(struct ordo_bytes bytes, uint64_t seq, char *text, size_t size)
-{
-    struct ordo_reader in = ordo_reader_over(bytes.data, bytes.size);
-    struct ordo_result result;
-
-    if (!ordo_result_decode(&in, seq, &result)) {
-        (void)snprintf(text, size, "(%u bytes that are no outcome)", bytes.size);
-        return;
-    }
-    (void)snprintf(
-        text,
-        size,
-        "%s %s v%u %s (%u bytes)",
-        ordo_result_name(result.code),
-        ordo_state_name(result.state),
-        result.version,
-        ordo_disposition_name(result.disposition),
-        bytes.size);
-}
-
-/* Decides the command again: same numbers, same bytes. */
-static enum ordo_err
-replay(struct audit *audit, const struct ordo_record *record, struct ordo_fail *fail)
-{
-    struct ordo_writer out = ordo_writer_over(audit->outcome, sizeof(audit->outcome));
-    struct ordo_applied applied;
-    char journaled[160];
-    char decided[160];
-
-    ordo_apply(audit->state, record->time_us, record->command, &out, &applied);
-    struct ordo_bytes bytes = {audit->outcome, (uint32_t)ordo_writer_size(&out)};
-    if (!out.failed && applied.journaled && applied.seq == record->seq &&
-        applied.update_seq == record->update_seq && ordo_bytes_equal(bytes, record->outcome)) {
-        return ORDO_OK;
-    }
-    name_outcome(record->outcome, record->seq, journaled, sizeof(journaled));
-    name_outcome(bytes, record->seq, decided, sizeof(decided));
-    return ordo_fail_set(
-        fail,
-        ORDO_ERR_DIVERGED,
-        "DIVERGED at seq %" PRIu64 ": journaled %s, this build decides %s%s",
-        record->seq,
-        journaled,
-        decided,
-        applied.journaled ? "" : " and would not journal it");
-}
-
 static enum ordo_err read_records(
     struct audit *audit,
     const struct options *options,
@@ -150,11 +73,8 @@ static enum ordo_err read_records(
         if (err == ORDO_OK) {
             err = ordo_record_decode(&record, &audit->view, fail);
         }
-        if (err == ORDO_OK && audit->state == NULL) {
-            err = begin(audit, fail);
-        }
         if (err == ORDO_OK) {
-            err = replay(audit, &record, fail);
+            err = ordo_replay_record(&audit->replay, &record, fail);
         }
         if (err == ORDO_OK) {
             err = ordo_tally_add(&audit->tally, &audit->view, fail);
@@ -166,7 +86,7 @@ static enum ordo_err read_records(
     if (ordo_cli_progress()) {
         (void)fputs("\r\033[K", stderr);
     }
-    if (err == ORDO_ERR_EMPTY && audit->state == NULL) {
+    if (err == ORDO_ERR_EMPTY && audit->replay.state == NULL) {
         return ordo_fail_set(fail, ORDO_ERR_NOT_FOUND, "%s: the journal is empty", options->dir);
     }
     return err == ORDO_ERR_EMPTY ? ORDO_OK : err;
@@ -232,7 +152,7 @@ examine(struct audit *audit, const struct options *options, struct ordo_fail *fa
     err = read_records(audit, options, reader, fail);
     ordo_journal_reader_close(reader);
     if (err == ORDO_OK) {
-        err = ordo_laws_check(&audit->tally, audit->state, &audit->laws, fail);
+        err = ordo_laws_check(&audit->tally, audit->replay.state, &audit->laws, fail);
     }
     if (err == ORDO_OK && audit->laws.broken > 0) {
         const struct ordo_law *law = ordo_laws_first_broken(&audit->laws);
@@ -272,6 +192,7 @@ int ordo_verb_audit(int argc, char **argv)
         return ORDO_EXIT_USAGE;
     }
     ordo_arena_init(&audit.arena);
+    ordo_replay_init(&audit.replay, &audit.arena);
     fail.err = examine(&audit, &options, &fail);
     if (options.json) {
         print_json(&audit, &fail);

@@ -153,17 +153,16 @@ static struct ordo_client *idlest(const struct sale *sale)
 
 static void send_ready(struct sale *sale, uint64_t now)
 {
-    const struct sale_entry *first = queue_front(&sale->ready);
-    while (first != NULL && sale->free_batches != NULL && !sale->gone) {
+    while (sale_queue_count(&sale->ready) > 0 && sale->free_batches != NULL && !sale->gone) {
         struct ordo_client *client = idlest(sale);
         uint32_t in_flight = ordo_client_in_flight(client);
         bool full = sale_queue_count(&sale->ready) >= sale->options.batch;
-        bool waited = first->intended_ns + LINGER_NS <= now;
+        const struct sale_entry *front = queue_front(&sale->ready);
+        bool waited = front != NULL && front->intended_ns + LINGER_NS <= now;
         if (in_flight >= sale->options.in_flight || (in_flight > 0 && !full && !waited)) {
             return;
         }
         send_batch(sale, client, now);
-        first = queue_front(&sale->ready);
     }
 }
 
