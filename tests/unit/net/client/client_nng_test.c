@@ -1,7 +1,9 @@
 /* Goal: the client's framing is nng's. Method: a real nng REP socket with many contexts holds every
- * request until all have come, then answers them backwards; over ipc and over tcp.
+ * request until all have come, then answers them backwards; over ipc and over tcp. A real PUB
+ * socket sends what a subscription must take.
  */
 #include "net/client/ordo.h"
+#include "net/client/subscription.h"
 
 #include "fake_peer.h"
 #include "order/result.h"
@@ -9,6 +11,7 @@
 #include <criterion/criterion.h>
 
 #include <nng/nng.h>
+#include <nng/protocol/pubsub0/pub.h>
 #include <nng/protocol/reqrep0/rep.h>
 
 #include <arpa/inet.h>
@@ -178,4 +181,65 @@ Test(client_nng, gets_2000_replies_to_2000_requests_outstanding_over_tcp, .timeo
     nng_close(probe); /* the port was free a moment ago, and is asked for again at once */
     snprintf(url, sizeof(url), "tcp://127.0.0.1:%u", (unsigned)ntohs(address.s_in.sa_port));
     run(url);
+}
+
+/* ---- the stream ---- */
+
+#define HEARTBEATS 100
+
+static uint32_t heartbeats;
+
+static bool no_update(void *context, const struct ordo_update *update)
+{
+    (void)context;
+    (void)update;
+    cr_assert(false, "no update was sent");
+    return false;
+}
+
+static bool no_gap(void *context, const struct ordo_gap *gap)
+{
+    (void)context;
+    cr_assert(false, "gap: %s", ordo_gap_name(gap->reason));
+    return false;
+}
+
+static void on_heartbeat(void *context, const struct ordo_heartbeat *heartbeat)
+{
+    (void)context;
+    cr_assert_eq(heartbeat->update_seq, 77);
+    heartbeats++;
+}
+
+static void publish(nng_socket socket)
+{
+    uint8_t frame[ORDO_WIRE_STREAM_MAX];
+    struct ordo_writer w = ordo_writer_over(frame, sizeof(frame));
+    struct ordo_heartbeat heartbeat = {.update_seq = 77};
+    ordo_stream_heartbeat(&w, &heartbeat);
+    cr_assert_eq(nng_send(socket, frame, ordo_writer_size(&w), 0), 0);
+}
+
+Test(client_nng, subscribes_to_a_real_pub_socket, .timeout = 60)
+{
+    char folder[] = "/tmp/ordo-pub-XXXXXX";
+    char url[96];
+    nng_socket socket;
+    struct ordo_fail fail;
+    struct ordo_subscription *subscription = NULL;
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(url, sizeof(url), "ipc://%s/sock", folder);
+    cr_assert_eq(nng_pub0_open(&socket), 0);
+    cr_assert_eq(nng_listen(socket, url, NULL, 0), 0);
+    struct ordo_subscription_config config = {
+        .url = url, .on_update = no_update, .on_gap = no_gap, .on_heartbeat = on_heartbeat};
+    cr_assert_eq(ordo_subscription_open(&config, &subscription, &fail), ORDO_OK);
+    cr_assert_eq(ordo_subscription_connect(subscription, 5000, &fail), ORDO_OK, "%s", fail.text);
+    while (heartbeats < HEARTBEATS) { /* PUB may drop: it is asked until enough have come */
+        publish(socket);
+        cr_assert_eq(ordo_subscription_poll(subscription, 1, &fail), ORDO_OK, "%s", fail.text);
+    }
+    ordo_subscription_close(subscription);
+    nng_close(socket);
+    rmdir(folder);
 }
