@@ -1,6 +1,8 @@
-/* bench.h - the benchmarks behind `ordo bench`: each prints one JSON line on stdout and a readable table on stderr.
+/* bench.h - the benchmarks behind `ordo bench`: each prints one JSON line on stdout and a readable
+ * table on stderr.
  *
- * argv[0] is the benchmark's name; --help and --json as every verb. They return an exit code of tools/ordo/cli.h.
+ * argv[0] is the benchmark's name; --help and --json as every verb. They return an exit code of
+ * tools/ordo/cli.h.
  */
 #ifndef ORDO_BENCH_BENCH_H
 #define ORDO_BENCH_BENCH_H

@@ -24,6 +24,8 @@ enum ordo_durability {
 
 enum ordo_journal_backend { ORDO_BACKEND_AUTO, ORDO_BACKEND_URING, ORDO_BACKEND_PWRITE };
 
+struct ordo_journal_hooks; /* journal/hooks.h: what tests replace */
+
 struct ordo_journal_config {
     const char *dir;         /* the data folder; made when missing */
     uint64_t segment_size;   /* bytes; 0 = the default, 64 MiB */
@@ -31,6 +33,8 @@ struct ordo_journal_config {
     uint32_t in_flight_max;  /* writes in flight; 0 = the default, 2 */
     enum ordo_durability durability;
     enum ordo_journal_backend backend;
+    uint32_t rules;                         /* version of the rules that decide; 0 means 1 */
+    const struct ordo_journal_hooks *hooks; /* NULL outside of tests; outlives the journal */
 };
 
 struct ordo_record {
@@ -87,7 +91,12 @@ enum ordo_err ordo_journal_attach(
  * ordo_journal_failed() is true: the node must stop. */
 uint32_t ordo_journal_do_work(struct ordo_journal *journal);
 
-/* True when everything handed over is durable. Journal thread. */
+/* The monotonic time at which do_work has something to do by itself (the idle mark); UINT64_MAX =
+ * none. Journal thread. */
+uint64_t ordo_journal_deadline_ns(const struct ordo_journal *journal);
+
+/* True when everything handed over is durable, or when the journal has failed and nothing more will
+ * be. Journal thread. */
 bool ordo_journal_is_drained(const struct ordo_journal *journal);
 
 /* Set once, by the journal thread; read by any. The text names the operation, the file, the
@@ -98,6 +107,9 @@ const struct ordo_fail *ordo_journal_fail(const struct ordo_journal *journal);
 /* Makes the journal's thread sleep in the io_uring it waits for anyway (a no-op for the pwrite
  * backend, whose helper thread signals the waker). Before traffic. */
 void ordo_journal_bind_waker(struct ordo_journal *journal, struct ordo_waker *waker);
+
+/* The id of this journal, made with its first segment: names the node to clients. After attach. */
+void ordo_journal_node(const struct ordo_journal *journal, uint8_t node[16]);
 
 /* "io_uring, O_DIRECT" or such, for the log. */
 const char *ordo_journal_backend_name(const struct ordo_journal *journal);
@@ -117,11 +129,14 @@ void ordo_journal_stats(const struct ordo_journal *journal, struct ordo_journal_
  * plus one flush. */
 void ordo_journal_close(struct ordo_journal *journal);
 
-/* ---- reading, on live and on crashed folders: never writes, takes no lock ---- */
+/* ---- reading, on live and on crashed folders: never writes, takes no lock ----
+ *
+ * On a live folder the last batches may be written and not yet flushed: who shows or ships what he
+ * reads stops at the server's durable sequence. One thread at a time; reads block on the disk. */
 
 struct ordo_journal_reader;
 
-/* from_seq 0 or 1 = from the start. NOT_FOUND when the folder has no journal. */
+/* from_seq 0 or 1 = from the start. NOT_FOUND when the folder has no journal, or none so old. */
 enum ordo_err ordo_journal_reader_open(
     const char *dir, uint64_t from_seq, struct ordo_journal_reader **out, struct ordo_fail *fail)
     ORDO_MUST_USE;

@@ -99,7 +99,7 @@ void ordo_deadline_remove(struct ordo_state *s, uint32_t order)
 uint32_t ordo_deadline_due(const struct ordo_state *s, uint64_t now_us)
 {
     const struct ordo_deadlines *d = &s->deadlines;
-    if (d->count == 0 || d->heap[1].deadline_us > now_us || ordo_head(s)->floor_us > now_us) {
+    if (d->count == 0 || d->heap[1].deadline_us > now_us) {
         return 0;
     }
     return d->heap[1].order;
@@ -108,9 +108,5 @@ uint32_t ordo_deadline_due(const struct ordo_state *s, uint64_t now_us)
 uint64_t ordo_state_next_deadline_us(const struct ordo_state *s)
 {
     const struct ordo_deadlines *d = &s->deadlines;
-    if (d->count == 0) {
-        return UINT64_MAX;
-    }
-    uint64_t floor_us = ordo_head(s)->floor_us;
-    return d->heap[1].deadline_us > floor_us ? d->heap[1].deadline_us : floor_us;
+    return d->count == 0 ? UINT64_MAX : d->heap[1].deadline_us;
 }

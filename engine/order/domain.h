@@ -52,7 +52,6 @@ struct ordo_head_row {
     uint64_t update_seq;
     uint64_t time_us;
     struct ordo_hash128 stream_hash;
-    uint64_t floor_us; /* no hold ends before it: set by resume */
     uint64_t facts;
     uint64_t facts_with[ORDO_DISPOSITION_COUNT];
     uint64_t orders_in[ORDO_STATE_COUNT]; /* NONE: orphans' placeholders */

@@ -8,15 +8,6 @@
  * since gives list_moved instead of a wrong page.
  */
 
-static uint64_t deadline_of(const struct ordo_state *s, const struct ordo_order_row *o)
-{
-    uint64_t floor_us = ordo_head(s)->floor_us;
-    if (o->deadline_us == 0) {
-        return 0;
-    }
-    return o->deadline_us > floor_us ? o->deadline_us : floor_us;
-}
-
 static void view_order(const struct ordo_state *s, uint32_t order, struct ordo_order_view *view)
 {
     const struct ordo_order_row *o = ordo_order_at(s, order);
@@ -34,7 +25,7 @@ static void view_order(const struct ordo_state *s, uint32_t order, struct ordo_o
     view->version = o->version;
     view->created_us = o->created_us;
     view->changed_us = o->changed_us;
-    view->deadline_us = deadline_of(s, o);
+    view->deadline_us = o->deadline_us;
     view->paid = ordo_payment_applied(money);
     view->refund_due = received ? money->refund_due : 0;
     view->refunded = received ? money->refunded : 0;

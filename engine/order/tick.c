@@ -1,9 +1,10 @@
 #include "order/parts.h"
 
 /* Time. A tick works off at most sixteen due holds, first by (deadline, order row); what is left is
- * due at once, and ingress sequences the next tick. resume() moves a floor below which no hold
- * ends: one number for a million holds. A hold made within the grace inherits the floor too, which
- * is at most resume_grace_s more than it asked for.
+ * due at once, and ingress sequences the next tick. resume() lifts every hold that would end within
+ * the grace to its end. That is the one command whose work grows with the holds (about half a
+ * second for a million); it is sequenced once a start, before traffic. A floor kept in the head
+ * would be one number, but holds made after the start would inherit it and outlive their TTL.
  */
 
 uint16_t ordo_decide_tick(struct ordo_state *s, const struct ordo_tick *tick)
@@ -27,9 +28,11 @@ uint16_t ordo_decide_resume(struct ordo_state *s, const struct ordo_resume *resu
 {
     uint64_t now_us = resume->now_us < s->now_us ? resume->now_us : s->now_us;
     uint64_t grace_us = (uint64_t)ordo_settings_of(s)->resume_grace_s * 1000000;
-    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
-    if (head->floor_us < now_us + grace_us) {
-        head->floor_us = now_us + grace_us;
+    uint32_t order;
+    while ((order = ordo_deadline_due(s, now_us + grace_us - 1)) != 0) { /* ends: each is lifted */
+        ordo_deadline_remove(s, order);
+        ordo_order_edit(s, order)->deadline_us = now_us + grace_us;
+        ordo_deadline_add(s, order);
     }
     return ORDO_RESULT_OK;
 }

@@ -1,7 +1,9 @@
-/* cli.h - what the verbs of `ordo` share: exit codes, errors in one line, JSON or text, the table of verbs.
+/* cli.h - what the verbs of `ordo` share: exit codes, errors in one line, JSON or text, the table
+ * of verbs.
  *
- * A verb is one file with one function int ordo_verb_NAME(int argc, char **argv): argv[0] is the verb's name. Its
- * options are an argp table, so --help, --usage and their exit codes come with it; every verb takes --json.
+ * A verb is one file with one function int ordo_verb_NAME(int argc, char **argv): argv[0] is
+ * "ordo NAME", for usage texts. Its options are an argp table, so --help, --usage and their exit
+ * codes come with it; every verb takes --json.
  */
 #ifndef ORDO_TOOLS_CLI_H
 #define ORDO_TOOLS_CLI_H
@@ -9,6 +11,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum ordo_exit {
@@ -30,16 +33,20 @@ int ordo_cli_fail(int exit_code, const char *format, ...) ORDO_PRINTF(2, 3);
 /* Prints fail->text to stderr and returns ordo_exit_of(fail->err). */
 int ordo_cli_fail_with(const struct ordo_fail *fail);
 
-/* Parses a whole unsigned number with an optional suffix k, m, g (powers of 1,000) or Ki, Mi, Gi; false when it is not
- * one or passes max. */
+/* Parses a whole unsigned number with an optional suffix k, m, g (powers of 1,000) or Ki, Mi, Gi;
+ * false when it is not one or passes max. */
 bool ordo_cli_number(const char *text, uint64_t max, uint64_t *value);
 
 /* Parses seconds with an optional suffix us, ms, s, m, h, d into us. */
 bool ordo_cli_duration_us(const char *text, uint64_t *value_us);
 
-/* Money: "12.34" with the currency's two digits, or an integer of minor units when it has no point. Strict: digits and
- * at most one point with exactly two digits behind. */
+/* Money: "12.34" with the currency's two digits, or an integer of minor units when it has no point.
+ * Strict: digits and at most one point with exactly two digits behind. */
 bool ordo_cli_amount(const char *text, int64_t *minor);
+
+/* The word of the list that a person who typed `word` meant by a slip of a letter or two; NULL when
+ * none is near. */
+const char *ordo_cli_nearest(const char *word, const char *const *words, size_t count);
 
 /* True when stderr is a terminal: progress lines are for people only. */
 bool ordo_cli_progress(void);

@@ -242,6 +242,17 @@ Test(order, an_outage_expires_nobody_before_the_grace)
     cr_expect_eq(get(&shop, "o2").deadline_us, shop.time_us + 900 * SECOND_US);
 }
 
+Test(order, a_hold_made_after_a_start_ends_in_its_own_time)
+{
+    cr_assert_eq(resume(&shop), ORDO_RESULT_OK);
+    cr_assert_eq(set(&shop, "hold_ttl_s", 2), ORDO_RESULT_OK);
+    cr_assert_eq(create(&shop, "o1", 1, 1), ORDO_RESULT_OK);
+    shop.time_us += 2 * SECOND_US;
+    cr_assert_leq(ordo_state_next_deadline_us(shop.state), shop.time_us);
+    cr_assert_eq(tick(&shop), ORDO_RESULT_OK);
+    cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_EXPIRED);
+}
+
 Test(order, cancel_releases_the_hold_and_is_idempotent)
 {
     cr_assert_eq(create(&shop, "o1", 1, 3), ORDO_RESULT_OK);

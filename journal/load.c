@@ -1,0 +1,187 @@
+/* Segments into memory, and the walk over what the verdict found good.
+ *
+ * The replay reads the files a second time and checks the checksums again, but not the chain: the
+ * verdict has done that, and SHA-256 is the one check whose cost would be seen. */
+#include "journal/internal.h"
+
+#include <inttypes.h>
+
+void ordo_load_init(struct ordo_load *load)
+{
+    *load = (struct ordo_load){0};
+    ordo_arena_init(&load->arena);
+}
+
+void ordo_load_fini(struct ordo_load *load)
+{
+    ordo_arena_fini(&load->arena);
+}
+
+static enum ordo_err read_all(
+    struct ordo_load *load,
+    const struct ordo_folder *folder,
+    struct ordo_segment *segment,
+    struct ordo_fail *fail)
+{
+    if (segment->size > ORDO_JOURNAL_SEGMENT_MAX) {
+        char name[ORDO_SEGMENT_NAME_MAX];
+        ordo_segment_name(segment->number, name);
+        return ordo_fail_set(
+            fail,
+            ORDO_ERR_DAMAGED,
+            "%s/%s has %" PRIu64 " bytes, more than any segment: something else wrote it",
+            folder->path,
+            name,
+            segment->size);
+    }
+    size_t needed = ((size_t)segment->size / ORDO_JOURNAL_BLOCK_MAX + 1) * ORDO_JOURNAL_BLOCK_MAX;
+    if (needed > load->capacity) {
+        void *memory;
+        ordo_arena_fini(&load->arena);
+        load->capacity = 0;
+        if (ordo_arena_alloc(&load->arena, "journal segment", 1, needed, &memory) != ORDO_OK) {
+            return ordo_fail_set(
+                fail, ORDO_ERR_NO_MEMORY, "no memory to read a segment of %zu bytes", needed);
+        }
+        load->data = memory;
+        load->capacity = needed;
+    }
+    enum ordo_err err =
+        ordo_segment_read(folder, segment, 0, load->data, needed, &load->size, fail);
+    if (err == ORDO_OK) {
+        memset(load->data + load->size, 0, load->capacity - load->size);
+    }
+    return err;
+}
+
+enum ordo_err ordo_load_segment(
+    struct ordo_load *load,
+    const struct ordo_folder *folder,
+    uint64_t number,
+    struct ordo_fail *fail)
+{
+    struct ordo_segment segment;
+    enum ordo_err err = ordo_segment_open(folder, number, false, &segment, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    err = read_all(load, folder, &segment, fail);
+    ordo_segment_close(&segment);
+    return err;
+}
+
+struct replay {
+    struct ordo_journal *journal;
+    const struct ordo_verdict *verdict;
+    ordo_record_visit *visit;
+    void *context;
+    struct ordo_load load;
+    struct ordo_tip tip;
+};
+
+static enum ordo_err visit_batch(
+    struct replay *replay,
+    const uint8_t *data,
+    const struct ordo_batch_header *h,
+    struct ordo_fail *fail)
+{
+    struct ordo_reader r = ordo_reader_over(data + ORDO_BATCH_HEADER_SIZE, h->body_size);
+    uint32_t crc = ordo_record_seed(h->salt, h->number, h->first_seq);
+    uint64_t update_seq = h->first_update_seq;
+    for (uint32_t i = 0; i < h->record_count; i++) {
+        struct ordo_record_bytes bytes;
+        bool holds = ordo_record_read(&r, h->base_time_us, &crc, &bytes);
+        ORDO_ASSERT(holds); /* the batch was checked in this very memory */
+        update_seq += bytes.update_count;
+        struct ordo_record record = {
+            .seq = h->first_seq + i,
+            .time_us = bytes.time_us,
+            .update_seq = update_seq,
+            .update_count = bytes.update_count,
+            .command = bytes.command,
+            .outcome = bytes.outcome,
+        };
+        enum ordo_err err = replay->visit(replay->context, &record, fail);
+        if (err != ORDO_OK) {
+            return err;
+        }
+    }
+    return ORDO_OK;
+}
+
+static enum ordo_err changed(struct replay *replay, uint64_t number, struct ordo_fail *fail)
+{
+    char name[ORDO_SEGMENT_NAME_MAX];
+    ordo_segment_name(number, name);
+    return ordo_fail_set(
+        fail,
+        ORDO_ERR_DAMAGED,
+        "%s/%s read differently the second time, near sequence %" PRIu64
+        ": check this machine's disk and memory",
+        replay->journal->folder.path,
+        name,
+        replay->tip.seq + 1);
+}
+
+static enum ordo_err replay_segment(struct replay *replay, uint64_t number, struct ordo_fail *fail)
+{
+    struct ordo_load *load = &replay->load;
+    enum ordo_err err = ordo_load_segment(load, &replay->journal->folder, number, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    struct ordo_segment_header header;
+    if (ordo_segment_header_decode(load->data, load->capacity, &header) != ORDO_OK) {
+        return changed(replay, number, fail);
+    }
+    replay->tip.salt = header.salt;
+    replay->tip.block = header.block;
+    memcpy(replay->tip.node, header.node, sizeof(header.node));
+    uint64_t end = load->capacity < header.size ? load->capacity : header.size;
+    if (number == replay->verdict->end_number) {
+        end = replay->verdict->end_offset;
+    }
+    for (uint64_t at = header.block; at < end;) {
+        struct ordo_batch_check check;
+        const uint8_t *data = load->data + at;
+        memcpy(
+            replay->tip.chain,
+            data + offsetof(struct ordo_batch_header, prev_chain),
+            sizeof(replay->tip.chain));
+        enum ordo_batch_state state = ordo_batch_check(data, end - at, &replay->tip, &check);
+        if (state == ORDO_BATCH_BLANK && number != replay->verdict->end_number) {
+            break; /* the rest of a closed segment */
+        }
+        if (state != ORDO_BATCH_GOOD) {
+            return changed(replay, number, fail);
+        }
+        err = visit_batch(replay, data, &check.header, fail);
+        if (err != ORDO_OK) {
+            return err;
+        }
+        ordo_tip_advance(&replay->tip, &check, replay->tip.chain);
+        at += check.header.size;
+    }
+    return ORDO_OK;
+}
+
+enum ordo_err ordo_recover_replay(
+    struct ordo_journal *journal,
+    const struct ordo_verdict *verdict,
+    ordo_record_visit *visit,
+    void *context,
+    struct ordo_fail *fail)
+{
+    struct replay replay = {
+        .journal = journal, .verdict = verdict, .visit = visit, .context = context};
+    enum ordo_err err = ORDO_OK;
+    ordo_load_init(&replay.load);
+    for (uint64_t number = journal->folder.first;
+         err == ORDO_OK && number != 0 && number <= verdict->end_number;
+         number++) {
+        err = replay_segment(&replay, number, fail);
+    }
+    ordo_load_fini(&replay.load);
+    ORDO_ASSERT(err != ORDO_OK || replay.tip.seq == verdict->tip.seq);
+    return err;
+}

@@ -1,0 +1,228 @@
+#include "net/frame.h"
+
+/* Bodies of queries: from the canonical bytes that apply wrote (order/query.h) to arrays of msgpack
+ * and back into the same views. Positions are for ever; later fields are added at the end, and a
+ * reader skips what it does not know.
+ */
+
+#define ORDER_COUNT 17
+#define STOCK_COUNT 10
+#define HEAD_COUNT  5
+#define CARD_COUNT  2
+#define LIST_COUNT  2
+
+/* An array that may have grown: at least `known` elements. */
+static uint32_t read_array_of(struct ordo_mp_reader *in, uint32_t known)
+{
+    uint32_t count = ordo_mp_read_array(in, UINT32_MAX);
+    if (in->error == NULL && count < known) {
+        ordo_mp_fail(in, "has fewer elements than this version of the protocol");
+    }
+    return count;
+}
+
+/* ---- to msgpack ---- */
+
+static void write_order(struct ordo_writer *out, const struct ordo_order_view *view)
+{
+    ordo_mp_write_array(out, ORDER_COUNT);
+    ordo_mp_write_str(out, view->order_id);
+    ordo_mp_write_bin(out, view->buyer);
+    ordo_mp_write_uint(out, view->product);
+    ordo_mp_write_uint(out, view->quantity);
+    ordo_mp_write_int(out, view->amount);
+    ordo_mp_write_uint(out, view->currency);
+    ordo_mp_write_uint(out, view->state);
+    ordo_mp_write_uint(out, view->flags);
+    ordo_mp_write_uint(out, view->version);
+    ordo_mp_write_uint(out, view->created_us);
+    ordo_mp_write_uint(out, view->changed_us);
+    ordo_mp_write_uint(out, view->deadline_us);
+    ordo_mp_write_int(out, view->paid);
+    ordo_mp_write_int(out, view->refund_due);
+    ordo_mp_write_int(out, view->refunded);
+    ordo_mp_write_uint(out, view->last_seq);
+    ordo_mp_write_array(out, view->card_count);
+    for (uint32_t i = 0; i < view->card_count; i++) {
+        ordo_mp_write_uint(out, view->cards[i]);
+    }
+}
+
+static bool order_to_wire(struct ordo_writer *out, struct ordo_reader *in)
+{
+    struct ordo_order_view view;
+    ordo_order_view_decode(in, &view);
+    if (in->failed || view.card_count > ORDO_CARDS_MAX) {
+        return false;
+    }
+    write_order(out, &view);
+    return true;
+}
+
+static void list_to_wire(struct ordo_writer *out, struct ordo_reader *in)
+{
+    uint64_t count = ordo_read_varint(in);
+    uint64_t next = ordo_read_varint(in);
+    if (count > ordo_reader_left(in)) {
+        in->failed = true;
+        return;
+    }
+    ordo_mp_write_array(out, LIST_COUNT);
+    ordo_mp_write_uint(out, next);
+    ordo_mp_write_array(out, (uint32_t)count);
+    for (uint64_t i = 0; i < count && !in->failed; i++) {
+        in->failed = !order_to_wire(out, in);
+    }
+}
+
+static void cards_to_wire(struct ordo_writer *out, struct ordo_reader *in)
+{
+    uint64_t count = ordo_read_varint(in);
+    if (count > ordo_reader_left(in)) {
+        in->failed = true;
+        return;
+    }
+    ordo_mp_write_array(out, (uint32_t)count);
+    for (uint64_t i = 0; i < count && !in->failed; i++) {
+        ordo_mp_write_array(out, CARD_COUNT);
+        ordo_mp_write_uint(out, ordo_read_varint(in));
+        ordo_mp_write_bin(out, ordo_read_bytes(in, ORDO_SEALED_MAX));
+    }
+}
+
+static void stock_to_wire(struct ordo_writer *out, struct ordo_reader *in)
+{
+    struct ordo_stock_view view;
+    ordo_stock_view_decode(in, &view);
+    ordo_mp_write_array(out, STOCK_COUNT);
+    ordo_mp_write_uint(out, view.product);
+    ordo_mp_write_int(out, view.price);
+    ordo_mp_write_uint(out, view.currency);
+    ordo_mp_write_uint(out, view.stock_mode);
+    ordo_mp_write_uint(out, view.imported);
+    ordo_mp_write_uint(out, view.available);
+    ordo_mp_write_uint(out, view.held);
+    ordo_mp_write_uint(out, view.bound);
+    ordo_mp_write_uint(out, view.revealed);
+    ordo_mp_write_uint(out, view.voided);
+}
+
+static void head_to_wire(struct ordo_writer *out, struct ordo_reader *in)
+{
+    struct ordo_head_view view;
+    ordo_head_view_decode(in, &view);
+    ordo_mp_write_array(out, HEAD_COUNT);
+    ordo_mp_write_uint(out, view.seq);
+    ordo_mp_write_uint(out, view.update_seq);
+    ordo_mp_write_uint(out, view.time_us);
+    ordo_mp_write_bin(out, (struct ordo_bytes){view.stream_hash, sizeof(view.stream_hash)});
+    ordo_mp_write_uint(out, view.orders);
+}
+
+bool ordo_body_write(struct ordo_writer *out, uint8_t kind, struct ordo_reader *in)
+{
+    switch (kind) {
+    case ORDO_KIND_GET:
+        in->failed = !order_to_wire(out, in);
+        break;
+    case ORDO_KIND_CARDS:
+        cards_to_wire(out, in);
+        break;
+    case ORDO_KIND_LIST:
+        list_to_wire(out, in);
+        break;
+    case ORDO_KIND_STOCK:
+        stock_to_wire(out, in);
+        break;
+    case ORDO_KIND_HEAD:
+        head_to_wire(out, in);
+        break;
+    default:
+        return false;
+    }
+    return ordo_reader_done(in);
+}
+
+/* ---- from msgpack ---- */
+
+void ordo_body_order(struct ordo_mp_reader *in, struct ordo_order_view *view)
+{
+    uint32_t count = read_array_of(in, ORDER_COUNT);
+    view->order_id = ordo_mp_read_raw(in, ORDO_ORDER_ID_MAX);
+    view->buyer = ordo_mp_read_raw(in, ORDO_ID_SIZE);
+    view->product = ordo_mp_read_uint(in, UINT64_MAX);
+    view->quantity = (uint32_t)ordo_mp_read_uint(in, UINT32_MAX);
+    view->amount = ordo_mp_read_int(in);
+    view->currency = (uint32_t)ordo_mp_read_uint(in, UINT32_MAX);
+    view->state = (uint8_t)ordo_mp_read_uint(in, UINT8_MAX);
+    view->flags = (uint32_t)ordo_mp_read_uint(in, UINT32_MAX);
+    view->version = (uint32_t)ordo_mp_read_uint(in, UINT32_MAX);
+    view->created_us = ordo_mp_read_uint(in, UINT64_MAX);
+    view->changed_us = ordo_mp_read_uint(in, UINT64_MAX);
+    view->deadline_us = ordo_mp_read_uint(in, UINT64_MAX);
+    view->paid = ordo_mp_read_int(in);
+    view->refund_due = ordo_mp_read_int(in);
+    view->refunded = ordo_mp_read_int(in);
+    view->last_seq = ordo_mp_read_uint(in, UINT64_MAX);
+    view->card_count = ordo_mp_read_array(in, ORDO_CARDS_MAX);
+    for (uint32_t i = 0; i < view->card_count; i++) {
+        view->cards[i] = ordo_mp_read_uint(in, UINT64_MAX);
+    }
+    ordo_mp_skip_rest(in, count, ORDER_COUNT);
+}
+
+void ordo_body_stock(struct ordo_mp_reader *in, struct ordo_stock_view *view)
+{
+    uint32_t count = read_array_of(in, STOCK_COUNT);
+    view->product = ordo_mp_read_uint(in, UINT64_MAX);
+    view->price = ordo_mp_read_int(in);
+    view->currency = (uint32_t)ordo_mp_read_uint(in, UINT32_MAX);
+    view->stock_mode = (uint8_t)ordo_mp_read_uint(in, UINT8_MAX);
+    view->imported = ordo_mp_read_uint(in, UINT64_MAX);
+    view->available = ordo_mp_read_uint(in, UINT64_MAX);
+    view->held = ordo_mp_read_uint(in, UINT64_MAX);
+    view->bound = ordo_mp_read_uint(in, UINT64_MAX);
+    view->revealed = ordo_mp_read_uint(in, UINT64_MAX);
+    view->voided = ordo_mp_read_uint(in, UINT64_MAX);
+    ordo_mp_skip_rest(in, count, STOCK_COUNT);
+}
+
+void ordo_body_head(struct ordo_mp_reader *in, struct ordo_head_view *view)
+{
+    uint32_t count = read_array_of(in, HEAD_COUNT);
+    view->seq = ordo_mp_read_uint(in, UINT64_MAX);
+    view->update_seq = ordo_mp_read_uint(in, UINT64_MAX);
+    view->time_us = ordo_mp_read_uint(in, UINT64_MAX);
+    struct ordo_bytes hash = ordo_mp_read_raw(in, sizeof(view->stream_hash));
+    if (in->error == NULL && hash.size != sizeof(view->stream_hash)) {
+        ordo_mp_fail(in, "expected 16 bytes of hash");
+    }
+    if (in->error == NULL) {
+        memcpy(view->stream_hash, hash.data, sizeof(view->stream_hash));
+    }
+    view->orders = ordo_mp_read_uint(in, UINT64_MAX);
+    ordo_mp_skip_rest(in, count, HEAD_COUNT);
+}
+
+uint32_t ordo_body_list(struct ordo_mp_reader *in, uint64_t *next)
+{
+    uint32_t count = read_array_of(in, LIST_COUNT);
+    if (in->error == NULL && count != LIST_COUNT) {
+        ordo_mp_fail(in, "expected next and orders");
+    }
+    *next = ordo_mp_read_uint(in, UINT64_MAX);
+    return ordo_mp_read_array(in, UINT32_MAX);
+}
+
+uint32_t ordo_body_cards(struct ordo_mp_reader *in)
+{
+    return ordo_mp_read_array(in, UINT32_MAX);
+}
+
+void ordo_body_card(struct ordo_mp_reader *in, uint64_t *number, struct ordo_bytes *sealed)
+{
+    uint32_t count = read_array_of(in, CARD_COUNT);
+    *number = ordo_mp_read_uint(in, UINT64_MAX);
+    *sealed = ordo_mp_read_raw(in, ORDO_SEALED_MAX);
+    ordo_mp_skip_rest(in, count, CARD_COUNT);
+}

@@ -1,0 +1,173 @@
+/* desk.h - the inside of a server: its requests, and what each of its agents owns. Included by
+ * server.c and the three agents only.
+ *
+ *   door ──deliver──▶ inbox ──▶ ingress agent ──put──▶ ring ... durable ──▶ reply agent ──▶ door
+ *                                    │ nothing to decide                        ▲
+ *                                    └──────────── replies at once ─────────────┘ (the same door)
+ *
+ * A request belongs to one at a time: the door, the inbox, the ingress agent, and from its last
+ * slot on the reply agent. While some of its slots are on their way and others not yet, both look
+ * at it, but at different things: what the reply agent reads was written before the slot it is
+ * looking at.
+ */
+#ifndef ORDO_NET_DESK_H
+#define ORDO_NET_DESK_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "net/door.h"
+#include "net/frame.h"
+#include "net/inbox.h"
+#include "net/nng_pub.h"
+#include "net/server.h"
+
+#define ORDO_REFUSAL_TEXTS_MAX 16 /* of one request; further ones have the code alone */
+#define ORDO_REFUSALS_SIZE_MAX                                                                     \
+    65536                              /* bytes of a reply of refusals alone: 1,024 x 6 + 16 x 128 \
+                                        */
+#define ORDO_REQUESTS_DEFAULT  4096    /* in flight */
+#define ORDO_REQUESTS_MAX      1048576 /* what a token can name, and more than nng can carry */
+#define ORDO_HEARTBEAT_DEFAULT 200     /* ms */
+
+/* Elements of one request that never became slots, in their order. */
+struct ordo_refusals {
+    struct {
+        uint16_t element;
+        uint16_t code;
+    } list[ORDO_WIRE_COMMANDS_MAX];
+    char texts[ORDO_REFUSAL_TEXTS_MAX][ORDO_WIRE_TEXT_MAX + 1];
+};
+
+struct ordo_request {
+    struct ordo_inbox_item item; /* in the inbox, then in the queue of its class */
+    struct ordo_bytes frame;     /* the door's; gone after the reply */
+
+    /* set before the first slot, then constant */
+    uint64_t request_id;
+    uint32_t count;
+    enum ordo_wire_class class;
+
+    /* ingress agent; `refused` is the reply agent's to read from the last slot on */
+    struct ordo_request_reader reader;
+    uint32_t refused; /* elements refused before reader.next */
+    uint32_t staged;  /* slots so far */
+};
+
+/* A slot's token: which request, which element of it, how many elements were refused before. */
+static inline uint64_t ordo_token(uint32_t request, uint32_t element, uint32_t refused)
+{
+    return (uint64_t)request << 32 | (uint64_t)element << 16 | refused;
+}
+
+static inline uint32_t ordo_token_request(uint64_t token)
+{
+    return (uint32_t)(token >> 32);
+}
+
+static inline uint32_t ordo_token_element(uint64_t token)
+{
+    return (uint32_t)(token >> 16) & 0xffff;
+}
+
+static inline uint32_t ordo_token_refused(uint64_t token)
+{
+    return (uint32_t)token & 0xffff;
+}
+
+/* A command read from a frame, and where the reader stood before it. */
+struct ordo_candidate {
+    struct ordo_command command;
+    uint8_t *scratch; /* ORDO_COMMAND_SIZE_MAX bytes for its lists */
+    struct ordo_request_reader before;
+    uint32_t refused; /* before it */
+};
+
+struct ordo_request_queue {
+    struct ordo_request *first;
+    struct ordo_request *last;
+};
+
+struct ordo_receiving {
+    struct ordo_ingress *ingress;
+    struct ordo_request_queue queues[ORDO_CLASS_COUNT];
+    struct ordo_candidate candidates[2];
+    uint8_t *buffer; /* ORDO_REFUSALS_SIZE_MAX bytes: replies that need no slot */
+};
+
+/* The reply under construction; requests of one class follow each other in the ring. */
+struct ordo_lane {
+    struct ordo_request *current; /* NULL between two requests */
+    struct ordo_writer writer;    /* over ORDO_WIRE_REPLY_MAX bytes */
+    uint32_t results;
+    uint32_t refused;
+};
+
+struct ordo_replying {
+    struct ordo_stage *stage;
+    struct ordo_lane lanes[ORDO_CLASS_COUNT];
+};
+
+struct ordo_publishing {
+    struct ordo_stage *stage;
+    struct ordo_command command;
+    struct ordo_outcome outcome;
+    uint8_t *updates_buffer; /* ORDO_WIRE_STREAM_MAX bytes */
+    uint8_t *frame_buffer;   /* ORDO_WIRE_STREAM_MAX bytes */
+    struct ordo_writer updates;
+    uint64_t first_update_seq; /* of those in `updates` */
+    uint32_t count;
+    struct ordo_heartbeat head; /* where the stream stands behind this stage */
+    uint64_t heartbeat_due_ns;
+    bool quiet_told; /* a heartbeat has followed the last frame */
+};
+
+struct ordo_server {
+    struct ordo_server_config config;
+    struct ordo_arena arena;
+    struct ordo_clock clock;
+    struct ordo_door door;
+    struct ordo_nng_listeners *listeners;
+    struct ordo_nng_pub *pub; /* NULL when nothing is published */
+    struct ordo_request *requests;
+    struct ordo_refusals *refusals; /* one a request; untouched pages cost nothing */
+    struct ordo_waker *ingress_waker;
+
+    struct ordo_inbox inbox;
+    struct ordo_sequence taken;    /* ingress: requests out of the inbox */
+    struct ordo_sequence refused;  /* ingress: of these, answered without a slot */
+    struct ordo_sequence answered; /* reply: the others */
+    struct ordo_sequence head_seq; /* reply: durable, for heads of replies without a slot */
+    struct ordo_sequence head_us;
+
+    struct ordo_counter commands;
+    struct ordo_counter malformed;
+    struct ordo_counter busy;
+    struct ordo_counter updates_published;
+    struct ordo_counter frames_published;
+
+    struct ordo_receiving receiving; /* ingress agent */
+    struct ordo_replying replying;   /* reply agent */
+    struct ordo_publishing publishing;
+};
+
+static inline uint32_t
+ordo_request_index(const struct ordo_server *server, const struct ordo_request *request)
+{
+    return (uint32_t)(request - server->requests);
+}
+
+/* The refusals number `from`..`to`-1 of a request as result elements. The thread that owns them. */
+void ordo_refusals_write(
+    const struct ordo_refusals *refusals, uint32_t from, uint32_t to, struct ordo_writer *out);
+
+/* The agents: do_work, is_drained, deadline_ns of each (runner.h). */
+uint32_t ordo_ingress_work(void *server);
+bool ordo_ingress_is_drained(void *server);
+uint64_t ordo_ingress_deadline_ns(void *server);
+uint32_t ordo_reply_work(void *server);
+bool ordo_reply_is_drained(void *server);
+uint32_t ordo_publish_work(void *server);
+bool ordo_publish_is_drained(void *server);
+uint64_t ordo_publish_deadline_ns(void *server);
+
+#endif

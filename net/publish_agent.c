@@ -1,0 +1,147 @@
+#include "net/desk.h"
+
+#include "order/result.h"
+
+/* Behind durable: the updates of each journaled slot go out in frames, and a heartbeat says where
+ * the stream stands.
+ *
+ * Updates gather in one buffer and leave as a frame at the end of a batch of slots, or when another
+ * slot's updates would not fit. A frame ends at a slot's end, because only there is a stream hash:
+ * the mark that apply left in the ring. Nothing here waits: what a subscriber's queue has no room
+ * for is dropped by nng, and the numbers show him the gap.
+ *
+ * A heartbeat goes out every heartbeat_ms, and once a quarter of that after the last frame of a
+ * burst, so that a subscriber who lost the burst's end learns it soon.
+ */
+
+#define QUIET_PART        4
+#define FRAME_HEAD_MAX    64 /* topic, head and array header of a frame of updates */
+#define SLOT_UPDATES_SIZE (ORDO_TRANSITIONS_MAX * ORDO_WIRE_UPDATE_MAX)
+
+static uint64_t heartbeat_ns(const struct ordo_server *server)
+{
+    return server->config.heartbeat_ms * ORDO_NS_PER_MS;
+}
+
+static void send_frame(struct ordo_server *server, const struct ordo_writer *frame)
+{
+    ORDO_ASSERT(!frame->failed);
+    struct ordo_bytes bytes = {frame->begin, (uint32_t)ordo_writer_size(frame)};
+    if (server->pub != NULL && ordo_nng_pub_send(server->pub, bytes)) {
+        ordo_counter_add(&server->frames_published, 1);
+    }
+}
+
+static void send_updates(struct ordo_server *server)
+{
+    struct ordo_publishing *own = &server->publishing;
+    struct ordo_writer frame = ordo_writer_over(own->frame_buffer, ORDO_WIRE_STREAM_MAX);
+    struct ordo_bytes updates = {own->updates.begin, (uint32_t)ordo_writer_size(&own->updates)};
+    if (own->count == 0) {
+        return;
+    }
+    ORDO_ASSERT(!own->updates.failed);
+    ORDO_ASSERT(own->first_update_seq + own->count - 1 == own->head.update_seq);
+    ordo_stream_updates(
+        &frame, server->config.node, own->first_update_seq, own->head.hash, own->count, updates);
+    send_frame(server, &frame);
+    ordo_counter_add(&server->updates_published, own->count);
+    own->updates.at = own->updates.begin;
+    own->count = 0;
+    own->quiet_told = false;
+}
+
+static void send_heartbeat(struct ordo_server *server)
+{
+    uint8_t bytes[128];
+    struct ordo_writer frame = ordo_writer_over(bytes, sizeof(bytes));
+    ordo_stream_heartbeat(&frame, &server->publishing.head);
+    send_frame(server, &frame);
+}
+
+static void visit_update(void *context, const struct ordo_update *update)
+{
+    struct ordo_publishing *own = context;
+    if (own->count == 0) {
+        own->first_update_seq = update->update_seq;
+    }
+    ORDO_ASSERT(update->update_seq == own->first_update_seq + own->count);
+    ordo_stream_update(&own->updates, update);
+    own->count++;
+}
+
+/* The updates of one slot; afterwards the head is behind it. */
+static void take_updates(struct ordo_server *server, uint64_t cursor, const struct ordo_slot *slot)
+{
+    struct ordo_publishing *own = &server->publishing;
+    struct ordo_ring *ring = own->stage->ring;
+    size_t used = ordo_writer_size(&own->updates);
+    if (used + SLOT_UPDATES_SIZE + FRAME_HEAD_MAX > ORDO_WIRE_STREAM_MAX) {
+        send_updates(server);
+    }
+    bool good = ordo_command_decode(ordo_ring_command(ring, slot), &own->command);
+    ORDO_ASSERT(good); /* ingress encoded it, apply decided it */
+    good =
+        ordo_outcome_decode(ordo_ring_outcome(ring, slot), slot->seq, &own->command, &own->outcome);
+    ORDO_ASSERT(good);
+    uint64_t first = slot->update_seq - slot->update_count + 1;
+    ORDO_ASSERT(first == own->head.update_seq + 1); /* no gap may begin here */
+    uint32_t before = own->count;
+    ordo_outcome_updates(&own->outcome, slot->time_us, first, visit_update, own);
+    ORDO_ASSERT(own->count - before == slot->update_count);
+    memcpy(own->head.hash, ordo_ring_mark(ring, cursor), sizeof(own->head.hash));
+    own->head.update_seq = slot->update_seq;
+}
+
+static uint32_t take_slots(struct ordo_server *server)
+{
+    struct ordo_publishing *own = &server->publishing;
+    struct ordo_stage *stage = own->stage;
+    uint32_t count = ordo_stage_available(stage);
+    if (count == 0) {
+        return 0;
+    }
+    uint64_t last = stage->next + count - 1;
+    for (uint64_t cursor = stage->next; cursor <= last; cursor++) {
+        const struct ordo_slot *slot = ordo_ring_slot(stage->ring, cursor);
+        if ((slot->flags & ORDO_SLOT_JOURNALED) != 0 && slot->update_count != 0) {
+            take_updates(server, cursor, slot);
+        }
+        own->head.durable_seq = slot->seq;
+        own->head.time_us = slot->time_us;
+    }
+    ordo_stage_advance(stage, last);
+    send_updates(server);
+    return count;
+}
+
+uint32_t ordo_publish_work(void *self)
+{
+    struct ordo_server *server = self;
+    struct ordo_publishing *own = &server->publishing;
+    uint32_t work = take_slots(server);
+    uint64_t now_ns = ordo_clock_monotonic_ns(&server->clock);
+    uint64_t quiet_ns = now_ns + heartbeat_ns(server) / QUIET_PART;
+    if (work != 0 && !own->quiet_told && quiet_ns < own->heartbeat_due_ns) {
+        own->heartbeat_due_ns = quiet_ns;
+        own->quiet_told = true;
+    }
+    if (now_ns >= own->heartbeat_due_ns) {
+        send_heartbeat(server);
+        own->heartbeat_due_ns = now_ns + heartbeat_ns(server);
+        work++;
+    }
+    return work;
+}
+
+bool ordo_publish_is_drained(void *self)
+{
+    const struct ordo_server *server = self;
+    return ordo_stage_available(server->publishing.stage) == 0;
+}
+
+uint64_t ordo_publish_deadline_ns(void *self)
+{
+    const struct ordo_server *server = self;
+    return server->publishing.heartbeat_due_ns;
+}

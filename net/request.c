@@ -1,0 +1,479 @@
+#include "net/fault.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* A frame is walked twice. Open skips through all of it: a frame with a broken structure is refused
+ * whole, before anything of it was staged, and the walk finds the kinds for the request's class on
+ * its way. Next reads one command by its schema. So a fault inside one command never hides the
+ * others: after open every element's end can be found.
+ *
+ * Lists change form on the way (msgpack to canonical bytes), so they are copied into the caller's
+ * scratch; everything else points into the frame.
+ */
+
+bool ordo_fault_set(struct ordo_wire_fault *fault, uint16_t code, const char *format, ...)
+{
+    va_list arguments;
+    fault->code = code;
+    va_start(arguments, format);
+    (void)vsnprintf(fault->text, sizeof(fault->text), format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+/* Rows of the schema count from the start of a kind's own struct; all of them lie in one union. */
+static uint8_t *fields_of(struct ordo_command *command)
+{
+    return (uint8_t *)&command->settings;
+}
+
+static const uint8_t *const_fields_of(const struct ordo_command *command)
+{
+    return (const uint8_t *)&command->settings;
+}
+
+static bool has_own_id(uint8_t kind)
+{
+    return !ordo_kind_is_query(kind) && kind != ORDO_KIND_FACT;
+}
+
+enum ordo_wire_class ordo_wire_class_of(uint64_t kind)
+{
+    if (kind == ORDO_KIND_FACT || kind == ORDO_KIND_DELIVERY_ACK) {
+        return ORDO_CLASS_FACT;
+    }
+    return kind >= ORDO_QUERY_FIRST ? ORDO_CLASS_QUERY : ORDO_CLASS_COMMAND;
+}
+
+/* ---- encode ---- */
+
+static bool is_default(const uint8_t *at, const struct ordo_field *field)
+{
+    switch (field->type) {
+    case ORDO_FIELD_U:
+    case ORDO_FIELD_N:
+        return *(const uint64_t *)(const void *)at == 0;
+    case ORDO_FIELD_T:
+    case ORDO_FIELD_B:
+    case ORDO_FIELD_K:
+        return ((const struct ordo_bytes *)(const void *)at)->size == 0;
+    case ORDO_FIELD_L:
+    case ORDO_FIELD_P:
+        return ((const struct ordo_elements *)(const void *)at)->count == 0;
+    default:
+        return false;
+    }
+}
+
+static void write_elements(
+    struct ordo_writer *out, const struct ordo_elements *elements, enum ordo_field_type type)
+{
+    struct ordo_reader in = ordo_reader_over(elements->raw.data, elements->raw.size);
+    ordo_mp_write_array(out, elements->count);
+    for (uint32_t i = 0; i < elements->count; i++) {
+        if (type == ORDO_FIELD_L) {
+            ordo_mp_write_bin(out, ordo_read_bytes(&in, ORDO_COMMAND_SIZE_MAX));
+            continue;
+        }
+        ordo_mp_write_array(out, 2);
+        ordo_mp_write_uint(out, ordo_read_varint(&in));
+        ordo_mp_write_int(out, ordo_read_zigzag(&in));
+    }
+    ORDO_ASSERT(ordo_reader_done(&in));
+}
+
+static void write_field(struct ordo_writer *out, const uint8_t *at, enum ordo_field_type type)
+{
+    switch (type) {
+    case ORDO_FIELD_U:
+        ordo_mp_write_uint(out, *(const uint64_t *)(const void *)at);
+        break;
+    case ORDO_FIELD_N:
+        ordo_mp_write_int(out, *(const int64_t *)(const void *)at);
+        break;
+    case ORDO_FIELD_T:
+        ordo_mp_write_str(out, *(const struct ordo_bytes *)(const void *)at);
+        break;
+    case ORDO_FIELD_B:
+    case ORDO_FIELD_K:
+        ordo_mp_write_bin(out, *(const struct ordo_bytes *)(const void *)at);
+        break;
+    case ORDO_FIELD_L:
+    case ORDO_FIELD_P:
+        write_elements(out, (const struct ordo_elements *)(const void *)at, type);
+        break;
+    default:
+        out->failed = true;
+    }
+}
+
+void ordo_request_begin(struct ordo_writer *out, uint64_t request_id, uint32_t count)
+{
+    ORDO_ASSERT(count <= ORDO_WIRE_COMMANDS_MAX);
+    ordo_mp_write_array(out, 4);
+    ordo_mp_write_uint(out, ORDO_WIRE_VERSION);
+    ordo_mp_write_uint(out, request_id);
+    ordo_mp_write_nil(out);
+    ordo_mp_write_array(out, count);
+}
+
+void ordo_request_command(struct ordo_writer *out, const struct ordo_command *command)
+{
+    const struct ordo_command_schema *schema = ordo_schema_of(command->kind);
+    ORDO_ASSERT(schema != NULL);
+    uint32_t count = schema->field_count;
+    while (count > 0 && is_default(
+                            const_fields_of(command) + schema->fields[count - 1].offset,
+                            &schema->fields[count - 1])) {
+        count--;
+    }
+    ordo_mp_write_array(out, 3 + count);
+    ordo_mp_write_uint(out, command->kind);
+    if (has_own_id(command->kind)) {
+        ordo_mp_write_bin(out, (struct ordo_bytes){command->id, ORDO_ID_SIZE});
+    } else {
+        ordo_mp_write_nil(out);
+    }
+    ordo_mp_write_uint(out, command->shop);
+    for (uint32_t i = 0; i < count; i++) {
+        write_field(
+            out, const_fields_of(command) + schema->fields[i].offset, schema->fields[i].type);
+    }
+}
+
+void ordo_request_encode(
+    struct ordo_writer *out,
+    uint64_t request_id,
+    const struct ordo_command *commands,
+    uint32_t count)
+{
+    ordo_request_begin(out, request_id, count);
+    for (uint32_t i = 0; i < count; i++) {
+        ordo_request_command(out, &commands[i]);
+    }
+}
+
+/* ---- open ---- */
+
+/* Walks the commands; finds the class and that every one has an end. */
+static void scan_commands(struct ordo_request_reader *reader)
+{
+    struct ordo_mp_reader in = reader->mp;
+    enum ordo_wire_class class = ORDO_CLASS_COMMAND;
+    for (uint32_t i = 0; i < reader->count && in.error == NULL; i++) {
+        struct ordo_mp_reader peek = in;
+        (void)ordo_mp_read_array(&peek, UINT32_MAX);
+        enum ordo_wire_class own = ordo_wire_class_of(ordo_mp_read_uint(&peek, UINT8_MAX));
+        class = own < class ? own : class;
+        ordo_mp_skip(&in);
+    }
+    reader->class = class;
+    if (in.error == NULL && !ordo_mp_is_done(&in)) {
+        ordo_mp_fail(&in, "bytes follow behind the frame");
+    }
+    reader->mp.error = in.error;
+}
+
+bool ordo_request_open(
+    struct ordo_request_reader *reader, struct ordo_bytes frame, struct ordo_wire_fault *fault)
+{
+    struct ordo_mp_reader *in = &reader->mp;
+    *in = ordo_mp_reader_over(frame.data, frame.size);
+    reader->request_id = 0;
+    reader->count = 0;
+    reader->next = 0;
+    reader->class = ORDO_CLASS_COMMAND;
+
+    uint32_t count = ordo_mp_read_array(in, 4);
+    if (in->error == NULL && count != 4) {
+        ordo_mp_fail(in, "expected 4 elements");
+    }
+    if (in->error != NULL) {
+        return ordo_fault_set(fault, ORDO_RESULT_MALFORMED, "request: %s", in->error);
+    }
+    uint64_t version = ordo_mp_read_uint(in, UINT64_MAX);
+    if (in->error == NULL && version != ORDO_WIRE_VERSION) {
+        return ordo_fault_set(
+            fault,
+            ORDO_RESULT_MALFORMED,
+            "version: this server speaks %d, not %llu",
+            ORDO_WIRE_VERSION,
+            (unsigned long long)version);
+    }
+    if (in->error != NULL) {
+        return ordo_fault_set(fault, ORDO_RESULT_MALFORMED, "version: %s", in->error);
+    }
+    reader->request_id = ordo_mp_read_uint(in, UINT64_MAX);
+    if (in->error != NULL) {
+        return ordo_fault_set(fault, ORDO_RESULT_MALFORMED, "request id: %s", in->error);
+    }
+    if (ordo_mp_peek(in) == ORDO_MP_NIL) {
+        ordo_mp_read_nil(in);
+    } else if (ordo_mp_read_map(in, UINT32_MAX) != 0) {
+        ordo_mp_fail(in, "this server knows none");
+    }
+    if (in->error != NULL) {
+        return ordo_fault_set(fault, ORDO_RESULT_MALFORMED, "options: %s", in->error);
+    }
+    reader->count = ordo_mp_read_array(in, ORDO_WIRE_COMMANDS_MAX);
+    if (in->error == NULL) {
+        scan_commands(reader);
+    }
+    if (in->error != NULL) {
+        return ordo_fault_set(fault, ORDO_RESULT_MALFORMED, "commands: %s", in->error);
+    }
+    return true;
+}
+
+/* ---- next ---- */
+
+static uint32_t varint_size(uint64_t value)
+{
+    uint32_t size = 1;
+    for (; value >= 0x80; value >>= 7) {
+        size++;
+    }
+    return size;
+}
+
+static int64_t read_amount(struct ordo_mp_reader *in)
+{
+    int64_t value = ordo_mp_read_int(in);
+    if (value > ORDO_AMOUNT_MAX || value < -ORDO_AMOUNT_MAX) {
+        ordo_mp_fail(in, "is above the largest amount");
+        return 0;
+    }
+    return value;
+}
+
+/* A list in msgpack becomes the canonical bytes of its elements, in the scratch. */
+static struct ordo_elements read_elements(
+    struct ordo_mp_reader *in, const struct ordo_field *field, struct ordo_writer *scratch)
+{
+    const uint8_t *begin = scratch->at;
+    uint32_t count = ordo_mp_read_array(in, field->count_max);
+    for (uint32_t i = 0; i < count && in->error == NULL; i++) {
+        if (field->type == ORDO_FIELD_L) {
+            ordo_write_bytes(scratch, ordo_mp_read_raw(in, (uint32_t)field->max));
+            continue;
+        }
+        if (ordo_mp_read_array(in, 2) != 2) {
+            ordo_mp_fail(in, "expected pairs of key and value");
+        }
+        ordo_write_varint(scratch, ordo_mp_read_uint(in, UINT64_MAX));
+        ordo_write_zigzag(scratch, ordo_mp_read_int(in));
+    }
+    if (scratch->failed) {
+        ordo_mp_fail(in, "is too large for one command");
+    }
+    return (struct ordo_elements){{begin, (uint32_t)(scratch->at - begin)}, count};
+}
+
+static struct ordo_bytes read_text(struct ordo_mp_reader *in, uint32_t size_max)
+{
+    struct ordo_bytes text = ordo_mp_read_raw(in, size_max);
+    if (text.size != 0 && !ordo_text_is_valid(text)) {
+        ordo_mp_fail(in, "may have only A-Z a-z 0-9 _ . : -");
+    }
+    return text;
+}
+
+static struct ordo_bytes read_key(struct ordo_mp_reader *in)
+{
+    struct ordo_bytes key = ordo_mp_read_raw(in, ORDO_ID_SIZE);
+    if (in->error == NULL && key.size != 0 && key.size != ORDO_ID_SIZE) {
+        ordo_mp_fail(in, "expected 16 bytes");
+    }
+    return key;
+}
+
+/* Reads one field to its place; returns its size in canonical bytes. */
+static uint32_t read_field(
+    struct ordo_mp_reader *in,
+    const struct ordo_field *field,
+    uint8_t *at,
+    struct ordo_writer *scratch)
+{
+    struct ordo_bytes raw;
+    switch (field->type) {
+    case ORDO_FIELD_U: {
+        uint64_t value = ordo_mp_read_uint(in, field->max);
+        *(uint64_t *)(void *)at = value;
+        return varint_size(value);
+    }
+    case ORDO_FIELD_N: {
+        int64_t value = read_amount(in);
+        *(int64_t *)(void *)at = value;
+        return varint_size(((uint64_t)value << 1) ^ (uint64_t)(value >> 63));
+    }
+    case ORDO_FIELD_T:
+        raw = read_text(in, (uint32_t)field->max);
+        break;
+    case ORDO_FIELD_B:
+        raw = ordo_mp_read_raw(in, (uint32_t)field->max);
+        break;
+    case ORDO_FIELD_K:
+        *(struct ordo_bytes *)(void *)at = read_key(in);
+        return ORDO_ID_SIZE;
+    case ORDO_FIELD_L:
+    case ORDO_FIELD_P: {
+        struct ordo_elements elements = read_elements(in, field, scratch);
+        *(struct ordo_elements *)(void *)at = elements;
+        return varint_size(elements.count) + elements.raw.size;
+    }
+    default:
+        ordo_mp_fail(in, "has a type that this server does not know");
+        return 0;
+    }
+    *(struct ordo_bytes *)(void *)at = raw;
+    return varint_size(raw.size) + raw.size;
+}
+
+/* A field that was left out is 0 or empty; its size in canonical bytes. */
+static uint32_t default_field(const struct ordo_field *field, uint8_t *at)
+{
+    static const struct ordo_elements no_elements;
+    static const struct ordo_bytes no_bytes;
+    switch (field->type) {
+    case ORDO_FIELD_U:
+    case ORDO_FIELD_N:
+        *(uint64_t *)(void *)at = 0;
+        return 1;
+    case ORDO_FIELD_L:
+    case ORDO_FIELD_P:
+        *(struct ordo_elements *)(void *)at = no_elements;
+        return 1;
+    case ORDO_FIELD_K:
+        *(struct ordo_bytes *)(void *)at = no_bytes;
+        return ORDO_ID_SIZE;
+    case ORDO_FIELD_T:
+    case ORDO_FIELD_B:
+    default:
+        *(struct ordo_bytes *)(void *)at = no_bytes;
+        return 1;
+    }
+}
+
+static bool id_is_zero(const uint8_t id[ORDO_ID_SIZE])
+{
+    static const uint8_t zero[ORDO_ID_SIZE];
+    return memcmp(id, zero, ORDO_ID_SIZE) == 0;
+}
+
+/* Reads the id to its place; ID_MISSING for nil and zero, which are well formed but no identity. */
+static uint16_t read_id(struct ordo_mp_reader *in, struct ordo_command *command)
+{
+    memset(command->id, 0, ORDO_ID_SIZE);
+    bool nil = ordo_mp_peek(in) == ORDO_MP_NIL;
+    if (!has_own_id(command->kind)) {
+        if (!nil) {
+            ordo_mp_fail(in, "expected nil: queries and facts have no id of the client");
+        }
+        ordo_mp_read_nil(in);
+        return ORDO_RESULT_OK;
+    }
+    if (nil) {
+        ordo_mp_read_nil(in);
+        return ORDO_RESULT_ID_MISSING;
+    }
+    struct ordo_bytes id = ordo_mp_read_raw(in, ORDO_ID_SIZE);
+    if (in->error == NULL && id.size != ORDO_ID_SIZE) {
+        ordo_mp_fail(in, "expected 16 bytes");
+    }
+    if (in->error != NULL) {
+        return ORDO_RESULT_MALFORMED;
+    }
+    memcpy(command->id, id.data, ORDO_ID_SIZE);
+    return id_is_zero(command->id) ? ORDO_RESULT_ID_MISSING : ORDO_RESULT_OK;
+}
+
+/* Reads the fields in the order of the schema; *field names the one that failed. */
+static void read_fields(
+    struct ordo_mp_reader *in,
+    const struct ordo_command_schema *schema,
+    uint32_t given,
+    struct ordo_command *command,
+    struct ordo_writer *scratch,
+    const char **field)
+{
+    uint8_t *base = fields_of(command);
+    uint32_t size = 1 + ORDO_ID_SIZE + varint_size(command->shop);
+    for (uint32_t i = 0; i < schema->field_count; i++) {
+        const struct ordo_field *f = &schema->fields[i];
+        size += i < given ? read_field(in, f, base + f->offset, scratch)
+                          : default_field(f, base + f->offset);
+        if (in->error != NULL) {
+            *field = f->name;
+            return;
+        }
+    }
+    if (size > ORDO_COMMAND_SIZE_MAX) {
+        *field = schema->fields[schema->field_count - 1].name;
+        ordo_mp_fail(in, "makes the command larger than 65535 bytes");
+    }
+}
+
+static bool read_command(
+    struct ordo_mp_reader *in,
+    uint32_t index,
+    struct ordo_command *command,
+    struct ordo_writer *scratch,
+    struct ordo_wire_fault *fault)
+{
+    uint32_t count = ordo_mp_read_array(in, UINT32_MAX);
+    const char *part = "kind";
+    command->kind = count == 0 ? 0 : (uint8_t)ordo_mp_read_uint(in, UINT8_MAX);
+    const struct ordo_command_schema *schema = ordo_schema_of(command->kind);
+    if (in->error == NULL && ordo_kind_is_internal(command->kind)) {
+        return ordo_fault_set(
+            fault,
+            ORDO_RESULT_UNAUTHORISED,
+            "command %u: kind %s is made by the server alone",
+            index,
+            schema->name);
+    }
+    if (schema == NULL) {
+        ordo_mp_fail(in, "expected one that this server knows");
+    } else if (count < 3 || count > 3 + schema->field_count) {
+        part = schema->name;
+        ordo_mp_fail(in, count < 3 ? "expected kind, id, shop" : "has more fields than are known");
+    }
+    if (in->error != NULL) {
+        return ordo_fault_set(
+            fault, ORDO_RESULT_MALFORMED, "command %u: %s: %s", index, part, in->error);
+    }
+    uint16_t id_code = read_id(in, command);
+    part = in->error != NULL ? "id" : "shop";
+    command->shop = (uint32_t)ordo_mp_read_uint(in, UINT32_MAX);
+    if (in->error == NULL) {
+        read_fields(in, schema, count - 3, command, scratch, &part);
+    }
+    if (in->error != NULL) {
+        return ordo_fault_set(
+            fault, ORDO_RESULT_MALFORMED, "command %u: field %s: %s", index, part, in->error);
+    }
+    if (id_code != ORDO_RESULT_OK) {
+        return ordo_fault_set(fault, id_code, "command %u: %s", index, ordo_result_text(id_code));
+    }
+    return true;
+}
+
+bool ordo_request_next(
+    struct ordo_request_reader *reader,
+    struct ordo_command *command,
+    struct ordo_writer *scratch,
+    struct ordo_wire_fault *fault)
+{
+    ORDO_ASSERT(reader->next < reader->count);
+    ORDO_ASSERT(reader->mp.error == NULL);
+    struct ordo_mp_reader before = reader->mp;
+    uint32_t index = reader->next++;
+    if (ORDO_LIKELY(read_command(&reader->mp, index, command, scratch, fault))) {
+        return true;
+    }
+    reader->mp = before;
+    ordo_mp_skip(&reader->mp);
+    ORDO_ASSERT(reader->mp.error == NULL); /* open has walked it */
+    return false;
+}

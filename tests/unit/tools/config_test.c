@@ -1,0 +1,154 @@
+/* The configuration: the order of the sources, lists, and one clear line that names the place for
+ * every mistake. The method: small files written to a temporary name, loaded, compared.
+ */
+#include "ordo/config.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct ordo_config config;
+static struct ordo_fail fail;
+static char file[] = "/tmp/ordo-config-XXXXXX";
+
+static void write_file(const char *text)
+{
+    strcpy(file + sizeof(file) - 7, "XXXXXX");
+    int fd = mkstemp(file);
+    cr_assert(fd >= 0);
+    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+}
+
+static enum ordo_err load(const char *text)
+{
+    write_file(text);
+    enum ordo_err err = ordo_config_load(&config, file, NULL, 0, &fail);
+    unlink(file);
+    return err;
+}
+
+Test(config, has_defaults_that_follow_the_data_folder)
+{
+    cr_assert_eq(ordo_config_load(&config, NULL, NULL, 0, &fail), ORDO_OK, "%s", fail.text);
+    cr_assert_str_eq(config.data, "data");
+    cr_assert_str_eq(config.key, "data.key");
+    cr_assert_str_eq(config.listen[0], "ipc://data/ordo.ipc");
+    cr_assert_str_eq(config.publish[0], "ipc://data/updates.ipc");
+    cr_assert_eq(config.listen_count, 1);
+    cr_assert_eq(config.slots, 16384);
+    cr_assert_eq(config.strategy, ORDO_WAIT_PARK);
+    cr_assert_eq(config.durability, ORDO_DURABILITY_FLUSH);
+    cr_assert_eq(config.segment_size, 64u << 20);
+
+    struct ordo_config_flag flags[] = {{"node.data", "/srv/sale/"}};
+    cr_assert_eq(ordo_config_load(&config, NULL, flags, 1, &fail), ORDO_OK);
+    cr_assert_str_eq(config.key, "/srv/sale.key");
+    cr_assert_str_eq(config.listen[0], "ipc:///srv/sale/ordo.ipc");
+}
+
+Test(config, later_sources_win_and_replace_whole_lists)
+{
+    write_file("[net]\n"
+               "listen = tcp://127.0.0.1:1\n"
+               "listen = tcp://127.0.0.1:2 ; a second door\n"
+               "heartbeat_ms = 10\n"
+               "[ring]\nslots = 1Ki\n"
+               "[threads]\ncpus = 0, 1\n");
+    setenv("ORDO_NET_LISTEN", "ipc:///a,ipc:///b,ipc:///c", 1);
+    setenv("ORDO_RING_SLOTS", "2Ki", 1);
+    struct ordo_config_flag flags[] = {{"net.listen", "ipc:///x"}, {"net.listen", "ipc:///y"}};
+
+    cr_assert_eq(ordo_config_load(&config, file, NULL, 0, &fail), ORDO_OK, "%s", fail.text);
+    cr_assert_eq(config.listen_count, 3);
+    cr_assert_str_eq(config.listen[2], "ipc:///c");
+    cr_assert_eq(config.slots, 2048);
+    cr_assert_eq(config.heartbeat_ms, 10);
+    cr_assert_eq(config.cpu_count, 2);
+    cr_assert_eq(config.cpus[1], 1);
+
+    cr_assert_eq(ordo_config_load(&config, file, flags, 2, &fail), ORDO_OK, "%s", fail.text);
+    cr_assert_eq(config.listen_count, 2);
+    cr_assert_str_eq(config.listen[0], "ipc:///x");
+    unsetenv("ORDO_NET_LISTEN");
+    cr_assert_eq(ordo_config_load(&config, file, NULL, 0, &fail), ORDO_OK);
+    cr_assert_str_eq(config.listen[1], "tcp://127.0.0.1:2");
+    unlink(file);
+}
+
+Test(config, names_the_line_and_what_was_meant)
+{
+    const struct {
+        const char *text;
+        const char *line;
+        const char *said;
+    } samples[] = {
+        {"[net]\n\nlisten = ipc:///a\nlissen = ipc:///b\n", ":4: ", "did you mean net.listen"},
+        {"[ring]\nslots = 1000\n", ":2: ", "power of two"},
+        {"[ring]\nslots = many\n", ":2: ", "power of two"},
+        {"[journal]\nbackend = uring\n", ":2: ", "auto io_uring pwrite"},
+        {"[journal]\nsegment_size = 1\n", ":2: ", "from 1048576"},
+        {"[net]\nlisten = localhost:80\n", ":2: ", "a URL such as"},
+        {"[net]\nheartbeat_ms = 5\nheartbeat_ms = 6\n", ":3: ", "was set above"},
+        {"[net]\nheartbeat_ms\n", ":2: ", "key = value"},
+        {"[prices]\ngold = 1\n", ":2: ", "no key prices.gold"},
+        {"[node]\ndata =\n", ":2: ", "a path"},
+        {"[threads]\ncpus = 0,one\n", ":2: ", "CPU numbers"},
+    };
+    for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+        cr_assert_eq(load(samples[i].text), ORDO_ERR_CONFIG, "%s", samples[i].text);
+        cr_assert_eq(strncmp(fail.text, file, strlen(file)), 0, "%s", fail.text);
+        cr_assert_not_null(strstr(fail.text, samples[i].line), "%s", fail.text);
+        cr_assert_not_null(strstr(fail.text, samples[i].said), "%s", fail.text);
+    }
+}
+
+Test(config, an_indented_key_is_a_key_of_its_own)
+{
+    cr_assert_eq(load("[net]\n  heartbeat_ms = 5\n  requests_max = 7\n"), ORDO_OK, "%s", fail.text);
+    cr_assert_eq(config.heartbeat_ms, 5);
+    cr_assert_eq(config.requests_max, 7);
+}
+
+Test(config, refuses_overlong_lines_and_missing_files)
+{
+    char text[600] = "[net]\n; ";
+    memset(text + strlen(text), 'x', 300);
+    strcat(text, "\n");
+    cr_assert_eq(load(text), ORDO_ERR_CONFIG);
+    cr_assert_not_null(strstr(fail.text, "200 bytes"), "%s", fail.text);
+    cr_assert_eq(ordo_config_load(&config, "/nonexistent.ini", NULL, 0, &fail), ORDO_ERR_CONFIG);
+    cr_assert_not_null(strstr(fail.text, "/nonexistent.ini"));
+}
+
+Test(config, names_the_variable_and_the_flag)
+{
+    struct ordo_config_flag flags[] = {{"ring.slots", "3"}};
+    cr_assert_eq(ordo_config_load(&config, NULL, flags, 1, &fail), ORDO_ERR_CONFIG);
+    cr_assert_not_null(strstr(fail.text, "command line: ring.slots"), "%s", fail.text);
+    setenv("ORDO_JOURNAL_IN_FLIGHT_MAX", "0", 1);
+    cr_assert_eq(ordo_config_load(&config, NULL, NULL, 0, &fail), ORDO_ERR_CONFIG);
+    cr_assert_not_null(strstr(fail.text, "ORDO_JOURNAL_IN_FLIGHT_MAX"), "%s", fail.text);
+}
+
+Test(config, what_is_printed_loads_to_the_same)
+{
+    static struct ordo_config again;
+    struct ordo_config_flag flags[] = {
+        {"threads.cpus", "1,0"},
+        {"threads.strategy", "spin"},
+        {"net.publish", "ipc:///p"},
+        {"net.publish", "tcp://127.0.0.1:9"},
+        {"journal.segment_size", "3Mi"},
+    };
+    cr_assert_eq(ordo_config_load(&config, NULL, flags, 5, &fail), ORDO_OK, "%s", fail.text);
+    write_file("");
+    FILE *out = fopen(file, "w");
+    ordo_config_print(&config, out);
+    fclose(out);
+    cr_assert_eq(ordo_config_load(&again, file, NULL, 0, &fail), ORDO_OK, "%s", fail.text);
+    unlink(file);
+    cr_assert_eq(memcmp(&config, &again, sizeof(config)), 0);
+}

@@ -1,0 +1,274 @@
+/* The order of life is the order of trust: nothing is bound to a socket before the journal's
+ * verdict, and nothing is taken from a socket before the state is whole. A new folder begins with
+ * its genesis: one settings command with every setting, so that a later change of a default changes
+ * no old journal. Every start sequences `resume`, so that the time the node was away expires nobody
+ * before the grace.
+ */
+#include "assemble.h"
+
+#include "base/assert.h"
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static enum ordo_err visit(void *context, const struct ordo_record *record, struct ordo_fail *fail)
+{
+    return ordo_replay_record(context, record, fail);
+}
+
+static enum ordo_err
+recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fail *fail)
+{
+    struct ordo_journal_config journal = {
+        .dir = config->data,
+        .segment_size = config->segment_size,
+        .batch_size_max = config->batch_size_max,
+        .in_flight_max = config->in_flight_max,
+        .durability = (enum ordo_durability)config->durability,
+        .backend = (enum ordo_journal_backend)config->backend,
+    };
+    enum ordo_err err = ordo_journal_open(&journal, &node->journal, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    err = ordo_journal_recover(node->journal, visit, &node->replay, &node->recovery, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    ORDO_LOG_INFO(
+        "recovered data=%s records=%" PRIu64 " seq=%" PRIu64 " update_seq=%" PRIu64
+        " segments=%" PRIu64,
+        config->data,
+        node->recovery.records,
+        node->recovery.seq_last,
+        node->recovery.update_seq_last,
+        node->recovery.segments);
+    if (node->recovery.torn_bytes != 0) {
+        ORDO_LOG_WARN(
+            "a torn tail was cut: never acknowledged bytes=%" PRIu64 " saved=%s",
+            node->recovery.torn_bytes,
+            node->recovery.torn_copy);
+    }
+    if (node->replay.state == NULL) {
+        struct ordo_settings_values values;
+        ordo_settings_standard(&values);
+        err = ordo_state_create(&node->arena, &values, &node->replay.state, fail);
+    }
+    return err;
+}
+
+static enum ordo_err build_pipeline(
+    struct ordo_node *node,
+    const struct ordo_pipeline_config *config,
+    const struct ordo_head_values *head,
+    struct ordo_fail *fail)
+{
+    enum ordo_err err = ordo_pipeline_init(
+        &node->pipeline,
+        config,
+        &node->arena,
+        node->replay.state,
+        ordo_clock_system(),
+        node->recovery.time_us_last,
+        fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    uint8_t hash[ORDO_HASH_SIZE];
+    ordo_put_le64(hash, head->stream_hash.low);
+    ordo_put_le64(hash + 8, head->stream_hash.high);
+    return ordo_journal_attach(node->journal, &node->pipeline.journal, hash, fail);
+}
+
+static enum ordo_err
+open_server(struct ordo_node *node, const struct ordo_config *config, struct ordo_fail *fail)
+{
+    struct ordo_server_config server = {
+        .listen_count = config->listen_count,
+        .publish_count = config->publish_count,
+        .requests_max = config->requests_max,
+        .request_size_max = config->request_size_max,
+        .heartbeat_ms = config->heartbeat_ms,
+    };
+    for (uint32_t i = 0; i < config->listen_count; i++) {
+        server.listen[i] = config->listen[i];
+    }
+    for (uint32_t i = 0; i < config->publish_count; i++) {
+        server.publish[i] = config->publish[i];
+    }
+    ordo_journal_node(node->journal, server.node);
+    return ordo_server_open(&server, &node->server, fail);
+}
+
+/* ---- agents of the journal, for a runner ---- */
+
+static uint32_t journal_work(void *self)
+{
+    return ordo_journal_do_work(self);
+}
+
+static bool journal_is_drained(void *self)
+{
+    return ordo_journal_is_drained(self);
+}
+
+static uint64_t journal_deadline_ns(void *self)
+{
+    return ordo_journal_deadline_ns(self);
+}
+
+static enum ordo_err lay_out(
+    struct ordo_node *node,
+    const struct ordo_pipeline_config *config,
+    const struct ordo_head_values *head,
+    struct ordo_fail *fail)
+{
+    struct ordo_pipeline *pipeline = &node->pipeline;
+    struct ordo_pipeline_agents agents = {
+        .ingress = ordo_server_ingress_agent(node->server),
+        .journal =
+            {
+                .name = "journal",
+                .self = node->journal,
+                .do_work = journal_work,
+                .is_drained = journal_is_drained,
+                .deadline_ns = journal_deadline_ns,
+            },
+        .reply = ordo_server_reply_agent(node->server),
+        .publish = ordo_server_publish_agent(node->server),
+    };
+    enum ordo_err err = ordo_pipeline_lay_out(pipeline, config, &agents, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    uint8_t hash[ORDO_HASH_SIZE];
+    ordo_put_le64(hash, head->stream_hash.low);
+    ordo_put_le64(hash + 8, head->stream_hash.high);
+    ordo_journal_bind_waker(node->journal, &pipeline->journal_runner->waker);
+    ordo_server_attach(
+        node->server,
+        &pipeline->ingress,
+        &pipeline->reply,
+        &pipeline->publish,
+        &pipeline->ingress_runner->waker,
+        head->update_seq,
+        hash);
+    return ORDO_OK;
+}
+
+/* Every setting with its value, so that no default of a later build speaks for this journal. */
+static void put_genesis(struct ordo_node *node)
+{
+    struct ordo_writer pairs = ordo_writer_over(node->genesis, sizeof(node->genesis));
+    const struct ordo_setting *setting;
+    struct ordo_command command = {.kind = ORDO_KIND_SETTINGS};
+    uint32_t count = 0;
+
+    while ((setting = ordo_setting_at(count)) != NULL) {
+        ordo_write_varint(&pairs, setting->key);
+        ordo_write_zigzag(&pairs, setting->standard);
+        count++;
+    }
+    ORDO_ASSERT(!pairs.failed);
+    ORDO_ASSERT(count <= ORDO_SETTINGS_MAX);
+    memset(command.id, 0xff, sizeof(command.id)); /* one a journal, so any id that is not zero */
+    command.settings.pairs.raw =
+        (struct ordo_bytes){node->genesis, (uint32_t)ordo_writer_size(&pairs)};
+    command.settings.pairs.count = count;
+    enum ordo_err err = ordo_ingress_put(&node->pipeline.ingress, &command, 0, 0);
+    ORDO_ASSERT(err == ORDO_OK); /* the ring is empty */
+}
+
+static void put_resume(struct ordo_node *node)
+{
+    struct ordo_command command = {.kind = ORDO_KIND_RESUME};
+    command.resume.now_us = ordo_timekeeper_now_us(&node->pipeline.keeper);
+    command.resume.downtime_us = node->pipeline.keeper.downtime_us;
+    enum ordo_err err = ordo_ingress_put(&node->pipeline.ingress, &command, 0, 0);
+    ORDO_ASSERT(err == ORDO_OK); /* the ring is empty */
+}
+
+static void pipeline_config(const struct ordo_config *config, struct ordo_pipeline_config *out)
+{
+    *out = (struct ordo_pipeline_config){
+        .layout = (enum ordo_pipeline_layout)config->layout,
+        .strategy = (enum ordo_wait_strategy)config->strategy,
+        .cpu_count = config->cpu_count,
+        .slots = config->slots,
+        .command_bytes = config->command_size,
+        .outcome_bytes = config->outcome_size,
+    };
+    memcpy(out->cpus, config->cpus, sizeof(out->cpus));
+}
+
+_Static_assert((int)ORDO_LAYOUT_DEDICATED == (int)ORDO_PIPELINE_DEDICATED, "the same layouts");
+_Static_assert(ORDO_CONFIG_CPUS_MAX == ORDO_PIPELINE_CPUS_MAX, "the same list");
+
+enum ordo_err
+ordo_node_open(struct ordo_node *node, const struct ordo_config *config, struct ordo_fail *fail)
+{
+    struct ordo_pipeline_config pipeline;
+    struct ordo_head_values head;
+
+    memset(node, 0, sizeof(*node));
+    pipeline_config(config, &pipeline);
+    ordo_arena_init(&node->arena);
+    ordo_replay_init(&node->replay, &node->arena);
+
+    enum ordo_err err = recover(node, config, fail);
+    if (err == ORDO_OK) {
+        ordo_state_head(node->replay.state, &head);
+        err = build_pipeline(node, &pipeline, &head, fail);
+    }
+    if (err == ORDO_OK) {
+        err = open_server(node, config, fail);
+    }
+    if (err == ORDO_OK) {
+        err = lay_out(node, &pipeline, &head, fail);
+    }
+    if (err != ORDO_OK) {
+        ordo_node_close(node);
+        return err;
+    }
+    ordo_arena_seal(&node->arena);
+    if (node->recovery.records == 0) {
+        put_genesis(node);
+    }
+    put_resume(node);
+    (void)ordo_ingress_flush(&node->pipeline.ingress);
+    ORDO_LOG_INFO(
+        "memory bytes=%zu tables=%u disk=\"%s\" threads=%u wait=%s",
+        node->arena.bytes,
+        node->arena.count,
+        ordo_journal_backend_name(node->journal),
+        node->pipeline.runner_count,
+        ordo_wait_name(pipeline.strategy));
+    return ORDO_OK;
+}
+
+enum ordo_err ordo_node_start(struct ordo_node *node, struct ordo_fail *fail)
+{
+    enum ordo_err err = ordo_pipeline_start(&node->pipeline, fail);
+    if (err == ORDO_OK) {
+        ordo_server_start(node->server);
+    }
+    return err;
+}
+
+void ordo_node_stop(struct ordo_node *node)
+{
+    ordo_server_stop(node->server);
+    ordo_pipeline_stop(&node->pipeline);
+}
+
+void ordo_node_close(struct ordo_node *node)
+{
+    if (node->server != NULL) {
+        ordo_server_close(node->server);
+    }
+    if (node->journal != NULL) {
+        ordo_journal_close(node->journal);
+    }
+    ordo_arena_fini(&node->arena);
+}

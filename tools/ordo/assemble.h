@@ -1,0 +1,40 @@
+/* assemble.h - a node put together: journal, engine and doors bound into one pipeline. READ FIRST.
+ *
+ *   config ─▶ journal open (lock) ─▶ recover = replay ─▶ state ─▶ pipeline ─▶ doors ─▶ genesis,
+ * resume ─▶ runners
+ */
+#ifndef ORDO_TOOLS_ASSEMBLE_H
+#define ORDO_TOOLS_ASSEMBLE_H
+
+#include "config.h"
+#include "journal/journal.h"
+#include "net/server.h"
+#include "pipeline/pipeline.h"
+#include "replay.h"
+
+struct ordo_node {
+    struct ordo_arena arena;
+    struct ordo_replay replay;
+    struct ordo_journal *journal;
+    struct ordo_server *server;
+    struct ordo_recovery recovery;
+    struct ordo_pipeline pipeline;
+    uint8_t genesis[ORDO_SETTINGS_MAX * 2 * ORDO_VARINT_MAX]; /* the pairs of the first command */
+};
+
+/* Everything up to a node that could start: folder locked, state replayed, sockets bound, memory
+ * taken and sealed. On an error nothing is held. Starter thread; blocks as long as the recovery
+ * takes. */
+enum ordo_err ordo_node_open(
+    struct ordo_node *node, const struct ordo_config *config, struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* Starts the runners and lets requests in. */
+enum ordo_err ordo_node_start(struct ordo_node *node, struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* Refuses new requests, answers those taken, writes everything, ends the threads. */
+void ordo_node_stop(struct ordo_node *node);
+
+/* After a stop, or after an open that was never started: releases everything. */
+void ordo_node_close(struct ordo_node *node);
+
+#endif

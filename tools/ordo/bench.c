@@ -1,0 +1,59 @@
+/* `ordo bench NAME`: hands over to bench/, where each benchmark is a file. */
+#include "bench/bench.h"
+
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct benchmark {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+};
+
+static const struct benchmark benchmarks[] = {
+    {"ring", ordo_bench_ring, "commands through the ring, by layout and wait strategy"},
+    {"apply", ordo_bench_apply, "decisions a second of the engine alone"},
+};
+
+#define BENCHMARK_COUNT (sizeof(benchmarks) / sizeof(benchmarks[0]))
+
+static void print_help(FILE *out)
+{
+    (void)fputs("Usage: ordo bench NAME [OPTION...]\n\n", out);
+    for (size_t i = 0; i < BENCHMARK_COUNT; i++) {
+        (void)fprintf(out, "  %-8s %s\n", benchmarks[i].name, benchmarks[i].summary);
+    }
+    (void)fputs(
+        "\nEach prints one JSON line on stdout and a table on stderr; `ordo bench NAME --help` has "
+        "the options.\n",
+        out);
+}
+
+int ordo_verb_bench(int argc, char **argv)
+{
+    const char *names[BENCHMARK_COUNT];
+
+    if (argc < 2) {
+        print_help(stderr);
+        return ORDO_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0) {
+        print_help(stdout);
+        return ORDO_EXIT_OK;
+    }
+    for (size_t i = 0; i < BENCHMARK_COUNT; i++) {
+        names[i] = benchmarks[i].name;
+        if (strcmp(argv[1], names[i]) == 0) {
+            return benchmarks[i].run(argc - 1, argv + 1);
+        }
+    }
+    const char *nearest = ordo_cli_nearest(argv[1], names, BENCHMARK_COUNT);
+    return ordo_cli_fail(
+        ORDO_EXIT_USAGE,
+        "there is no benchmark \"%s\"; %s%s",
+        argv[1],
+        nearest == NULL ? "`ordo bench --help` lists them" : "did you mean ",
+        nearest == NULL ? "" : nearest);
+}

@@ -1,0 +1,128 @@
+/* One program, one file a verb: main knows only their names.
+ *
+ *     ordo VERB [OPTION...] [ARGUMENT...]
+ *
+ * A verb gets the rest of the line and does its own parsing by an argp table, so `ordo help VERB`
+ * is `ordo VERB
+ * --help`. The table below is the only list of verbs. A verb whose file is not linked has a null
+ * function and is not offered.
+ */
+#include "cli.h"
+#include "ordo_version.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define VERBS(X)                                                                                   \
+    X(serve, "run a node on a data folder")                                                        \
+    X(sku, "put a product on sale, look at its stock")                                             \
+    X(card, "load cards into a product's pool")                                                    \
+    X(order, "create, pay, look at, cancel and list orders; open their cards")                     \
+    X(subscribe, "print each status change, once and in order")                                    \
+    X(sale, "drive a flash sale against a node and check what came of it")                         \
+    X(audit, "replay a data folder and print every conservation law")                              \
+    X(journal, "dump or verify the journal of a data folder")                                      \
+    X(states, "print the states of an order and what leads from one to another")                   \
+    X(bench, "measure a part of the engine")                                                       \
+    X(version, "print the version and what this build and machine can do")
+
+#define VERB_IS_OPTIONAL(name, summary) __attribute__((weak)) int ordo_verb_##name(int, char **);
+VERBS(VERB_IS_OPTIONAL)
+#undef VERB_IS_OPTIONAL
+
+struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+};
+
+static const struct verb verbs[] = {
+#define VERB_ROW(name, summary) {#name, ordo_verb_##name, summary},
+    VERBS(VERB_ROW)
+#undef VERB_ROW
+};
+
+#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+
+static void print_help(FILE *out)
+{
+    (void)fputs(
+        "Usage: ordo VERB [OPTION...] [ARGUMENT...]\n"
+        "\n"
+        "The sequencer of flash-sale orders: one program for the node, its clients and its files.\n"
+        "\n",
+        out);
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (verbs[i].run != NULL) {
+            (void)fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
+        }
+    }
+    (void)fputs(
+        "\n"
+        "`ordo help VERB` explains one. Every verb takes --json.\n"
+        "Exit codes: 0 done, 1 failed or refused, 3 verification failed, 64 usage, 69 not "
+        "available,\n"
+        "74 input or output failed, 78 configuration.\n",
+        out);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (verbs[i].run != NULL && strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+static int refuse_verb(const char *name)
+{
+    const char *names[VERB_COUNT];
+    size_t count = 0;
+
+    for (size_t i = 0; i < VERB_COUNT; i++) {
+        if (verbs[i].run != NULL) {
+            names[count++] = verbs[i].name;
+        }
+    }
+    const char *nearest = ordo_cli_nearest(name, names, count);
+    if (nearest == NULL) {
+        return ordo_cli_fail(
+            ORDO_EXIT_USAGE, "there is no verb \"%s\"; `ordo --help` lists them", name);
+    }
+    return ordo_cli_fail(
+        ORDO_EXIT_USAGE, "there is no verb \"%s\"; did you mean \"%s\"?", name, nearest);
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    bool help = strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0;
+
+    if (name[0] == '\0') {
+        print_help(stderr);
+        return ORDO_EXIT_USAGE;
+    }
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        (void)printf("ordo %s %s\n", ORDO_VERSION, ORDO_COMMIT);
+        return ORDO_EXIT_OK;
+    }
+    if (help && argc < 3) {
+        print_help(stdout);
+        return ORDO_EXIT_OK;
+    }
+    const struct verb *verb = find_verb(help ? argv[2] : name);
+    if (verb == NULL) {
+        return refuse_verb(help ? argv[2] : name);
+    }
+    char usage_name[32]; /* "ordo VERB": what argp prints in front of a usage line */
+    (void)snprintf(usage_name, sizeof(usage_name), "ordo %s", verb->name);
+    if (help) {
+        char option[] = "--help";
+        char *arguments[] = {usage_name, option, NULL};
+        return verb->run(2, arguments);
+    }
+    argv[1] = usage_name;
+    return verb->run(argc - 1, argv + 1);
+}

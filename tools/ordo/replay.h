@@ -1,0 +1,30 @@
+/* replay.h - state from records: each journaled command is decided again and must come to the same
+ * bytes.
+ *
+ * Used by `ordo serve` at recovery and by every offline verb that needs a state. Never skips a
+ * record.
+ */
+#ifndef ORDO_TOOLS_REPLAY_H
+#define ORDO_TOOLS_REPLAY_H
+
+#include "journal/journal.h"
+#include "order/state.h"
+
+struct ordo_replay {
+    struct ordo_arena *arena; /* not owned */
+    struct ordo_state *state; /* in the arena; NULL until the genesis was seen */
+    uint64_t records;
+    uint8_t outcome[ORDO_OUTCOME_SIZE_MAX];
+};
+
+void ordo_replay_init(struct ordo_replay *replay, struct ordo_arena *arena);
+
+/* Decides one record again. The first must be the genesis, a settings command: the state is made by
+ * its capacities. DIVERGED names the sequence and both outcomes; DAMAGED a genesis that is none.
+ * One thread. */
+enum ordo_err ordo_replay_record(
+    struct ordo_replay *replay,
+    const struct ordo_record *record,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+
+#endif
