@@ -9,7 +9,7 @@
 
 uint64_t ordo_buyer_hash(uint32_t product, const uint8_t *buyer)
 {
-    return ordo_hash64(buyer, ORDO_ID_SIZE, product);
+    return ordo_mix(ordo_get_le64(buyer) ^ product, ordo_get_le64(buyer + 8));
 }
 
 static uint64_t hash_of_row(const void *context, uint32_t row)
@@ -25,7 +25,7 @@ uint32_t ordo_buyer_find(const struct ordo_state *s, uint32_t product, const uin
     uint32_t row = ordo_index_first(index, ordo_buyer_hash(product, buyer), &probe);
     for (; row != 0; row = ordo_index_next(index, &probe)) {
         const struct ordo_buyer_row *at = ordo_buyer_at(s, row);
-        if (at->product == product && memcmp(at->buyer, buyer, ORDO_ID_SIZE) == 0) {
+        if (at->product == product && ordo_id_equal(at->buyer, buyer)) {
             return row;
         }
     }

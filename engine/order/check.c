@@ -140,6 +140,21 @@ static enum ordo_err check_orders(const struct ordo_state *s, struct ordo_fail *
 
 /* ---- stock ---- */
 
+static enum ordo_err check_sum(const struct ordo_state *s, uint32_t product, struct ordo_fail *fail)
+{
+    const struct ordo_product_row *p = ordo_product_at(s, product);
+    uint64_t sum = p->free + p->held + p->bound + p->revealed + p->voided;
+    if (p->stock_mode != ORDO_STOCK_UNLIMITED && sum != p->imported) {
+        return BROKEN(
+            fail,
+            "I1: product %u has %" PRIu64 " units in all states, %" PRIu64 " were loaded",
+            p->product,
+            sum,
+            p->imported);
+    }
+    return ORDO_OK;
+}
+
 /* Units in each card state that the product's orders stand for, one pass over all of them. */
 static enum ordo_err
 check_units(const struct ordo_state *s, uint32_t product, struct ordo_fail *fail)
@@ -163,15 +178,6 @@ check_units(const struct ordo_state *s, uint32_t product, struct ordo_fail *fail
             p->product,
             p->held,
             held);
-    }
-    uint64_t sum = p->free + p->held + p->bound + p->revealed + p->voided;
-    if (p->stock_mode != ORDO_STOCK_UNLIMITED && sum != p->imported) {
-        return BROKEN(
-            fail,
-            "I1: product %u has %" PRIu64 " units in all states, %" PRIu64 " were loaded",
-            p->product,
-            sum,
-            p->imported);
     }
     return ORDO_OK;
 }
@@ -210,10 +216,22 @@ check_cards(const struct ordo_state *s, uint32_t product, struct ordo_fail *fail
     return ORDO_OK;
 }
 
+/* Each product is compared with its own orders and cards, as long as so many passes can be walked.
+ * Of the products past that only the sums are checked. */
+#define PAIRS_MAX 1000000000ull
+
 static enum ordo_err check_stock(const struct ordo_state *s, struct ordo_fail *fail)
 {
     enum ordo_err err = ORDO_OK;
-    uint32_t used = ordo_head(s)->used[ORDO_TABLE_PRODUCT];
+    const struct ordo_head_row *head = ordo_head(s);
+    uint64_t used = head->used[ORDO_TABLE_PRODUCT];
+    uint64_t pass = (uint64_t)head->used[ORDO_TABLE_ORDER] + head->used[ORDO_TABLE_CARD] + 1;
+    if (used * pass > PAIRS_MAX) {
+        used = PAIRS_MAX / pass; /* the first products in full */
+    }
+    for (uint32_t row = 1; row <= head->used[ORDO_TABLE_PRODUCT] && err == ORDO_OK; row++) {
+        err = check_sum(s, row, fail);
+    }
     for (uint32_t row = 1; row <= used && err == ORDO_OK; row++) {
         err = check_units(s, row, fail);
         if (err == ORDO_OK && ordo_product_at(s, row)->stock_mode == ORDO_STOCK_CARDS) {

@@ -84,12 +84,13 @@ void ordo_deadline_remove(struct ordo_state *s, uint32_t order)
     uint32_t at = s->links[order].heap_at;
     ORDO_ASSERT(at != 0 && at <= d->count);
     ORDO_ASSERT(d->heap[at].order == order);
+    struct ordo_due gone = d->heap[at];
     struct ordo_due last = d->heap[d->count--];
     s->links[order].heap_at = 0;
     if (last.order == order) {
         return;
     }
-    if (at > 1 && is_before(&last, &d->heap[parent_of(at)])) {
+    if (is_before(&last, &gone)) { /* what is not before `gone` is not before its parent either */
         sift_up(s, at, last);
     } else {
         sift_down(s, at, last);

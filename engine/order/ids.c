@@ -12,7 +12,7 @@
 
 uint64_t ordo_id_hash(const uint8_t *id)
 {
-    return ordo_hash64(id, ORDO_ID_SIZE, ORDO_TABLE_ID);
+    return ordo_mix(ordo_get_le64(id), ordo_get_le64(id + 8));
 }
 
 static uint64_t hash_of_row(const void *context, uint32_t row)
@@ -26,7 +26,7 @@ uint32_t ordo_id_find(const struct ordo_state *s, const uint8_t *id)
     struct ordo_probe probe;
     uint32_t row = ordo_index_first(index, ordo_id_hash(id), &probe);
     for (; row != 0; row = ordo_index_next(index, &probe)) {
-        if (memcmp(ordo_id_at(s, row)->id, id, ORDO_ID_SIZE) == 0) {
+        if (ordo_id_equal(ordo_id_at(s, row)->id, id)) {
             return row;
         }
     }

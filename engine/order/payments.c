@@ -60,8 +60,7 @@ uint32_t ordo_merchant_take(
 
 uint64_t ordo_balance_hash(uint64_t channel, uint64_t currency)
 {
-    uint64_t key[2] = {channel, currency};
-    return ordo_hash64(key, sizeof(key), ORDO_TABLE_BALANCE);
+    return ordo_mix(channel, currency);
 }
 
 uint32_t ordo_balance_find(const struct ordo_state *s, uint64_t channel, uint64_t currency)

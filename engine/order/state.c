@@ -7,6 +7,7 @@
  * a node with more memory decides nothing differently.
  */
 
+#define HEAP_OFFSET            2 /* puts the four children of an entry, 4n-2..4n+1, into one line */
 #define TRADE_GRANULES_TYPICAL 2 /* 32 bytes: gateways' numbers have 28 */
 
 static uint64_t percent_more(int64_t rows)
@@ -133,13 +134,15 @@ static enum ordo_err create_links(
     enum ordo_err err =
         ordo_arena_alloc(arena, "order links", orders + 1, sizeof(struct ordo_link), &links);
     if (err == ORDO_OK) {
-        err = ordo_arena_alloc(arena, "deadlines", orders + 1, sizeof(struct ordo_due), &heap);
+        err = ordo_arena_alloc(
+            arena, "deadlines", orders + 1 + HEAP_OFFSET, sizeof(struct ordo_due), &heap);
     }
     if (err != ORDO_OK) {
         return fail_for(fail, err, "deadlines", orders, sizeof(struct ordo_due));
     }
     s->links = links;
-    s->deadlines = (struct ordo_deadlines){.heap = heap, .count_max = (uint32_t)orders};
+    s->deadlines = (struct ordo_deadlines){
+        .heap = (struct ordo_due *)heap + HEAP_OFFSET, .count_max = (uint32_t)orders};
     return ORDO_OK;
 }
 

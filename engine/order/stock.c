@@ -17,8 +17,7 @@
 
 static uint64_t product_hash(uint32_t shop, uint64_t product)
 {
-    uint64_t key[2] = {shop, product};
-    return ordo_hash64(key, sizeof(key), ORDO_TABLE_PRODUCT);
+    return ordo_mix(shop, product);
 }
 
 uint32_t ordo_product_find(const struct ordo_state *s, uint32_t shop, uint64_t product)
@@ -93,7 +92,7 @@ uint16_t ordo_decide_product_put(struct ordo_state *s, const struct ordo_product
 
 uint64_t ordo_card_hash(uint32_t product, const uint8_t *tag)
 {
-    return ordo_hash64(tag, ORDO_CARD_TAG_SIZE, product);
+    return ordo_mix(ordo_get_le64(tag) ^ product, ordo_get_le64(tag + 8));
 }
 
 static bool card_is_known(const struct ordo_state *s, uint32_t product, const uint8_t *tag)
@@ -103,7 +102,7 @@ static bool card_is_known(const struct ordo_state *s, uint32_t product, const ui
     uint32_t row = ordo_index_first(index, ordo_card_hash(product, tag), &probe);
     for (; row != 0; row = ordo_index_next(index, &probe)) {
         const struct ordo_card_row *card = ordo_card_at(s, row);
-        if (card->product == product && memcmp(card->tag, tag, ORDO_CARD_TAG_SIZE) == 0) {
+        if (card->product == product && ordo_id_equal(card->tag, tag)) {
             return true;
         }
     }
