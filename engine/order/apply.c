@@ -39,7 +39,7 @@ static uint16_t decide(struct ordo_state *s)
     case ORDO_KIND_STOCK:
     case ORDO_KIND_HEAD:
     default:
-        ORDO_ASSERT(!ordo_kind_is_query(command->kind)); /* queries are read.c's */
+        ORDO_ASSERT(command->kind == ORDO_KIND_TICK); /* queries are answered elsewhere */
         return ORDO_RESULT_MALFORMED;
     }
 }

@@ -125,7 +125,7 @@ place_of(const struct ordo_state *s, const struct ordo_fact_case *c, uint8_t dis
     case ORDO_DISPOSITION_BOUND_MANUAL:
     case ORDO_DISPOSITION_COUNT:
     default:
-        ORDO_UNREACHABLE("not a disposition of a new payment");
+        ORDO_ASSERT(disposition == ORDO_DISPOSITION_COUNT); /* none of a new payment */
     }
     return place;
 }

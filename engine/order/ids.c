@@ -61,8 +61,8 @@ static uint32_t limit_for(const struct ordo_state *s, uint8_t kind)
 bool ordo_id_room(const struct ordo_state *s, uint8_t kind)
 {
     uint32_t row = oldest(s);
-    uint32_t forgotten = row != 0 && is_forgettable(s, row) ? 1 : 0;
-    return ordo_head(s)->id_count - forgotten < limit_for(s, kind);
+    bool makes_room = row != 0 && is_forgettable(s, row); /* takes one, gives one or two */
+    return makes_room || ordo_head(s)->id_count < limit_for(s, kind);
 }
 
 static void forget_old(struct ordo_state *s)

@@ -203,7 +203,7 @@ Test(order, the_ttl_is_the_orders_else_the_products_else_the_setting)
 
 Test(order, a_tick_works_off_sixteen_in_order_of_deadline)
 {
-    char name[8];
+    char name[32];
     put_product(&shop, 1, PRICE, ORDO_STOCK_CARDS);
     cr_assert_eq(add_cards(&shop, 1, 100, 100), ORDO_RESULT_OK);
     for (uint32_t i = 0; i < 40; i++) {
@@ -328,7 +328,7 @@ Test(order, counted_and_unlimited_goods_need_no_cards)
     cr_assert_eq(acknowledge(&shop, "o1"), ORDO_RESULT_OK);
     cr_expect_eq(stock(&shop, 2).revealed, 60);
     for (int i = 0; i < 3; i++) {
-        char name[8];
+        char name[32];
         (void)snprintf(name, sizeof(name), "u%d", i);
         make_create(&shop, name, 1, 64)->product = 3;
         cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
@@ -354,7 +354,7 @@ Test(order, ac_22_an_import_counts_its_duplicates)
 Test(order, ac_19_the_shown_stock_is_the_real_stock)
 {
     for (uint32_t left = 10; left > 0; left--) {
-        char name[8];
+        char name[32];
         (void)snprintf(name, sizeof(name), "o%u", left);
         cr_assert_eq(stock(&shop, 1).available, left);
         cr_assert_eq(create(&shop, name, left, 1), ORDO_RESULT_OK);

@@ -111,23 +111,42 @@ uint16_t put_product(struct shop *shop, uint32_t product, int64_t price, uint8_t
     return shop_send(shop);
 }
 
-uint16_t add_cards(struct shop *shop, uint32_t product, uint32_t first, uint32_t count)
+static void put_card(struct ordo_writer *w, uint32_t number, uint32_t size)
 {
+    uint8_t card[ORDO_SEALED_MAX];
+    memset(card, 0x5a, sizeof(card));
+    ordo_put_le32(card, number);      /* the tag */
+    ordo_put_le32(card + 16, number); /* what is sealed */
+    ordo_write_bytes(w, (struct ordo_bytes){card, size});
+}
+
+static uint16_t import(struct shop *shop, uint32_t product, uint32_t count, struct ordo_writer *w)
+{
+    cr_assert(!w->failed);
     begin(shop, ORDO_KIND_CARD_IMPORT);
-    struct ordo_writer w = ordo_writer_over(shop->buffer, sizeof(shop->buffer));
-    for (uint32_t i = 0; i < count; i++) {
-        uint8_t card[90];
-        memset(card, 0x5a, sizeof(card));
-        ordo_put_le32(card, first + i);
-        ordo_put_le32(card + 16, first + i);
-        ordo_write_bytes(&w, (struct ordo_bytes){card, 57 + (first + i) % 34});
-    }
-    cr_assert(!w.failed);
     shop->command.card_import.product = product;
     shop->command.card_import.cards.raw =
-        (struct ordo_bytes){shop->buffer, (uint32_t)ordo_writer_size(&w)};
+        (struct ordo_bytes){shop->buffer, (uint32_t)ordo_writer_size(w)};
     shop->command.card_import.cards.count = count;
     return shop_send(shop);
+}
+
+uint16_t add_cards(struct shop *shop, uint32_t product, uint32_t first, uint32_t count)
+{
+    struct ordo_writer w = ordo_writer_over(shop->buffer, sizeof(shop->buffer));
+    for (uint32_t number = first; number < first + count; number++) {
+        put_card(&w, number, 57 + number % 34);
+    }
+    return import(shop, product, count, &w);
+}
+
+uint16_t add_large_cards(struct shop *shop, uint32_t product, uint32_t first, uint32_t count)
+{
+    struct ordo_writer w = ordo_writer_over(shop->buffer, sizeof(shop->buffer));
+    for (uint32_t number = first; number < first + count; number++) {
+        put_card(&w, number, ORDO_SEALED_MAX);
+    }
+    return import(shop, product, count, &w);
 }
 
 struct ordo_create *

@@ -49,6 +49,7 @@ void shop_new_id(struct shop *shop, uint8_t id[ORDO_ID_SIZE]);
 
 uint16_t put_product(struct shop *shop, uint32_t product, int64_t price, uint8_t mode);
 uint16_t add_cards(struct shop *shop, uint32_t product, uint32_t first, uint32_t count);
+uint16_t add_large_cards(struct shop *shop, uint32_t product, uint32_t first, uint32_t count);
 uint16_t create(struct shop *shop, const char *order, uint32_t buyer, uint32_t quantity);
 uint16_t attempt(struct shop *shop, const char *order, uint32_t channel);
 uint16_t cancel(struct shop *shop, const char *order);

@@ -1,0 +1,95 @@
+/* Goal: the table of states is whole and says what cases.md §7 and DESIGN §4 say.
+ * Method: walk every cell; the rows that users complain about by name. */
+#include "order/machine.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+Test(machine, every_cell_is_a_move_a_stay_or_a_refusal)
+{
+    for (enum ordo_event event = 0; event < ORDO_EVENT_COUNT; event++) {
+        for (uint8_t state = 0; state < ORDO_STATE_COUNT; state++) {
+            const struct ordo_cell *cell = ordo_machine_cell(state, event);
+            const char *where = ordo_event_name(event);
+            char text[64];
+            cr_expect_neq(cell->action, ORDO_CELL_NONE, "%s in %s", where, ordo_state_name(state));
+            bool refuses = cell->action == ORDO_CELL_REFUSE;
+            cr_expect_eq(refuses, cell->code != ORDO_RESULT_OK, "%s, %u", where, state);
+            if (cell->action == ORDO_CELL_MOVE) {
+                cr_expect(cell->to != state && cell->to != ORDO_STATE_NONE, "%s, %u", where, state);
+            }
+            ordo_machine_cell_text(cell, text, sizeof(text));
+            cr_expect(text[0] != 0 && strchr(text, '?') == NULL, "%s", text);
+        }
+    }
+}
+
+Test(machine, a_payment_fact_is_never_refused_and_always_disposed_of)
+{
+    for (enum ordo_event event = ORDO_EVENT_PAY; event <= ORDO_EVENT_CHARGEBACK; event++) {
+        for (uint8_t state = 0; state < ORDO_STATE_COUNT && event != ORDO_EVENT_ISSUE; state++) {
+            const struct ordo_cell *cell = ordo_machine_cell(state, event);
+            cr_expect_neq(cell->action, ORDO_CELL_REFUSE);
+            cr_expect_neq(cell->disposition, ORDO_DISPOSITION_NONE);
+        }
+    }
+}
+
+Test(machine, a_refusal_by_state_names_the_state)
+{
+    static const enum ordo_event events[] = {
+        ORDO_EVENT_ATTEMPT, ORDO_EVENT_CANCEL, ORDO_EVENT_DELIVERY_ACK, ORDO_EVENT_ISSUE};
+    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+        for (uint8_t state = ORDO_STATE_PENDING; state < ORDO_STATE_COUNT; state++) {
+            const struct ordo_cell *cell = ordo_machine_cell(state, events[i]);
+            char expected[64] = "order_is_";
+            size_t at = strlen(expected);
+            for (const char *p = ordo_state_name(state); *p != 0; p++) {
+                expected[at++] = (char)(*p == '_' ? '_' : *p | 32);
+            }
+            if (cell->action == ORDO_CELL_REFUSE) {
+                cr_expect_str_eq(ordo_result_name(cell->code), expected);
+            }
+        }
+    }
+}
+
+Test(machine, issued_orders_never_expire_and_end_states_absorb)
+{
+    for (enum ordo_event event = 0; event < ORDO_EVENT_COUNT; event++) {
+        const struct ordo_cell *done = ordo_machine_cell(ORDO_STATE_COMPLETED, event);
+        cr_expect(done->action != ORDO_CELL_MOVE || done->to == ORDO_STATE_REFUNDED);
+        cr_expect_neq(ordo_machine_cell(ORDO_STATE_REFUNDED, event)->action, ORDO_CELL_MOVE);
+        const struct ordo_cell *back = ordo_machine_cell(ORDO_STATE_REFUNDING, event);
+        cr_expect(back->action != ORDO_CELL_MOVE || back->to == ORDO_STATE_REFUNDED);
+    }
+}
+
+static uint32_t lines;
+static uint32_t edges;
+
+static void count_line(void *context, const char *text)
+{
+    (void)context;
+    lines++;
+    edges += strstr(text, " -> ") != NULL ? 1 : 0;
+    cr_expect_lt(strlen(text), 400);
+}
+
+Test(machine, the_diagram_has_every_state_and_edge)
+{
+    bool pairs[ORDO_STATE_COUNT][ORDO_STATE_COUNT] = {{false}};
+    uint32_t count = 0;
+    for (enum ordo_event event = 0; event < ORDO_EVENT_COUNT; event++) {
+        for (uint8_t state = 0; state < ORDO_STATE_COUNT; state++) {
+            const struct ordo_cell *cell = ordo_machine_cell(state, event);
+            bool *pair = &pairs[state][cell->to];
+            count += cell->action == ORDO_CELL_MOVE && !*pair ? 1 : 0;
+            *pair = *pair || cell->action == ORDO_CELL_MOVE;
+        }
+    }
+    ordo_machine_dot(count_line, NULL);
+    cr_expect_eq(edges, count);
+    cr_expect_eq(lines, 3 + ORDO_STATE_COUNT + count);
+}
