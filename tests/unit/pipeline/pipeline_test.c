@@ -121,7 +121,7 @@ static void begin(void)
     values.orders_max = 1000;
     values.cards_max = 64;
     values.payments_max = 1000;
-    values.ids_max = 1000;
+    values.ids_max = 10000;
     values.buyers_max = 64;
     values.secret_bytes_max = 4096;
     ordo_arena_init(&arena);
