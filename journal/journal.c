@@ -423,10 +423,10 @@ void ordo_journal_close(struct ordo_journal *journal)
     if (journal == NULL) {
         return;
     }
+    ordo_preparer_stop(&journal->preparer); /* first: its last wake goes through the disk's ring */
     if (journal->disk != NULL) {
         journal->disk->port->close(journal->disk);
     }
-    ordo_preparer_stop(&journal->preparer);
     if (journal->segment.number != 0 && journal->flight_head == journal->flight_tail) {
         /* The kernel takes a ring down behind our back and keeps the file, and so the lock, until
          * then. Given back only when no write can be on its way. */

@@ -19,6 +19,9 @@ void ordo_assert_set_hook(void (*hook)(void *), void *context);
     (__builtin_expect(!!(condition), 1) ? (void)0                                                  \
                                         : ordo_assert_failed(__FILE__, __LINE__, #condition))
 
+/* A place that our own logic never reaches; text says which. */
+#define ORDO_UNREACHABLE(text) ordo_assert_failed(__FILE__, __LINE__, "unreachable: " text)
+
 #ifdef ORDO_DEBUG_CHECKS
 #define ORDO_DASSERT(condition) ORDO_ASSERT(condition)
 #else

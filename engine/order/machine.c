@@ -2,7 +2,7 @@
 
 #include "base/assert.h"
 
-#include <stdio.h>
+#include <stdio.h> /* tidy: allow pure-domain (snprintf into the caller's memory, for people) */
 #include <string.h>
 
 /* One block of lines for each event, one line for each state or group of states; a cell that no

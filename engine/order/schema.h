@@ -232,7 +232,7 @@ enum ordo_field_type {
 struct ordo_field {
     const char *name;
     enum ordo_field_type type;
-    uint32_t offset;    /* in struct ordo_command */
+    uint32_t offset;    /* in the kind's own struct, a member of the union of ordo_command */
     uint64_t max;       /* U: value, T and B: bytes, L: bytes of an element */
     uint32_t count_max; /* L and P */
 };

@@ -183,7 +183,7 @@ class Script:
         return None
 
     def run_full(self, folder):
-        node = self.place.node("small/data", environment={"ORDO_JOURNAL_SEGMENT_SIZE": "1Mi"})
+        node = self.place.node("small/data", environment={"ORDO_JOURNAL_SEGMENT_SIZE": "1Mi", "ORDO_JOURNAL_BATCH_SIZE_MAX": "256Ki"})
         node.start()
         self.place.ask("sku", "put", "1", "--price", "1.00", "--data", "small/data")
         with open(self.place.path("many.txt"), "w", encoding="ascii") as out:

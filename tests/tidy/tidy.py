@@ -279,16 +279,22 @@ def check_targets(tree, build):
 
 
 def header_command(tree, commands, path):
-    """The flags of a source in the nearest folder, without its input and output."""
+    """The flags of all sources in the nearest folder together: a header may serve several targets there."""
     folder = os.path.dirname(os.path.realpath(os.path.join(tree.root, path)))
-    best = max(commands, key=lambda c: len(os.path.commonpath([folder, os.path.dirname(os.path.realpath(c["file"]))])))
-    words = shlex.split(best["command"])
-    flags = [w for w in words[1:] if w.startswith(("-I", "-D", "-std", "-W"))]
-    for index, word in enumerate(words):
-        if word in ("-isystem", "-include"):
-            flags += words[index:index + 2]
+
+    def nearness(command):
+        return len(os.path.commonpath([folder, os.path.dirname(os.path.realpath(command["file"]))]))
+
+    nearest = max(map(nearness, commands))
+    near = [shlex.split(c["command"]) for c in commands if nearness(c) == nearest]
+    flags = []
+    for words in near:
+        for index, word in enumerate(words):
+            pair = words[index:index + 2] if word in ("-isystem", "-include") else [word]
+            if (len(pair) == 2 or word.startswith(("-I", "-D", "-std", "-W"))) and pair[-1] not in flags:
+                flags += pair
     flags += ["-I" + folder, "-Wno-unused-function", "-Wno-unused-const-variable", "-fsyntax-only"]
-    return [words[0]] + flags + ["-x", "c", "-"]
+    return [near[0][0]] + flags + ["-x", "c", "-"]
 
 
 def check_headers(tree, build):

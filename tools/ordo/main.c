@@ -4,8 +4,7 @@
  *
  * A verb gets the rest of the line and does its own parsing by an argp table, so `ordo help VERB`
  * is `ordo VERB
- * --help`. The table below is the only list of verbs. A verb whose file is not linked has a null
- * function and is not offered.
+ * --help`. The table below is the only list of verbs.
  */
 #include "cli.h"
 #include "ordo_version.h"
@@ -25,10 +24,6 @@
     X(states, "print the states of an order and what leads from one to another")                   \
     X(bench, "measure a part of the engine")                                                       \
     X(version, "print the version and what this build and machine can do")
-
-#define VERB_IS_OPTIONAL(name, summary) __attribute__((weak)) int ordo_verb_##name(int, char **);
-VERBS(VERB_IS_OPTIONAL)
-#undef VERB_IS_OPTIONAL
 
 struct verb {
     const char *name;
@@ -53,9 +48,7 @@ static void print_help(FILE *out)
         "\n",
         out);
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        if (verbs[i].run != NULL) {
-            (void)fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
-        }
+        (void)fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
     }
     (void)fputs(
         "\n"
@@ -69,7 +62,7 @@ static void print_help(FILE *out)
 static const struct verb *find_verb(const char *name)
 {
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        if (verbs[i].run != NULL && strcmp(verbs[i].name, name) == 0) {
+        if (strcmp(verbs[i].name, name) == 0) {
             return &verbs[i];
         }
     }
@@ -79,14 +72,11 @@ static const struct verb *find_verb(const char *name)
 static int refuse_verb(const char *name)
 {
     const char *names[VERB_COUNT];
-    size_t count = 0;
 
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        if (verbs[i].run != NULL) {
-            names[count++] = verbs[i].name;
-        }
+        names[i] = verbs[i].name;
     }
-    const char *nearest = ordo_cli_nearest(name, names, count);
+    const char *nearest = ordo_cli_nearest(name, names, VERB_COUNT);
     if (nearest == NULL) {
         return ordo_cli_fail(
             ORDO_EXIT_USAGE, "there is no verb \"%s\"; `ordo --help` lists them", name);

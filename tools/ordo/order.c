@@ -6,6 +6,7 @@
 #include "order_view.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -320,7 +321,7 @@ static void on_argument(struct order *order, const char *argument, struct argp_s
         argp_error(state, "one order at a time: \"%s\" is too much", argument);
     }
     if (!ordo_online_order_id(argument, &id)) {
-        argp_usage(state);
+        exit(ORDO_EXIT_USAGE); /* the line above said why */
     }
     order->order_id = argument;
 }

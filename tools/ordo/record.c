@@ -99,7 +99,7 @@ static json_t *unsigned_of(uint64_t value)
 
 static json_t *field_of(const struct ordo_command *command, const struct ordo_field *field)
 {
-    const uint8_t *at = (const uint8_t *)command + field->offset;
+    const uint8_t *at = (const uint8_t *)&command->settings + field->offset; /* any kind's begin */
     uint64_t u;
     int64_t n;
     struct ordo_bytes bytes;

@@ -13,6 +13,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -218,7 +219,7 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
         return 0;
     case 'o':
         if (!ordo_online_order_id(argument, &id)) {
-            argp_usage(state);
+            exit(ORDO_EXIT_USAGE); /* the line above said why */
         }
         s->order_id = argument;
         return 0;

@@ -249,15 +249,18 @@ Test(fault, goes_on_when_the_next_segment_can_be_made_in_time)
     (void)snprintf(path, sizeof(path), "%s/prepare.tmp", rig.dir);
     rig_open(&rig);
     rig_write(&rig, 5, 5);
-    rig_close(&rig);
-    cr_assert_eq(mkdir(path, 0700), 0);
     char next[128];
     rig_path(&rig, 2, next);
+    uint64_t limit = rig_now() + RIG_WAIT_NS;
+    while (access(next, F_OK) != 0 && rig_now() < limit) { /* it is made beside the writes */
+    }
+    rig_close(&rig);
+    cr_assert_eq(mkdir(path, 0700), 0);
     cr_assert_eq(unlink(next), 0);
     rig_open(&rig);
     rig_write(&rig, 20, 1); /* meanwhile the first attempt fails */
     cr_assert_eq(rmdir(path), 0);
-    uint64_t limit = rig_now() + RIG_WAIT_NS;
+    limit = rig_now() + RIG_WAIT_NS;
     while (access(next, F_OK) != 0 && rig_now() < limit) {
     }
     fill_two_segments(&rig);

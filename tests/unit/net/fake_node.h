@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "net/frame.h"
 #include "net/server.h"
+#include "order/query.h"
 #include "order/result.h"
 
 #include <criterion/criterion.h>
@@ -61,10 +62,12 @@ static inline void node_decide(
     outcome.effect_count = 1;
     outcome.transition_count = 1;
     outcome.transitions[0] = (struct ordo_transition){0, 1, command->kind};
+    struct ordo_bytes order_id = ordo_command_order_id(command);
     outcome.effects[0] = (struct ordo_effect){
+        .own = order_id.size != 0,
         .shop = command->shop,
-        .order_id = ordo_command_order_id(command),
-        .version = command->shop,
+        .order_id = order_id.size != 0 ? order_id : (struct ordo_bytes){(const uint8_t *)"none", 4},
+        .version = command->shop + 1, /* after its one transition */
         .transition_count = 1,
     };
     ordo_outcome_encode(&outcome, n->seq, out);
@@ -75,10 +78,7 @@ static inline void node_decide(
 
 static inline void node_query(struct node *n, uint8_t kind, struct ordo_writer *out)
 {
-    ordo_write_varint(out, ORDO_RESULT_OK);
-    ordo_write_u8(out, 0);
-    ordo_write_u8(out, 0);
-    ordo_write_varint(out, 0);
+    ordo_result_encode(&(struct ordo_result){.code = ORDO_RESULT_OK}, 0, out);
     if (kind == ORDO_KIND_CARDS) { /* a body of the size that the test asked for */
         static const uint8_t sealed[1000];
         ordo_write_varint(out, n->cards_size / 1000);

@@ -319,6 +319,7 @@ Test(frame, with_more_commands_than_allowed_is_refused)
     cr_assert_str_eq(fault.text, "commands: has more elements than allowed");
 }
 
+/* tidy: allow function-size (a table of cases and one loop) */
 Test(frame, names_the_command_and_field_that_is_wrong)
 {
     /* one command each; ID stands for bin 16 of 11 */

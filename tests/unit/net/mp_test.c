@@ -18,8 +18,8 @@ struct both {
 static void put_raw(struct both *b, struct random *r)
 {
     static uint8_t bytes[70000];
-    uint32_t size =
-        (uint32_t)(random_below(r, 50) == 0 ? random_below(r, sizeof(bytes)) : random_below(r, 300));
+    uint64_t below = random_below(r, 50) == 0 ? sizeof(bytes) : 300;
+    uint32_t size = (uint32_t)random_below(r, below);
     for (uint32_t i = 0; i < size; i++) {
         bytes[i] = (uint8_t)random_next(r);
     }

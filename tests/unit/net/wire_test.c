@@ -173,10 +173,7 @@ static struct ordo_mp_reader body_of(uint8_t kind, struct ordo_writer *outcome)
 static struct ordo_writer begin_outcome(uint16_t code)
 {
     struct ordo_writer out = ordo_writer_over(outcome_bytes, sizeof(outcome_bytes));
-    ordo_write_varint(&out, code);
-    ordo_write_u8(&out, 0);
-    ordo_write_u8(&out, 0);
-    ordo_write_varint(&out, 0);
+    ordo_result_encode(&(struct ordo_result){.code = code, .seq = 55}, 55, &out);
     return out;
 }
 

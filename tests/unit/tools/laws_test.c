@@ -51,8 +51,9 @@ static uint16_t decide(struct ordo_command *command)
 static void begin(void)
 {
     struct ordo_settings_values values;
-    static uint8_t pair[32];
+    static uint8_t pair[256];
     struct ordo_writer w = ordo_writer_over(pair, sizeof(pair));
+    uint32_t count = 0;
 
     ordo_settings_standard(&values);
     values.orders_max = 64;
@@ -64,10 +65,14 @@ static void begin(void)
     ordo_arena_init(&arena);
     memset(&tally, 0, sizeof(tally));
     cr_assert_eq(ordo_state_create(&arena, &values, &state, &fail), ORDO_OK, "%s", fail.text);
-    ordo_write_varint(&w, 20); /* hold_ttl_s */
-    ordo_write_zigzag(&w, 900);
+    for (uint32_t i = 0; ordo_setting_at(i) != NULL;
+         i++) { /* the genesis says what memory was taken for */
+        ordo_write_varint(&w, ordo_setting_at(i)->key);
+        ordo_write_zigzag(&w, ordo_settings_get(&values, ordo_setting_at(i)));
+        count++;
+    }
     struct ordo_command genesis = {.kind = ORDO_KIND_SETTINGS};
-    genesis.settings.pairs = (struct ordo_elements){{pair, (uint32_t)ordo_writer_size(&w)}, 1};
+    genesis.settings.pairs = (struct ordo_elements){{pair, (uint32_t)ordo_writer_size(&w)}, count};
     cr_assert_eq(decide(&genesis), ORDO_RESULT_OK);
 }
 
