@@ -33,11 +33,45 @@ static uint16_t decide(struct ordo_state *s)
         return ordo_decide_tick(s, &command->tick);
     case ORDO_KIND_RESUME:
         return ordo_decide_resume(s, &command->resume);
+    case ORDO_KIND_CONTINUE:
+        return ordo_decide_continue(s);
+    case ORDO_KIND_EXTEND:
+        return ordo_decide_extend(s, &command->extend);
+    case ORDO_KIND_RELEASE:
+        return ordo_decide_release(s, &command->release);
+    case ORDO_KIND_ISSUE:
+        return ordo_decide_issue(s, &command->issue);
+    case ORDO_KIND_MARK_PAID:
+        return ordo_decide_mark_paid(s, &command->mark_paid);
+    case ORDO_KIND_ACCEPT:
+        return ordo_decide_accept(s, &command->accept);
+    case ORDO_KIND_REFUND:
+        return ordo_decide_refund(s, &command->refund);
+    case ORDO_KIND_FREEZE:
+        return ordo_decide_freeze(s, &command->freeze);
+    case ORDO_KIND_UNFREEZE:
+        return ordo_decide_unfreeze(s, &command->unfreeze);
+    case ORDO_KIND_NOTE:
+        return ordo_decide_note(s, &command->note);
+    case ORDO_KIND_REPLACE:
+        return ordo_decide_replace(s, &command->replace);
+    case ORDO_KIND_RECALL:
+        return ordo_decide_recall(s, &command->recall);
+    case ORDO_KIND_CARD_VOID:
+        return ordo_decide_card_void(s, &command->card_void);
+    case ORDO_KIND_COUPON_PUT:
+        return ordo_decide_coupon_put(s, &command->coupon_put);
+    case ORDO_KIND_CHANNEL_PUT:
+        return ordo_decide_channel_put(s, &command->channel_put);
+    case ORDO_KIND_CHAIN:
+        return ordo_decide_chain(s, &command->chain);
     case ORDO_KIND_GET:
     case ORDO_KIND_CARDS:
     case ORDO_KIND_LIST:
     case ORDO_KIND_STOCK:
     case ORDO_KIND_HEAD:
+    case ORDO_KIND_FIND:
+    case ORDO_KIND_COUPON:
     default:
         ORDO_ASSERT(command->kind == ORDO_KIND_TICK); /* queries are answered elsewhere */
         return ORDO_RESULT_MALFORMED;

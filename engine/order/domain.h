@@ -28,6 +28,9 @@
     X(PAYMENT, payment, 6)                                                                         \
     X(TRADE, trade, 8)                                                                             \
     X(BALANCE, balance, 6)                                                                         \
+    X(EXTRA, extra, 7)                                                                             \
+    X(COUPON, coupon, 6)                                                                           \
+    X(CHANNEL, channel, 6)                                                                         \
     X(ID, id, 7)
 
 enum ordo_table_id {
@@ -37,14 +40,15 @@ enum ordo_table_id {
         ORDO_TABLE_COUNT
 };
 
-#define ORDO_HEAD            1  /* the head's only row */
-#define ORDO_SECRET_GRANULE  64 /* bytes of a row of sealed cards */
-#define ORDO_TRADE_GRANULE   16 /* bytes of a row of trade numbers */
-#define ORDO_TICK_MAX        16 /* due items worked off by one tick */
-#define ORDO_ATTEMPTS_MAX    16 /* payment attempts of one order */
-#define ORDO_CARD_SIZE_MIN   57 /* tag 16, nonce 24, authenticator 16, one byte of secret */
-#define ORDO_CARD_TAG_SIZE   16
-#define ORDO_RESERVE_DIVISOR 20 /* 5 % of a table is kept for payment facts and operators */
+#define ORDO_HEAD                 1  /* the head's only row */
+#define ORDO_SECRET_GRANULE       64 /* bytes of a row of sealed cards */
+#define ORDO_TRADE_GRANULE        16 /* bytes of a row of trade numbers */
+#define ORDO_TICK_MAX             16 /* due items worked off by one tick */
+#define ORDO_ATTEMPTS_MAX         16 /* payment attempts of one order */
+#define ORDO_CARD_SIZE_MIN        57 /* tag 16, nonce 24, authenticator 16, one byte of secret */
+#define ORDO_CARD_TAG_SIZE        16
+#define ORDO_PAYMENTS_TOUCHED_MAX 4  /* payments of one order that one decision moves money of */
+#define ORDO_RESERVE_DIVISOR      20 /* 5 % of a table is kept for payment facts and operators */
 
 /* What a whole state counts; no table but this one knows how far it is filled. */
 struct ordo_head_row {
@@ -59,7 +63,10 @@ struct ordo_head_row {
     uint32_t buyer_free;                  /* chain of rows given back */
     uint32_t id_next;                     /* ring: the row the next id goes to */
     uint32_t id_count;                    /* ring: ids remembered, the newest before id_next */
+    uint32_t serve_first; /* products with free units whose next owners are still to be served */
+    uint32_t serve_last;
     uint32_t reserved;
+    uint64_t outcome_hash; /* rolling, over the outcome bytes of every journaled command */
     struct ordo_settings_values settings;
 };
 
@@ -82,9 +89,19 @@ struct ordo_product_row {
     uint32_t options;
     uint16_t currency;
     uint8_t stock_mode;
-    uint8_t reserved[25];
+    bool serving;             /* in the head's chain of products to serve */
+    uint64_t held_unpaid;     /* the part of `held` that is not paid: bounded by held_share */
+    uint32_t backorder_first; /* orders by sequence of payment, linked through their extra rows */
+    uint32_t backorder_last;
+    uint32_t wait_first; /* orders by sequence of joining */
+    uint32_t wait_last;
+    uint32_t serve_next;
+    uint32_t backorder_count;
+    uint32_t wait_count;
+    uint16_t held_share; /* of 10000; 0 = all */
+    uint8_t reserved[18];
 };
-_Static_assert(sizeof(struct ordo_product_row) == 128, "product row");
+_Static_assert(sizeof(struct ordo_product_row) == 160, "product row");
 
 enum ordo_card_state {
     ORDO_CARD_FREE = 1,
@@ -101,9 +118,10 @@ struct ordo_card_row {
     uint32_t order;                  /* row; 0 unless held, bound or revealed */
     uint32_t next;                   /* in the product's free queue or the order's cards */
     uint32_t secret;                 /* first granule */
+    uint32_t prev;                   /* in the product's free queue */
     uint16_t secret_size;
     uint8_t state;
-    uint8_t reserved[5];
+    uint8_t reserved;
 };
 _Static_assert(sizeof(struct ordo_card_row) == 40, "card row");
 
@@ -111,7 +129,15 @@ struct ordo_secret_row {
     uint8_t bytes[ORDO_SECRET_GRANULE];
 };
 
-/* State NONE: nobody created it yet, but a payment fact named it (an orphan's placeholder). */
+enum ordo_units {
+    ORDO_UNITS_NONE = 0,
+    ORDO_UNITS_HELD = 1,
+    ORDO_UNITS_BOUND = 2, /* some may be revealed already, when one was replaced */
+    ORDO_UNITS_REVEALED = 3,
+};
+
+/* State NONE: nobody created it yet, but a payment fact named it (an orphan's placeholder), or it
+ * waits for a unit (flag WAITING). CANCELLED without a product: released before it was created. */
 struct ordo_order_row {
     uint8_t order_id[ORDO_ORDER_ID_MAX];
     uint8_t buyer[ORDO_ID_SIZE];
@@ -125,18 +151,23 @@ struct ordo_order_row {
     int64_t amount;
     uint64_t created_us;
     uint64_t changed_us;  /* last transition */
-    uint64_t deadline_us; /* of the unpaid hold; 0 = none */
+    uint64_t deadline_us; /* when a tick does something about it; 0 = never */
     uint64_t last_seq;
     uint32_t card;      /* chain of cards */
     uint32_t payment;   /* chain of payments; a summary row first when there are several */
     uint32_t attempt;   /* chain of attempts, newest first */
     uint32_t buyer_row; /* while its units count; 0 = they do not */
-    uint32_t extra;     /* row of what few orders have (coupon, second key); 0 = none */
-    uint32_t reserved;
+    uint32_t extra;     /* row of what few orders have; 0 = none */
+    uint8_t units;      /* enum ordo_units: where its units are */
+    uint8_t unit_count; /* that it has: its quantity, fewer after a partial issue, 0 for NONE */
+    uint8_t tries;      /* of redelivery */
+    uint8_t task;       /* of a saga; 0 in this version */
 };
 _Static_assert(sizeof(struct ordo_order_row) == 128, "order row: two cache lines");
 
-/* Units of one product that a buyer holds unpaid and has paid. */
+/* Units of one product that a buyer holds unpaid and has paid; or that are held unpaid under one
+ * second key: then the product is row | ORDO_SECOND_KEY. */
+#define ORDO_SECOND_KEY 0x80000000u
 struct ordo_buyer_row {
     uint8_t buyer[ORDO_ID_SIZE];
     uint32_t product; /* row; 0 = a row given back */
@@ -174,6 +205,7 @@ enum ordo_payment_kind { ORDO_PAYMENT_ONE = 1, ORDO_PAYMENT_SUMMARY = 2 };
 enum ordo_payment_flag {
     ORDO_PAYMENT_RECEIVED = 1, /* a PAY was seen; without it only a refund or chargeback was */
     ORDO_PAYMENT_CHARGEBACK = 2,
+    ORDO_PAYMENT_MANUAL = 4, /* an operator says so; no trade_no until the real one is bound */
 };
 
 /* One payment, or the sums of an order that has several. Applied is what the rest leaves:
@@ -207,6 +239,52 @@ struct ordo_balance_row {
     int64_t accounts[ORDO_ACCOUNT_COUNT];
 };
 _Static_assert(sizeof(struct ordo_balance_row) == 56, "balance row");
+
+enum ordo_queue { ORDO_QUEUE_NONE = 0, ORDO_QUEUE_BACKORDER = 1, ORDO_QUEUE_WAIT = 2 };
+
+/* What few orders have. A row stays with its order for ever. */
+struct ordo_extra_row {
+    uint32_t order;      /* row */
+    uint32_t coupon;     /* row; 0 = none */
+    uint32_t second_row; /* buyer row of the second key while its units count; 0 = they do not */
+    uint32_t queue_prev; /* orders */
+    uint32_t queue_next;
+    uint32_t hold_ttl_s; /* wanted by a waiting order */
+    uint32_t card;       /* that the buyer named; 0 = none */
+    uint8_t queue;       /* enum ordo_queue */
+    bool coupon_live;    /* its use counts */
+    uint8_t reserved[2];
+};
+_Static_assert(sizeof(struct ordo_extra_row) == 32, "extra row");
+
+/* used - returned = uses that count <= uses_max + overdrawn. */
+struct ordo_coupon_row {
+    uint8_t coupon[ORDO_COUPON_MAX];
+    uint32_t shop;
+    uint32_t product; /* row; 0 = every product of the shop */
+    int64_t discount;
+    uint64_t valid_from_us;
+    uint64_t valid_until_us;
+    uint64_t used;
+    uint64_t returned;
+    uint64_t overdrawn;
+    uint32_t uses_max;
+    uint16_t discount_share;
+    uint8_t coupon_size;
+    uint8_t reserved;
+};
+_Static_assert(sizeof(struct ordo_coupon_row) == 96, "coupon row");
+
+struct ordo_channel_row {
+    int64_t short_tolerance;
+    int64_t over_tolerance;
+    int64_t attempt_spread;
+    uint32_t shop;
+    uint32_t options;
+    uint8_t channel;
+    uint8_t reserved[7];
+};
+_Static_assert(sizeof(struct ordo_channel_row) == 40, "channel row");
 
 /* A decided command: enough to give its result again. */
 struct ordo_id_row {
@@ -258,6 +336,8 @@ enum ordo_index_id {
     ORDO_INDEX_PAYMENT,
     ORDO_INDEX_BALANCE,
     ORDO_INDEX_ID,
+    ORDO_INDEX_COUPON,
+    ORDO_INDEX_CHANNEL,
     ORDO_INDEX_COUNT
 };
 

@@ -37,6 +37,12 @@
 #define CLOSED(...)   [S(EXPIRED)] = __VA_ARGS__, [S(CANCELLED)] = __VA_ARGS__
 #define RETURNED(...) [S(REFUNDING)] = __VA_ARGS__, [S(REFUNDED)] = __VA_ARGS__
 
+/* Refusals that name the state. */
+#define REFUSE_UNPAID                                                                              \
+    [S(PENDING)] = REFUSE(STATE_PENDING), [S(PAYING)] = REFUSE(STATE_PAYING),                      \
+    [S(PAY_FAILED)] = REFUSE(STATE_PAY_FAILED)
+#define REFUSE_ISSUED [S(ISSUING)] = REFUSE(STATE_ISSUING), [S(COMPLETED)] = REFUSE(STATE_COMPLETED)
+#define REFUSE_CLOSED [S(EXPIRED)] = REFUSE(STATE_EXPIRED), [S(CANCELLED)] = REFUSE(STATE_CANCELLED)
 #define REFUSED_BY_STATE_AFTER_PAY                                                                 \
     [S(PAID)] = REFUSE(STATE_PAID), [S(BACKORDER)] = REFUSE(STATE_BACKORDER),                      \
     [S(REFUNDING)] = REFUSE(STATE_REFUNDING), [S(REFUNDED)] = REFUSE(STATE_REFUNDED)
@@ -49,6 +55,20 @@
 #define EVERY(...)                                                                                 \
     [S(NONE)] = __VA_ARGS__, UNPAID(__VA_ARGS__), HONOURED(__VA_ARGS__), CLOSED(__VA_ARGS__),      \
     RETURNED(__VA_ARGS__)
+
+/* An event of the engine's own that means something in one state alone. */
+#define STAYS ORDO_CELL_STAY, 0, ORDO_DISPOSITION_NONE, ORDO_RESULT_OK
+#define ONLY(from, to)                                                                             \
+    {                                                                                              \
+        [S(NONE)... S(REFUNDED)] = {STAYS}, [S(from)] = MOVE(to, NONE)                             \
+    }
+
+/* Whatever the state of an order that was created. */
+#define KNOWN(...)                                                                                 \
+    {                                                                                              \
+        [S(NONE)] = REFUSE(ORDER_UNKNOWN), UNPAID(__VA_ARGS__), HONOURED(__VA_ARGS__),             \
+        CLOSED(__VA_ARGS__), RETURNED(__VA_ARGS__)                                                 \
+    }
 
 static const struct ordo_cell cells[ORDO_EVENT_COUNT][ORDO_STATE_COUNT] = {
     [ORDO_EVENT_CREATE] =
@@ -63,6 +83,24 @@ static const struct ordo_cell cells[ORDO_EVENT_COUNT][ORDO_STATE_COUNT] = {
          HONOURED(REFUSE(ORDER_EXISTS)),
          CLOSED(REFUSE(ORDER_EXISTS)),
          RETURNED(REFUSE(ORDER_EXISTS))},
+    [ORDO_EVENT_WAIT] =
+        {[S(NONE)] = STAY(NONE),
+         UNPAID(REFUSE(ORDER_EXISTS)),
+         HONOURED(REFUSE(ORDER_EXISTS)),
+         CLOSED(REFUSE(ORDER_EXISTS)),
+         RETURNED(REFUSE(ORDER_EXISTS))},
+    [ORDO_EVENT_WAIT_OVER] =
+        {[S(NONE)] = MOVE(EXPIRED, NONE),
+         UNPAID(STAY(NONE)),
+         HONOURED(STAY(NONE)),
+         CLOSED(STAY(NONE)),
+         RETURNED(STAY(NONE))},
+    [ORDO_EVENT_EXTEND] =
+        {[S(NONE)] = REFUSE(ORDER_UNKNOWN),
+         UNPAID(STAY(NONE)),
+         REFUSE_ISSUED,
+         REFUSE_CLOSED,
+         REFUSED_BY_STATE_AFTER_PAY},
     [ORDO_EVENT_ATTEMPT] =
         {[S(NONE)] = REFUSE(ORDER_UNKNOWN),
          [S(PENDING)] = MOVE(PAYING, NONE),
@@ -81,12 +119,47 @@ static const struct ordo_cell cells[ORDO_EVENT_COUNT][ORDO_STATE_COUNT] = {
         {UNPAID(MOVE(PAID, OVER_APPLIED)),
          [S(EXPIRED)] = MOVE(REFUNDING, LATE_REFUND_DUE),
          NOT_NEEDED},
+    [ORDO_EVENT_PAY_QUEUED] =
+        {UNPAID(MOVE(PAID, APPLIED)), [S(EXPIRED)] = MOVE(PAID, LATE_BACKORDER), NOT_NEEDED},
     [ORDO_EVENT_PAY_UNPLACED] =
         {UNPAID(MOVE(REFUNDING, LATE_REFUND_DUE)),
          [S(EXPIRED)] = MOVE(REFUNDING, LATE_REFUND_DUE),
          NOT_NEEDED},
+    [ORDO_EVENT_PAY_UNCONFIRMED] =
+        {[S(NONE)] = STAY(NONE),
+         UNPAID(MOVE(PAYING, NONE)),
+         HONOURED(STAY(NONE)),
+         CLOSED(STAY(NONE)),
+         RETURNED(STAY(NONE))},
     [ORDO_EVENT_PAY_AGAIN] = {EVERY(STAY(DUPLICATE))},
     [ORDO_EVENT_PAY_CONFLICT] = {EVERY(STAY(CONFLICT))},
+    [ORDO_EVENT_PAY_MANUAL] = {EVERY(STAY(BOUND_MANUAL))},
+    [ORDO_EVENT_MARK_PAID] =
+        {[S(NONE)] = REFUSE(ORDER_UNKNOWN),
+         UNPAID(MOVE(PAID, NONE)),
+         [S(EXPIRED)] = MOVE(PAID, NONE),
+         [S(CANCELLED)] = REFUSE(STATE_CANCELLED),
+         REFUSE_ISSUED,
+         REFUSED_BY_STATE_AFTER_PAY},
+    [ORDO_EVENT_ACCEPT] =
+        {[S(NONE)] = REFUSE(ORDER_UNKNOWN),
+         UNPAID(MOVE(PAID, NONE)),
+         [S(EXPIRED)] = MOVE(PAID, NONE),
+         [S(CANCELLED)] = REFUSE(STATE_CANCELLED),
+         HONOURED(STAY(NONE)),
+         [S(REFUNDING)] = REFUSE(STATE_REFUNDING),
+         [S(REFUNDED)] = REFUSE(STATE_REFUNDED)},
+    [ORDO_EVENT_NO_STOCK] = ONLY(PAID, BACKORDER),
+    [ORDO_EVENT_STOCKED] = ONLY(BACKORDER, PAID),
+    [ORDO_EVENT_BACKORDER_OVER] = ONLY(BACKORDER, REFUNDING),
+    [ORDO_EVENT_REDELIVER] = ONLY(ISSUING, ISSUING),
+    [ORDO_EVENT_REPLACE] =
+        {[S(NONE)] = REFUSE(ORDER_UNKNOWN),
+         REFUSE_UNPAID,
+         [S(ISSUING)] = MOVE(ISSUING, NONE),
+         [S(COMPLETED)] = MOVE(ISSUING, NONE),
+         REFUSE_CLOSED,
+         REFUSED_BY_STATE_AFTER_PAY},
     [ORDO_EVENT_ISSUE] =
         {[S(NONE)] = REFUSE(ORDER_UNKNOWN),
          [S(PENDING)] = REFUSE(STATE_PENDING),
@@ -130,6 +203,13 @@ static const struct ordo_cell cells[ORDO_EVENT_COUNT][ORDO_STATE_COUNT] = {
          CLOSED(STAY(REFUND_ECHO)),
          [S(REFUNDING)] = MOVE(REFUNDED, REFUND_ECHO),
          [S(REFUNDED)] = STAY(REFUND_ECHO)},
+    [ORDO_EVENT_REFUND_DUE] = {EVERY(STAY(NONE))},
+    [ORDO_EVENT_REFUND_DUE_ALL] =
+        {[S(NONE)] = STAY(NONE),
+         UNPAID(STAY(NONE)),
+         HONOURED(MOVE(REFUNDING, NONE)),
+         CLOSED(STAY(NONE)),
+         RETURNED(STAY(NONE))},
     [ORDO_EVENT_CHARGEBACK] = {EVERY(STAY(APPLIED))},
     [ORDO_EVENT_CANCEL] =
         {[S(NONE)] = REFUSE(ORDER_UNKNOWN),
@@ -139,6 +219,23 @@ static const struct ordo_cell cells[ORDO_EVENT_COUNT][ORDO_STATE_COUNT] = {
          [S(EXPIRED)] = REFUSE(STATE_EXPIRED),
          [S(CANCELLED)] = STAY(NONE),
          REFUSED_BY_STATE_AFTER_PAY},
+    [ORDO_EVENT_RELEASE] =
+        {[S(NONE)] = MOVE(CANCELLED, NONE),
+         UNPAID(MOVE(CANCELLED, NONE)),
+         REFUSE_ISSUED,
+         CLOSED(STAY(NONE)),
+         REFUSED_BY_STATE_AFTER_PAY},
+    [ORDO_EVENT_QUERY_DUE] =
+        {[S(NONE)] = STAY(NONE),
+         [S(PENDING)] = MOVE(PENDING, NONE),
+         [S(PAYING)] = MOVE(PAYING, NONE),
+         [S(PAY_FAILED)] = MOVE(PAY_FAILED, NONE),
+         HONOURED(STAY(NONE)),
+         CLOSED(STAY(NONE)),
+         RETURNED(STAY(NONE))},
+    [ORDO_EVENT_FREEZE] = KNOWN(STAY(NONE)),
+    [ORDO_EVENT_UNFREEZE] = KNOWN(STAY(NONE)),
+    [ORDO_EVENT_NOTE] = {EVERY(STAY(NONE))},
     [ORDO_EVENT_EXPIRE] =
         {[S(NONE)] = STAY(NONE),
          UNPAID(MOVE(EXPIRED, NONE)),

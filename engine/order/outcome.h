@@ -27,9 +27,9 @@
 #include "order/result.h"
 #include "order/schema.h"
 
-#define ORDO_TRANSITIONS_MAX 16 /* of one command, over all its orders */
-#define ORDO_CARDS_MAX       64 /* of one command */
-#define ORDO_POSTINGS_MAX    16
+#define ORDO_TRANSITIONS_MAX 16  /* of one command, over all its orders */
+#define ORDO_CARDS_MAX       64  /* of one command */
+#define ORDO_POSTINGS_MAX    128 /* of one command: 16 orders with 4 payments each */
 #define ORDO_OUTCOME_SIZE_MAX                                                                      \
     4096 /* bytes of a journaled outcome, with room to spare: checked by a test */
 #define ORDO_QUERY_SIZE_MAX 65536 /* bytes of a query's outcome */
@@ -39,7 +39,9 @@
 struct ordo_result {
     uint64_t seq;        /* of the command that was decided; 0 when it was not journaled */
     uint32_t version;    /* of the command's order after it; 0 when there is none. A card import
-                          * has no order: the number of cards taken in, the rest were duplicates */
+                          * has no order: the number of cards taken in, the rest were duplicates; a
+                          * card-void: the cards made void; a refused chain: the refused member,
+                          * from 1 */
     uint16_t code;       /* enum ordo_result_code */
     uint8_t state;       /* of the command's order after it */
     uint8_t disposition; /* of a payment fact */

@@ -27,6 +27,15 @@ void ordo_effect_end(struct ordo_state *s, struct ordo_effect *effect, uint32_t 
 void ordo_order_step(
     struct ordo_state *s, struct ordo_effect *effect, uint32_t order, enum ordo_event event);
 
+/* Tells the order's row, effect and history; used by every verb about one known order. True for a
+ * created or waiting order. */
+static inline bool ordo_order_is_waiting(const struct ordo_order_row *o)
+{
+    return (o->flags & ORDO_FLAG_WAITING) != 0;
+}
+void ordo_order_flag(struct ordo_state *s, uint32_t order, unsigned flags);
+void ordo_order_unflag(struct ordo_state *s, uint32_t order, unsigned flags);
+
 static inline bool ordo_state_is_unpaid(uint8_t state)
 {
     return state == ORDO_STATE_PENDING || state == ORDO_STATE_PAYING ||
@@ -45,14 +54,46 @@ static inline bool ordo_state_is_paid(uint8_t state)
 uint32_t ordo_product_find(const struct ordo_state *s, uint32_t shop, uint64_t product);
 uint16_t ordo_decide_product_put(struct ordo_state *s, const struct ordo_product_put *put);
 uint16_t ordo_decide_card_import(struct ordo_state *s, const struct ordo_card_import *import);
+/* Units that are free, whoever is first in line; a loop pool has all or none. */
 bool ordo_stock_has(const struct ordo_product_row *product, uint64_t units);
-void ordo_stock_hold(struct ordo_state *s, uint32_t order);
-void ordo_stock_release(struct ordo_state *s, uint32_t order);
+/* Units that a create or a late payment may take now: free, and nobody is waiting for them. */
+bool ordo_stock_open(const struct ordo_product_row *product, uint64_t units);
+/* free -> held for an order without units: the card that it named, else the first. There must be
+ * enough. unpaid: they count into held_unpaid until ordo_stock_paid() or the release. */
+void ordo_stock_hold(struct ordo_state *s, uint32_t order, bool unpaid);
+void ordo_stock_paid(struct ordo_state *s, uint32_t order);
+/* held -> free, and the product is to be served; nothing for an order without units. */
+void ordo_stock_release(struct ordo_state *s, uint32_t order, bool unpaid);
+/* held -> bound, named in the effect. */
 void ordo_stock_bind(struct ordo_state *s, struct ordo_effect *effect, uint32_t order);
+/* bound -> revealed. */
 void ordo_stock_reveal(struct ordo_state *s, uint32_t order);
+/* bound -> void: the money goes back, and somebody may have read them. */
+void ordo_stock_drop(struct ordo_state *s, uint32_t order);
+uint16_t ordo_decide_issue(struct ordo_state *s, const struct ordo_issue *issue);
+
+/* ---- cards.c: single cards ---- */
+
+uint16_t ordo_decide_card_void(struct ordo_state *s, const struct ordo_card_void *card_void);
+uint16_t ordo_decide_replace(struct ordo_state *s, const struct ordo_replace *replace);
+uint16_t ordo_decide_recall(struct ordo_state *s, const struct ordo_recall *recall);
+
+/* ---- queue.c: who gets a freed unit ---- */
+
+/* The order has an extra row. */
+void ordo_queue_join(struct ordo_state *s, uint32_t order, enum ordo_queue queue);
+/* Leaves whatever queue it is in, and the product is to be served. */
+void ordo_queue_leave(struct ordo_state *s, uint32_t order);
+/* Notes that the product may have something for who waits. */
+void ordo_serve_mark(struct ordo_state *s, uint32_t product);
+/* Serves the noted products as far as the outcome has room; at the end of every accepted command.
+ */
+void ordo_serve(struct ordo_state *s);
+uint16_t ordo_decide_continue(struct ordo_state *s);
 uint64_t ordo_card_hash(uint32_t product, const uint8_t *tag);
 
-/* ---- buyers.c: units of a product that a buyer holds and has paid ---- */
+/* ---- buyers.c: units of a product that a buyer holds and has paid, or that are held under a
+ * second key ---- */
 
 uint64_t ordo_buyer_hash(uint32_t product, const uint8_t *buyer);
 uint32_t ordo_buyer_find(const struct ordo_state *s, uint32_t product, const uint8_t *buyer);
@@ -63,11 +104,11 @@ void ordo_buyer_unhold(struct ordo_state *s, uint32_t order);
 void ordo_buyer_pay(struct ordo_state *s, uint32_t order, bool held);
 void ordo_buyer_unpay(struct ordo_state *s, uint32_t order);
 
-/* ---- deadlines.c: unpaid holds by (deadline, order row) ---- */
+/* ---- deadlines.c: what is due by (deadline, order row) ---- */
 
-void ordo_deadline_add(struct ordo_state *s, uint32_t order);
-void ordo_deadline_remove(struct ordo_state *s, uint32_t order);
-/* The order whose hold ended first at or before now_us; 0 = none. */
+/* The order's only deadline, in place of the one it has; 0 = none. */
+void ordo_deadline_set(struct ordo_state *s, uint32_t order, uint64_t deadline_us);
+/* The order whose deadline is first, at or before now_us; 0 = none. */
 uint32_t ordo_deadline_due(const struct ordo_state *s, uint64_t now_us);
 
 /* ---- payments.c: merchants, payments, attempts, accounts ---- */
@@ -111,11 +152,58 @@ static inline int64_t ordo_payment_applied(const struct ordo_payment_row *p)
 uint64_t ordo_balance_hash(uint64_t channel, uint64_t currency);
 uint32_t ordo_balance_find(const struct ordo_state *s, uint64_t channel, uint64_t currency);
 
-/* ---- create.c ---- */
+/* ---- extras.c: what few orders have ---- */
 
-/* The order was paid by `event`: units, buyer, and issue when the product issues by itself. */
+/* The order's extra row, made if it has none; there must be room. */
+uint32_t ordo_extra_take(struct ordo_state *s, uint32_t order);
+
+/* ---- coupons.c ---- */
+
+uint32_t ordo_coupon_find(const struct ordo_state *s, uint32_t shop, struct ordo_bytes coupon);
+/* The use of the order's coupon counts, or does not any more; nothing without a coupon, and each at
+ * most once. A use beyond the limit is an overdraft and is flagged. */
+void ordo_coupon_use(struct ordo_state *s, uint32_t order);
+void ordo_coupon_return(struct ordo_state *s, uint32_t order);
+uint16_t ordo_decide_coupon_put(struct ordo_state *s, const struct ordo_coupon_put *put);
+
+/* ---- create.c, chain.c, life.c: the ways of an order that several decisions share ---- */
+
+/* The order, in state NONE with its fields set, gets its hold: units, deadline, CREATE; or is paid
+ * at once by money that waits for it or because it is free. */
+void ordo_order_admit(struct ordo_state *s, struct ordo_effect *effect, uint32_t order);
+/* The order was paid by `event`: units or a place in the queue, buyer, and issue when the product
+ * issues by itself and the order is not frozen. */
 void ordo_order_paid(
     struct ordo_state *s, struct ordo_effect *effect, uint32_t order, enum ordo_event event);
+/* Its held units are bound and due for delivery. From PAID or BACKORDER. */
+void ordo_order_issue(struct ordo_state *s, struct ordo_effect *effect, uint32_t order);
+/* After an unpaid or waiting order has ended without a payment: gives back units, place, quotas,
+ * coupon. `unpaid` states and NONE. */
+void ordo_order_unhold(struct ordo_state *s, uint32_t order);
+/* After an honoured order has left `from` because its money goes back: units, place, cap, coupon.
+ */
+void ordo_order_unpay(struct ordo_state *s, uint32_t order, uint8_t from);
+uint16_t ordo_decide_chain(struct ordo_state *s, const struct ordo_chain *chain);
+uint16_t ordo_decide_extend(struct ordo_state *s, const struct ordo_extend *extend);
+uint16_t ordo_decide_release(struct ordo_state *s, const struct ordo_release *release);
+
+/* ---- channels.c ---- */
+
+/* Rules of the channel; all zero when none were put. */
+const struct ordo_channel_row *
+ordo_channel_of(const struct ordo_state *s, uint32_t shop, uint64_t channel);
+uint16_t ordo_decide_channel_put(struct ordo_state *s, const struct ordo_channel_put *put);
+
+/* ---- operator.c: what people decide ---- */
+
+/* OPERATOR_MISSING, REASON_MISSING or OK. */
+uint16_t ordo_operator_check(struct ordo_bytes operator_name, struct ordo_bytes reason);
+uint16_t ordo_decide_mark_paid(struct ordo_state *s, const struct ordo_mark_paid *mark);
+uint16_t ordo_decide_accept(struct ordo_state *s, const struct ordo_accept *accept);
+uint16_t ordo_decide_refund(struct ordo_state *s, const struct ordo_refund *refund);
+uint16_t ordo_decide_freeze(struct ordo_state *s, const struct ordo_freeze *freeze);
+uint16_t ordo_decide_unfreeze(struct ordo_state *s, const struct ordo_unfreeze *unfreeze);
+uint16_t ordo_decide_note(struct ordo_state *s, const struct ordo_note *note);
 
 /* ---- steps.c ---- */
 

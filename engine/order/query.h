@@ -9,6 +9,8 @@
  *          its limit when 64 KiB are full
  *   STOCK  ordo_stock_view
  *   HEAD   ordo_head_view
+ *   FIND   ordo_order_view; of several payments with this number the one that came first
+ *   COUPON ordo_coupon_view
  * The body follows only the code OK.
  */
 #ifndef ORDO_ORDER_QUERY_H
@@ -29,10 +31,11 @@ struct ordo_order_view {
     uint32_t version;
     uint64_t created_us;
     uint64_t changed_us;  /* time of the last transition */
-    uint64_t deadline_us; /* of the unpaid hold; 0 = none */
+    uint64_t deadline_us; /* when the engine does something about it by itself; 0 = never */
     int64_t paid;         /* applied to this order */
     int64_t refund_due;
     int64_t refunded;
+    int64_t review;      /* waits for a person */
     uint64_t last_seq;   /* its newest command: the start of its history */
     uint32_t card_count; /* numbers follow in the bytes */
     uint64_t cards[ORDO_CARDS_MAX];
@@ -49,6 +52,21 @@ struct ordo_stock_view {
     uint64_t bound;
     uint64_t revealed;
     uint64_t voided;
+    uint64_t backorders; /* paid orders that wait for stock */
+    uint64_t waiting;    /* orders that wait for a unit to hold */
+};
+
+struct ordo_coupon_view {
+    struct ordo_bytes coupon;
+    uint64_t product; /* 0 = every product of the shop */
+    int64_t discount;
+    uint32_t discount_share;
+    uint64_t uses_max;
+    uint64_t used;
+    uint64_t returned;
+    uint64_t overdrawn;
+    uint64_t valid_from_us;
+    uint64_t valid_until_us;
 };
 
 struct ordo_head_view {
@@ -63,6 +81,8 @@ void ordo_order_view_encode(const struct ordo_order_view *view, struct ordo_writ
 void ordo_order_view_decode(struct ordo_reader *in, struct ordo_order_view *view);
 void ordo_stock_view_encode(const struct ordo_stock_view *view, struct ordo_writer *out);
 void ordo_stock_view_decode(struct ordo_reader *in, struct ordo_stock_view *view);
+void ordo_coupon_view_encode(const struct ordo_coupon_view *view, struct ordo_writer *out);
+void ordo_coupon_view_decode(struct ordo_reader *in, struct ordo_coupon_view *view);
 void ordo_head_view_encode(const struct ordo_head_view *view, struct ordo_writer *out);
 void ordo_head_view_decode(struct ordo_reader *in, struct ordo_head_view *view);
 

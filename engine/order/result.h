@@ -40,6 +40,8 @@
       "exists_with_different_currency",                                                            \
       "the order exists in another currency")                                                      \
     X(ORDER_EXISTS, 207, "exists", "the order exists already, with the same content")              \
+    X(ORDER_WAITS, 208, "order_waits", "not possible: the order waits for a unit")                 \
+    X(ORDER_COUPON, 209, "exists_with_different_coupon", "the order exists with another coupon")   \
     X(STATE_PENDING, 210, "order_is_pending", "not possible while the order waits for payment")    \
     X(STATE_PAYING, 211, "order_is_paying", "not possible while a payment attempt is open")        \
     X(STATE_PAID, 212, "order_is_paid", "not possible: the order is paid")                         \
@@ -58,12 +60,34 @@
       221,                                                                                         \
       "list_moved",                                                                                \
       "the order at which the page ended has left this state: list again from the start")          \
+    X(OPERATOR_MISSING, 222, "operator_missing", "name the operator: 1-32 of A-Z a-z 0-9 _ . : -") \
+    X(REASON_MISSING, 223, "reason_missing", "an operator gives a reason")                         \
+    X(ORDER_FROZEN,                                                                                \
+      224,                                                                                         \
+      "order_is_frozen",                                                                           \
+      "not possible while the order is frozen: unfreeze it first")                                 \
+    X(CHAIN_INVALID,                                                                               \
+      225,                                                                                         \
+      "chain_invalid",                                                                             \
+      "a chain has 1 to 8 creates without wait_s and 64 units at most")                            \
+    X(LINKED_FAILED, 226, "linked_failed", "another member of the chain was refused")              \
     X(FACT_INVALID,                                                                                \
       300,                                                                                         \
       "fact_invalid",                                                                              \
       "a payment fact needs a kind, a trade_no and an amount of at least 0")                       \
     X(FACT_UNVERIFIED, 301, "fact_unverified", "a payment fact must say by what it was verified")  \
     X(ATTEMPTS_FULL, 302, "attempts_full", "the order has all the payment attempts it may have")   \
+    X(FACT_UNCONFIRMED,                                                                            \
+      303,                                                                                         \
+      "fact_unconfirmed",                                                                          \
+      "this channel counts a payment when a query has confirmed it: query the gateway")            \
+    X(REFUND_NOTHING, 304, "nothing_to_refund", "the order has no money that could be given back") \
+    X(REFUND_EXCEEDS, 305, "refund_exceeds", "more than the order has")                            \
+    X(REVIEW_NOTHING, 306, "nothing_in_review", "the order has no money in review")                \
+    X(CHANNEL_INVALID,                                                                             \
+      307,                                                                                         \
+      "channel_invalid",                                                                           \
+      "a channel has a number from 1 on, tolerances of at least 0 and known options")              \
     X(STOCK_SHORT, 400, "out_of_stock", "fewer units are free than were asked for")                \
     X(CARD_INVALID, 401, "card_invalid", "a sealed card is at least 57 bytes: tag, nonce, seal")   \
     X(CARD_TAKEN, 402, "card_taken", "the named card is not free")                                 \
@@ -73,13 +97,36 @@
       "product_unknown",                                                                           \
       "no product of this number in this shop: put it first")                                      \
     X(QUANTITY_INVALID, 405, "quantity_invalid", "an order has 1 to 64 units of one product")      \
-    X(AMOUNT_MISMATCH, 406, "amount_mismatch", "the amount is not price times quantity")           \
+    X(AMOUNT_MISMATCH,                                                                             \
+      406,                                                                                         \
+      "amount_mismatch",                                                                           \
+      "the amount is not price times quantity less the coupon, or not the order's")                \
     X(CURRENCY_MISMATCH, 407, "currency_mismatch", "the product is sold in another currency")      \
+    X(PRODUCT_CLOSED, 408, "product_closed", "the product is not for sale")                        \
+    X(CARD_NOT_OF_ORDER, 409, "card_not_of_order", "the order does not have this card")            \
+    X(CARD_UNKNOWN, 410, "card_unknown", "no card of this number in this shop")                    \
+    X(CARD_RANGE, 411, "card_range", "the first to the last card number, 256 at most")             \
     X(SALE_NOT_OPEN, 500, "sale_not_open", "the sale of this product has not begun")               \
     X(SALE_OVER, 501, "sale_over", "the sale of this product has ended")                           \
     X(PURCHASE_CAP, 502, "purchase_cap", "the buyer has reached the cap of this product")          \
     X(HOLD_QUOTA, 503, "hold_quota", "the buyer holds as many unpaid units as he may")             \
+    X(SECOND_KEY_QUOTA,                                                                            \
+      504,                                                                                         \
+      "second_key_quota",                                                                          \
+      "as many unpaid units are held under this second key as may be")                             \
+    X(HELD_SHARE, 505, "held_share", "as much of the product is held unpaid as may be")            \
+    X(HOLD_LIMIT, 506, "hold_limit", "the hold is as long as it may become")                       \
+    X(SECOND_KEY_INVALID, 507, "second_key_invalid", "a second key is empty or 16 bytes")          \
     X(COUPON_UNKNOWN, 600, "coupon_unknown", "no coupon of this code in this shop")                \
+    X(COUPON_NOT_VALID,                                                                            \
+      601,                                                                                         \
+      "coupon_not_valid",                                                                          \
+      "the coupon is not for this product or not for this time")                                   \
+    X(COUPON_SPENT, 602, "coupon_spent", "the coupon has all its uses")                            \
+    X(COUPON_INVALID,                                                                              \
+      603,                                                                                         \
+      "coupon_invalid",                                                                            \
+      "a coupon needs a code, a discount and a time that ends after it begins")                    \
     X(SETTING_UNKNOWN, 700, "setting_unknown", "no setting of this key")                           \
     X(SETTING_RANGE, 701, "setting_out_of_range", "the value is outside of the setting's range")   \
     X(SETTING_FIXED, 702, "setting_fixed", "a capacity is fixed when the data folder is made")     \
@@ -101,7 +148,13 @@
     X(FULL_CARDS, 802, "full_cards", "the card table is full")                                     \
     X(FULL_PAYMENTS, 803, "full_payments", "the payment table is full")                            \
     X(FULL_SECRETS, 804, "full_secrets", "the store of sealed cards is full")                      \
-    X(FULL_BUYERS, 805, "full_buyers", "the buyer table is full")
+    X(FULL_BUYERS, 805, "full_buyers", "the buyer table is full")                                  \
+    X(FULL_EXTRAS,                                                                                 \
+      806,                                                                                         \
+      "full_extras",                                                                               \
+      "the table of coupons used, second keys and waiting orders is full")                         \
+    X(FULL_COUPONS, 807, "full_coupons", "the coupon table is full")                               \
+    X(FULL_CHANNELS, 808, "full_channels", "the channel table is full")
 
 enum ordo_result_code {
 #define ORDO_RESULT(NAME, number, name, text) ORDO_RESULT_##NAME = number,
@@ -161,6 +214,8 @@ enum ordo_order_flag {
     ORDO_FLAG_PARTIAL = 4,
     ORDO_FLAG_LATE = 8,
     ORDO_FLAG_COUPON_OVERDRAWN = 16,
+    ORDO_FLAG_QUERY_DUE = 32, /* the gateway is to be asked whether it was paid */
+    ORDO_FLAG_WAITING = 64,   /* state NONE: waits for a unit to hold */
 };
 
 /* Where money stands, per (channel, currency): received + manual = applied + refund_due + refunded

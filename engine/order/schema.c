@@ -52,6 +52,54 @@ static const struct ordo_field tick_fields[] = {ROWS(TICK)};
 #define HOLDER struct ordo_resume
 static const struct ordo_field resume_fields[] = {ROWS(RESUME)};
 #undef HOLDER
+#define HOLDER struct ordo_continue_
+static const struct ordo_field continue__fields[] = {ROWS(CONTINUE)};
+#undef HOLDER
+#define HOLDER struct ordo_extend
+static const struct ordo_field extend_fields[] = {ROWS(EXTEND)};
+#undef HOLDER
+#define HOLDER struct ordo_release
+static const struct ordo_field release_fields[] = {ROWS(RELEASE)};
+#undef HOLDER
+#define HOLDER struct ordo_issue
+static const struct ordo_field issue_fields[] = {ROWS(ISSUE)};
+#undef HOLDER
+#define HOLDER struct ordo_mark_paid
+static const struct ordo_field mark_paid_fields[] = {ROWS(MARK_PAID)};
+#undef HOLDER
+#define HOLDER struct ordo_accept
+static const struct ordo_field accept_fields[] = {ROWS(ACCEPT)};
+#undef HOLDER
+#define HOLDER struct ordo_refund
+static const struct ordo_field refund_fields[] = {ROWS(REFUND)};
+#undef HOLDER
+#define HOLDER struct ordo_freeze
+static const struct ordo_field freeze_fields[] = {ROWS(FREEZE)};
+#undef HOLDER
+#define HOLDER struct ordo_unfreeze
+static const struct ordo_field unfreeze_fields[] = {ROWS(UNFREEZE)};
+#undef HOLDER
+#define HOLDER struct ordo_note
+static const struct ordo_field note_fields[] = {ROWS(NOTE)};
+#undef HOLDER
+#define HOLDER struct ordo_replace
+static const struct ordo_field replace_fields[] = {ROWS(REPLACE)};
+#undef HOLDER
+#define HOLDER struct ordo_recall
+static const struct ordo_field recall_fields[] = {ROWS(RECALL)};
+#undef HOLDER
+#define HOLDER struct ordo_card_void
+static const struct ordo_field card_void_fields[] = {ROWS(CARD_VOID)};
+#undef HOLDER
+#define HOLDER struct ordo_coupon_put
+static const struct ordo_field coupon_put_fields[] = {ROWS(COUPON_PUT)};
+#undef HOLDER
+#define HOLDER struct ordo_channel_put
+static const struct ordo_field channel_put_fields[] = {ROWS(CHANNEL_PUT)};
+#undef HOLDER
+#define HOLDER struct ordo_chain
+static const struct ordo_field chain_fields[] = {ROWS(CHAIN)};
+#undef HOLDER
 #define HOLDER struct ordo_get
 static const struct ordo_field get_fields[] = {ROWS(GET)};
 #undef HOLDER
@@ -66,6 +114,12 @@ static const struct ordo_field stock_fields[] = {ROWS(STOCK)};
 #undef HOLDER
 #define HOLDER struct ordo_head
 static const struct ordo_field head_fields[] = {ROWS(HEAD)};
+#undef HOLDER
+#define HOLDER struct ordo_find
+static const struct ordo_field find_fields[] = {ROWS(FIND)};
+#undef HOLDER
+#define HOLDER struct ordo_coupon
+static const struct ordo_field coupon_fields[] = {ROWS(COUPON)};
 #undef HOLDER
 #undef ROW
 
@@ -283,6 +337,26 @@ struct ordo_bytes ordo_command_order_id(const struct ordo_command *command)
         return command->cancel.order_id;
     case ORDO_KIND_DELIVERY_ACK:
         return command->delivery_ack.order_id;
+    case ORDO_KIND_EXTEND:
+        return command->extend.order_id;
+    case ORDO_KIND_RELEASE:
+        return command->release.order_id;
+    case ORDO_KIND_ISSUE:
+        return command->issue.order_id;
+    case ORDO_KIND_MARK_PAID:
+        return command->mark_paid.order_id;
+    case ORDO_KIND_ACCEPT:
+        return command->accept.order_id;
+    case ORDO_KIND_REFUND:
+        return command->refund.order_id;
+    case ORDO_KIND_FREEZE:
+        return command->freeze.order_id;
+    case ORDO_KIND_UNFREEZE:
+        return command->unfreeze.order_id;
+    case ORDO_KIND_NOTE:
+        return command->note.order_id;
+    case ORDO_KIND_REPLACE:
+        return command->replace.order_id;
     case ORDO_KIND_GET:
         return command->get.order_id;
     case ORDO_KIND_CARDS:
@@ -295,6 +369,14 @@ struct ordo_bytes ordo_command_order_id(const struct ordo_command *command)
     case ORDO_KIND_LIST:
     case ORDO_KIND_STOCK:
     case ORDO_KIND_HEAD:
+    case ORDO_KIND_CONTINUE:
+    case ORDO_KIND_RECALL:
+    case ORDO_KIND_CARD_VOID:
+    case ORDO_KIND_COUPON_PUT:
+    case ORDO_KIND_CHANNEL_PUT:
+    case ORDO_KIND_CHAIN:
+    case ORDO_KIND_FIND:
+    case ORDO_KIND_COUPON:
         return none;
     default:
         return none;

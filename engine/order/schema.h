@@ -33,6 +33,9 @@
 #define ORDO_IMPORT_MAX       256   /* cards of one import */
 #define ORDO_SEALED_MAX       1024  /* bytes of one sealed card */
 #define ORDO_SETTINGS_MAX     64    /* settings of one command */
+#define ORDO_VOID_MAX         256   /* card numbers that one card-void spans */
+#define ORDO_CHAIN_MAX        8     /* members of one chain */
+#define ORDO_MEMBER_MAX       512   /* bytes of one of them */
 #define ORDO_COMMAND_SIZE_MAX 65535 /* canonical bytes of one command */
 #define ORDO_QUERY_FIRST      0x80  /* kinds from here on are queries: not journaled, no id */
 #define ORDO_AMOUNT_MAX                                                                            \
@@ -57,6 +60,7 @@
     U(sale_from_us, UINT64_MAX)                                                                    \
     U(sale_until_us, UINT64_MAX) /* 0 = open end */                                                \
     U(options, UINT32_MAX)       /* bits, see enum ordo_product_option */                          \
+    U(held_share, 10000)         /* of 10000 of what is for sale may be held unpaid; 0 = all */    \
     STAMPS T(operator_name, ORDO_OPERATOR_MAX)
 
 #define ORDO_CARD_IMPORT_FIELDS(U, N, T, B, K, L, P, STAMPS)                                       \
@@ -77,6 +81,7 @@
     T(coupon, ORDO_COUPON_MAX)                                                                     \
     B(second_key, ORDO_ID_SIZE) /* IP or device for quotas: empty or 16 bytes */                   \
     U(card, UINT64_MAX)         /* preselected card, 0 = none */                                   \
+    U(wait_s, 604800)           /* seconds to wait for a unit when none is free; 0 = refuse */     \
     STAMPS T(trace, ORDO_TRACE_MAX)
 
 #define ORDO_ATTEMPT_FIELDS(U, N, T, B, K, L, P, STAMPS)                                           \
@@ -109,11 +114,95 @@
 #define ORDO_DELIVERY_ACK_FIELDS(U, N, T, B, K, L, P, STAMPS)                                      \
     T(order_id, ORDO_ORDER_ID_MAX) STAMPS T(trace, ORDO_TRACE_MAX)
 
+#define ORDO_EXTEND_FIELDS(U, N, T, B, K, L, P, STAMPS)                                            \
+    T(order_id, ORDO_ORDER_ID_MAX)                                                                 \
+    U(hold_ttl_s, 604800) /* from now on */                                                        \
+    STAMPS T(trace, ORDO_TRACE_MAX)
+
+/* Cancels an unpaid order like `cancel`; one that is not known yet is cancelled in advance. */
+#define ORDO_RELEASE_FIELDS(U, N, T, B, K, L, P, STAMPS)                                           \
+    T(order_id, ORDO_ORDER_ID_MAX) STAMPS T(trace, ORDO_TRACE_MAX)
+
+/* The operator's verbs: name and reason are content, and must be there. */
+#define ORDO_BY_OPERATOR(T, B) T(operator_name, ORDO_OPERATOR_MAX) B(reason, ORDO_REASON_MAX)
+
+#define ORDO_ISSUE_FIELDS(U, N, T, B, K, L, P, STAMPS)                                             \
+    T(order_id, ORDO_ORDER_ID_MAX)                                                                 \
+    U(partial, 1) /* 1 = fewer units than ordered will do */                                       \
+    ORDO_BY_OPERATOR(T, B) STAMPS T(trace, ORDO_TRACE_MAX)
+
+#define ORDO_MARK_PAID_FIELDS(U, N, T, B, K, L, P, STAMPS)                                         \
+    T(order_id, ORDO_ORDER_ID_MAX)                                                                 \
+    U(channel, 255) /* where the money is said to be */                                            \
+    N(amount)                                                                                      \
+    U(currency, 9999)                                                                              \
+    ORDO_BY_OPERATOR(T, B) STAMPS T(trace, ORDO_TRACE_MAX)
+
+#define ORDO_ACCEPT_FIELDS(U, N, T, B, K, L, P, STAMPS)                                            \
+    T(order_id, ORDO_ORDER_ID_MAX)                                                                 \
+    ORDO_BY_OPERATOR(T, B) STAMPS T(trace, ORDO_TRACE_MAX)
+
+#define ORDO_REFUND_FIELDS(U, N, T, B, K, L, P, STAMPS)                                            \
+    T(order_id, ORDO_ORDER_ID_MAX)                                                                 \
+    N(amount)  /* 0 = all that there is */                                                         \
+    U(done, 1) /* 0 = becomes due, 1 = was given back outside of any gateway */                    \
+    ORDO_BY_OPERATOR(T, B) STAMPS T(trace, ORDO_TRACE_MAX)
+
+#define ORDO_FREEZE_FIELDS(U, N, T, B, K, L, P, STAMPS)                                            \
+    T(order_id, ORDO_ORDER_ID_MAX)                                                                 \
+    ORDO_BY_OPERATOR(T, B) STAMPS T(trace, ORDO_TRACE_MAX)
+
+#define ORDO_UNFREEZE_FIELDS(U, N, T, B, K, L, P, STAMPS)                                          \
+    T(order_id, ORDO_ORDER_ID_MAX)                                                                 \
+    ORDO_BY_OPERATOR(T, B) STAMPS T(trace, ORDO_TRACE_MAX)
+
+#define ORDO_NOTE_FIELDS(U, N, T, B, K, L, P, STAMPS)                                              \
+    T(order_id, ORDO_ORDER_ID_MAX)                                                                 \
+    U(reviewed, 1) /* 1 = takes the flag REVIEW away */                                            \
+    ORDO_BY_OPERATOR(T, B) STAMPS T(trace, ORDO_TRACE_MAX)
+
+#define ORDO_REPLACE_FIELDS(U, N, T, B, K, L, P, STAMPS)                                           \
+    T(order_id, ORDO_ORDER_ID_MAX)                                                                 \
+    U(card, UINT64_MAX) /* one of the order's */                                                   \
+    ORDO_BY_OPERATOR(T, B) STAMPS T(trace, ORDO_TRACE_MAX)
+
+#define ORDO_RECALL_FIELDS(U, N, T, B, K, L, P, STAMPS)                                            \
+    U(card, UINT64_MAX) ORDO_BY_OPERATOR(T, B) STAMPS T(trace, ORDO_TRACE_MAX)
+
+#define ORDO_CARD_VOID_FIELDS(U, N, T, B, K, L, P, STAMPS)                                         \
+    U(product, UINT32_MAX)                                                                         \
+    U(first, UINT64_MAX) /* card numbers, at most ORDO_VOID_MAX from the first to the last */      \
+    U(last, UINT64_MAX) ORDO_BY_OPERATOR(T, B) STAMPS T(trace, ORDO_TRACE_MAX)
+
+#define ORDO_COUPON_PUT_FIELDS(U, N, T, B, K, L, P, STAMPS)                                        \
+    T(coupon, ORDO_COUPON_MAX)                                                                     \
+    U(product, UINT32_MAX)   /* 0 = every product of the shop */                                   \
+    N(discount)              /* minor units off the order */                                       \
+    U(discount_share, 10000) /* of 10000 off the order, rounded down */                            \
+    U(uses_max, UINT32_MAX)                                                                        \
+    U(valid_from_us, UINT64_MAX)                                                                   \
+    U(valid_until_us, UINT64_MAX) /* 0 = open end */                                               \
+    STAMPS T(operator_name, ORDO_OPERATOR_MAX)
+
+#define ORDO_CHANNEL_PUT_FIELDS(U, N, T, B, K, L, P, STAMPS)                                       \
+    U(channel, 255)                                                                                \
+    N(short_tolerance)     /* a payment that is short by at most this is exact */                  \
+    N(over_tolerance)      /* a payment that is over by at most this is exact */                   \
+    N(attempt_spread)      /* an attempt may ask for at most this more than the order's amount */  \
+    U(options, UINT32_MAX) /* bits, see enum ordo_channel_option */                                \
+    STAMPS T(operator_name, ORDO_OPERATOR_MAX)
+
+/* All or nothing. A member: kind u8, then the kind's fields in canonical form; creates only. */
+#define ORDO_CHAIN_FIELDS(U, N, T, B, K, L, P, STAMPS)                                             \
+    L(members, ORDO_CHAIN_MAX, ORDO_MEMBER_MAX) STAMPS T(trace, ORDO_TRACE_MAX)
+
 /* Internal commands: only ingress makes them; from a client they are refused. */
 #define ORDO_TICK_FIELDS(U, N, T, B, K, L, P, STAMPS) U(now_us, UINT64_MAX) STAMPS
 #define ORDO_RESUME_FIELDS(U, N, T, B, K, L, P, STAMPS)                                            \
     U(now_us, UINT64_MAX)                                                                          \
     U(downtime_us, UINT64_MAX) STAMPS
+/* Goes on with what an earlier command had no room for: units that wait for their next owner. */
+#define ORDO_CONTINUE_FIELDS(U, N, T, B, K, L, P, STAMPS) STAMPS
 
 /* Queries */
 #define ORDO_GET_FIELDS(U, N, T, B, K, L, P, STAMPS)   T(order_id, ORDO_ORDER_ID_MAX) STAMPS
@@ -124,10 +213,16 @@
     U(limit, 256) STAMPS
 #define ORDO_STOCK_FIELDS(U, N, T, B, K, L, P, STAMPS) U(product, UINT32_MAX) STAMPS
 #define ORDO_HEAD_FIELDS(U, N, T, B, K, L, P, STAMPS)  STAMPS
+/* The order of a payment by the gateway's number. */
+#define ORDO_FIND_FIELDS(U, N, T, B, K, L, P, STAMPS)                                              \
+    T(trade_no, ORDO_TRADE_NO_MAX)                                                                 \
+    U(channel, 255)                /* 0 = any */                                                   \
+    T(merchant, ORDO_MERCHANT_MAX) /* empty = any */                                               \
+    STAMPS
+#define ORDO_COUPON_FIELDS(U, N, T, B, K, L, P, STAMPS) T(coupon, ORDO_COUPON_MAX) STAMPS
 
-/* X(NAME, name, kind on wire and disk, name for people). Numbers are for ever; 12..127 wait for the
- * whole domain: extend, release, issue, mark paid, refund, freeze, void, replace, recall, coupon,
- * waitlist, chain, continue, ... */
+/* X(NAME, name, kind on wire and disk, name for people). Numbers are for ever; 24 is kept for the
+ * tasks of sagas. */
 #define ORDO_COMMANDS(X)                                                                           \
     X(SETTINGS, settings, 1, "settings")                                                           \
     X(PRODUCT_PUT, product_put, 2, "product-put")                                                  \
@@ -139,11 +234,29 @@
     X(DELIVERY_ACK, delivery_ack, 8, "delivery-ack")                                               \
     X(TICK, tick, 9, "tick")                                                                       \
     X(RESUME, resume, 10, "resume")                                                                \
+    X(CONTINUE, continue_, 11, "continue")                                                         \
+    X(EXTEND, extend, 12, "extend")                                                                \
+    X(RELEASE, release, 13, "release")                                                             \
+    X(ISSUE, issue, 14, "issue")                                                                   \
+    X(MARK_PAID, mark_paid, 15, "mark-paid")                                                       \
+    X(ACCEPT, accept, 16, "accept")                                                                \
+    X(REFUND, refund, 17, "refund")                                                                \
+    X(FREEZE, freeze, 18, "freeze")                                                                \
+    X(UNFREEZE, unfreeze, 19, "unfreeze")                                                          \
+    X(NOTE, note, 20, "note")                                                                      \
+    X(REPLACE, replace, 21, "replace")                                                             \
+    X(RECALL, recall, 22, "recall")                                                                \
+    X(CARD_VOID, card_void, 23, "card-void")                                                       \
+    X(COUPON_PUT, coupon_put, 25, "coupon-put")                                                    \
+    X(CHANNEL_PUT, channel_put, 26, "channel-put")                                                 \
+    X(CHAIN, chain, 27, "chain")                                                                   \
     X(GET, get, 0x80, "get")                                                                       \
     X(CARDS, cards, 0x81, "cards")                                                                 \
     X(LIST, list, 0x82, "list")                                                                    \
     X(STOCK, stock, 0x83, "stock")                                                                 \
-    X(HEAD, head, 0x84, "head")
+    X(HEAD, head, 0x84, "head")                                                                    \
+    X(FIND, find, 0x85, "find")                                                                    \
+    X(COUPON, coupon, 0x86, "coupon")
 
 enum ordo_command_kind {
 #define ORDO_KIND(NAME, name, number, text) ORDO_KIND_##NAME = number,
@@ -160,8 +273,16 @@ enum ordo_stock_mode {
 };
 
 enum ordo_product_option {
-    ORDO_PRODUCT_MANUAL = 1, /* a person issues: pay ends in PAID */
-    ORDO_PRODUCT_CONFIRM_BY_QUERY = 2,
+    ORDO_PRODUCT_MANUAL = 1,         /* a person issues: pay ends in PAID */
+    ORDO_PRODUCT_HOLD_AT_PAY = 2,    /* units are taken by the payment, not by create */
+    ORDO_PRODUCT_LATE_BACKORDER = 4, /* a late payment without a free unit waits for one */
+    ORDO_PRODUCT_LATE_REFUND = 8,    /* a late payment is never honoured */
+    ORDO_PRODUCT_CLOSED = 16,        /* no new orders; those there are go on */
+    ORDO_PRODUCT_DUPLICATES = 32,    /* an import may bring a card that is known */
+};
+
+enum ordo_channel_option {
+    ORDO_CHANNEL_CONFIRM_BY_QUERY = 1, /* only a query's answer counts as a payment */
 };
 
 enum ordo_fact_kind {
@@ -259,7 +380,7 @@ static inline bool ordo_kind_is_query(uint8_t kind)
 /* Made by ingress alone; a client that sends one is refused. */
 static inline bool ordo_kind_is_internal(uint8_t kind)
 {
-    return kind == ORDO_KIND_TICK || kind == ORDO_KIND_RESUME;
+    return kind >= ORDO_KIND_TICK && kind <= ORDO_KIND_CONTINUE;
 }
 
 /* Writes the canonical bytes and sets command->content_size. The caller has checked the values

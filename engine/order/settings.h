@@ -24,6 +24,9 @@
     X(8, buyers_max, 1000000, 16, 100000000, 1, "buyers with live or paid units of a product")     \
     X(9, balances_max, 256, 1, 65536, 1, "(channel, currency) pairs")                              \
     X(10, merchants_max, 4096, 1, 65536, 1, "merchant accounts of all shops and channels")         \
+    X(11, extras_max, 1000000, 16, 100000000, 1, "orders with a coupon, a second key or a wait")   \
+    X(12, coupons_max, 1000, 1, 1000000, 1, "coupons of all shops")                                \
+    X(13, channels_max, 256, 1, 65536, 1, "channels of all shops that have rules of their own")    \
     X(20, hold_ttl_s, 900, 1, 604800, 0, "seconds an unpaid hold lives")                           \
     X(21,                                                                                          \
       late_window_s,                                                                               \
@@ -34,7 +37,49 @@
       "seconds after expiry in which a payment reclaims")                                          \
     X(22, resume_grace_s, 600, 0, 86400, 0, "seconds unpaid holds live at least after a start")    \
     X(23, id_horizon_s, 2592000, 60, 31536000, 0, "seconds a command id is remembered")            \
-    X(24, buyer_quota, 0, 0, 1000000, 0, "unpaid units a buyer may hold of a product; 0 = no limit")
+    X(24,                                                                                          \
+      buyer_quota,                                                                                 \
+      0,                                                                                           \
+      0,                                                                                           \
+      1000000,                                                                                     \
+      0,                                                                                           \
+      "unpaid units a buyer may hold of a product; 0 = no limit")                                  \
+    X(25,                                                                                          \
+      second_key_quota,                                                                            \
+      0,                                                                                           \
+      0,                                                                                           \
+      1000000,                                                                                     \
+      0,                                                                                           \
+      "unpaid units of a product held under one second key; 0 = no limit")                         \
+    X(26,                                                                                          \
+      backorder_max_s,                                                                             \
+      86400,                                                                                       \
+      1,                                                                                           \
+      31536000,                                                                                    \
+      0,                                                                                           \
+      "seconds a paid order waits for stock before its money is due back")                         \
+    X(27,                                                                                          \
+      query_grace_s,                                                                               \
+      120,                                                                                         \
+      1,                                                                                           \
+      86400,                                                                                       \
+      0,                                                                                           \
+      "seconds between the demand for a query and the end of the hold")                            \
+    X(28,                                                                                          \
+      redelivery_s,                                                                                \
+      600,                                                                                         \
+      0,                                                                                           \
+      604800,                                                                                      \
+      0,                                                                                           \
+      "seconds until an unseen delivery is due again, doubled each time; 0 = never")               \
+    X(29, redelivery_max, 6, 0, 16, 0, "times that a delivery is due again before a person looks") \
+    X(30,                                                                                          \
+      hold_max_s,                                                                                  \
+      86400,                                                                                       \
+      1,                                                                                           \
+      2592000,                                                                                     \
+      0,                                                                                           \
+      "seconds after creation to which a hold can be extended")
 
 struct ordo_settings_values {
 #define ORDO_SETTING_MEMBER(key, name, standard, min, max, capacity, text) int64_t name;

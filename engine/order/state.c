@@ -30,6 +30,9 @@ static void rows_for(const struct ordo_settings_values *v, uint64_t rows[ORDO_TA
     rows[ORDO_TABLE_TRADE] = (uint64_t)v->payments_max * TRADE_GRANULES_TYPICAL;
     rows[ORDO_TABLE_BALANCE] = (uint64_t)v->balances_max;
     rows[ORDO_TABLE_ID] = (uint64_t)v->ids_max;
+    rows[ORDO_TABLE_EXTRA] = (uint64_t)v->extras_max;
+    rows[ORDO_TABLE_COUPON] = (uint64_t)v->coupons_max;
+    rows[ORDO_TABLE_CHANNEL] = (uint64_t)v->channels_max;
 }
 
 bool ordo_limits_set(struct ordo_state *s, const struct ordo_settings_values *settings)
@@ -115,6 +118,8 @@ static enum ordo_err create_indexes(
         [ORDO_INDEX_PAYMENT] = {"payment index", ORDO_TABLE_PAYMENT},
         [ORDO_INDEX_BALANCE] = {"balance index", ORDO_TABLE_BALANCE},
         [ORDO_INDEX_ID] = {"id index", ORDO_TABLE_ID},
+        [ORDO_INDEX_COUPON] = {"coupon index", ORDO_TABLE_COUPON},
+        [ORDO_INDEX_CHANNEL] = {"channel index", ORDO_TABLE_CHANNEL},
     };
     for (uint32_t i = 0; i < ORDO_INDEX_COUNT; i++) {
         uint64_t count = rows[shapes[i].table];
