@@ -82,8 +82,9 @@ static void let_go(struct ordo_state *s, uint32_t order)
     head->buyer_free = row;
 }
 
-void ordo_buyer_hold(struct ordo_state *s, uint32_t order)
+void ordo_buyer_hold(struct ordo_state *s, uint32_t order, struct ordo_bytes second_key)
 {
+    (void)second_key;
     row_of(s, order)->held += ordo_order_at(s, order)->quantity;
 }
 
@@ -95,9 +96,10 @@ void ordo_buyer_unhold(struct ordo_state *s, uint32_t order)
     let_go(s, order);
 }
 
-void ordo_buyer_pay(struct ordo_state *s, uint32_t order, bool held)
+void ordo_buyer_pay(struct ordo_state *s, uint32_t order)
 {
     uint32_t units = ordo_order_at(s, order)->quantity;
+    bool held = ordo_order_at(s, order)->buyer_row != 0;
     struct ordo_buyer_row *buyer = row_of(s, order);
     ORDO_ASSERT(!held || buyer->held >= units);
     buyer->held -= held ? units : 0;

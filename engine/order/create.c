@@ -3,26 +3,9 @@
 #include <string.h>
 
 /* create = hold: everything is checked, in a fixed order so that equal refusals have equal codes,
- * and then everything is done. A payment that came before its order waits on a placeholder row of
- * the order's number: create takes the row over, and money of exactly the order's amount pays it at
- * once. Other waiting money stays in review for a person.
+ * and then everything is done (life.c). A placeholder row of the order's number, made by a payment
+ * that came first, is taken over.
  */
-
-#define ORPHANS_LOOKED_AT_MAX 64 /* waiting payments of one order that create looks at */
-
-void ordo_order_paid(
-    struct ordo_state *s, struct ordo_effect *effect, uint32_t order, enum ordo_event event)
-{
-    const struct ordo_order_row *o = ordo_order_at(s, order);
-    bool held_unpaid = ordo_state_is_unpaid(o->state);
-    ordo_order_step(s, effect, order, event);
-    ORDO_ASSERT(o->state == ORDO_STATE_PAID);
-    ordo_buyer_pay(s, order, held_unpaid);
-    if ((ordo_product_at(s, o->product)->options & ORDO_PRODUCT_MANUAL) == 0) {
-        ordo_stock_bind(s, effect, order);
-        ordo_order_step(s, effect, order, ORDO_EVENT_ISSUE);
-    }
-}
 
 /* ---- checks ---- */
 
@@ -93,7 +76,7 @@ check_limits(const struct ordo_state *s, uint32_t product, const struct ordo_cre
     if (quota != 0 && create->amount != 0 && wanted + buyer->held > quota) {
         return ORDO_RESULT_HOLD_QUOTA;
     }
-    if (!ordo_stock_has(p, wanted)) {
+    if (!ordo_stock_open(p, wanted)) {
         return ORDO_RESULT_STOCK_SHORT;
     }
     return ordo_buyer_room(s, row) ? ORDO_RESULT_OK : ORDO_RESULT_FULL_BUYERS;
@@ -112,44 +95,7 @@ check_create(const struct ordo_state *s, uint32_t product, const struct ordo_cre
     return code;
 }
 
-/* ---- waiting payments ---- */
-
-static uint32_t find_exact_orphan(const struct ordo_state *s, uint32_t order, uint16_t currency)
-{
-    const struct ordo_order_row *o = ordo_order_at(s, order);
-    uint32_t row = o->payment;
-    for (uint32_t i = 0; row != 0 && i < ORPHANS_LOOKED_AT_MAX; i++) {
-        const struct ordo_payment_row *p = ordo_payment_at(s, row);
-        bool waits = p->kind == ORDO_PAYMENT_ONE && p->flags == ORDO_PAYMENT_RECEIVED &&
-                     p->review == p->amount;
-        if (waits && p->amount == o->amount && p->currency == currency) {
-            return row;
-        }
-        row = p->next;
-    }
-    return 0;
-}
-
-static void clear_review(struct ordo_state *s, uint32_t order)
-{
-    const struct ordo_payment_row *money = ordo_order_money(s, order);
-    bool nothing_odd = money->review == 0 && money->refunded == 0;
-    if (nothing_odd && (money->flags & ORDO_PAYMENT_CHARGEBACK) == 0) {
-        struct ordo_order_row *o = ordo_order_edit(s, order);
-        o->flags = (uint8_t)(o->flags & ~ORDO_FLAG_REVIEW);
-    }
-}
-
 /* ---- create ---- */
-
-static uint64_t ttl_us(const struct ordo_state *s, uint32_t product, uint64_t wanted_s)
-{
-    uint64_t ttl_s = wanted_s != 0 ? wanted_s : ordo_product_at(s, product)->hold_ttl_s;
-    if (ttl_s == 0) {
-        ttl_s = (uint64_t)ordo_settings_of(s)->hold_ttl_s;
-    }
-    return ttl_s * 1000000;
-}
 
 static void
 make_order(struct ordo_state *s, uint32_t order, uint32_t product, const struct ordo_create *create)
@@ -161,22 +107,8 @@ make_order(struct ordo_state *s, uint32_t order, uint32_t product, const struct 
     o->amount = create->amount;
     o->created_us = s->now_us;
     struct ordo_effect *effect = ordo_effect_begin(s, order, true);
-    ordo_stock_hold(s, order);
-
-    uint32_t orphan = find_exact_orphan(s, order, ordo_product_at(s, product)->currency);
-    if (orphan != 0) {
-        struct ordo_money change = {.review = -o->amount};
-        ordo_payment_post(s, orphan, &change);
-        clear_review(s, order);
-    }
-    if (orphan != 0 || o->amount == 0) {
-        ordo_order_paid(s, effect, order, ORDO_EVENT_CREATE_PAID);
-    } else {
-        o->deadline_us = s->now_us + ttl_us(s, product, create->hold_ttl_s);
-        ordo_order_step(s, effect, order, ORDO_EVENT_CREATE);
-        ordo_buyer_hold(s, order);
-        ordo_deadline_add(s, order);
-    }
+    ordo_buyer_hold(s, order, create->second_key);
+    ordo_order_admit(s, effect, order, (uint32_t)create->hold_ttl_s);
     ordo_effect_end(s, effect, order);
 }
 

@@ -10,12 +10,6 @@
  * decides about money.
  */
 
-static void flag(struct ordo_state *s, uint32_t order, unsigned flags)
-{
-    struct ordo_order_row *o = ordo_order_edit(s, order);
-    o->flags = (uint8_t)(o->flags | flags);
-}
-
 void ordo_fact_begin(struct ordo_state *s, struct ordo_fact_case *c)
 {
     if (c->order == 0) {
@@ -70,7 +64,7 @@ static bool can_reclaim(const struct ordo_state *s, uint32_t order, bool *odd)
     if (p->purchase_cap != 0 && (uint64_t)o->quantity + buyer->held > p->purchase_cap) {
         return false;
     }
-    return ordo_stock_has(p, o->quantity) && ordo_buyer_room(s, row);
+    return ordo_stock_open(p, o->quantity) && ordo_buyer_room(s, row);
 }
 
 static enum ordo_event classify(struct ordo_state *s, const struct ordo_fact_case *c)
@@ -91,7 +85,7 @@ static enum ordo_event classify(struct ordo_state *s, const struct ordo_fact_cas
         return ORDO_EVENT_PAY;
     }
     if (odd) {
-        flag(s, c->order, ORDO_FLAG_REVIEW);
+        ordo_order_flag(s, c->order, ORDO_FLAG_REVIEW);
     }
     return ORDO_EVENT_PAY_UNPLACED;
 }
@@ -136,16 +130,14 @@ move_paid(struct ordo_state *s, const struct ordo_fact_case *c, enum ordo_event 
     uint8_t from = ordo_order_at(s, c->order)->state;
     if (to == ORDO_STATE_PAID) {
         if (from == ORDO_STATE_EXPIRED) {
-            ordo_stock_hold(s, c->order);
-            flag(s, c->order, ORDO_FLAG_LATE);
+            ordo_order_flag(s, c->order, ORDO_FLAG_LATE);
         }
         ordo_order_paid(s, c->effect, c->order, event);
         return;
     }
     ordo_order_step(s, c->effect, c->order, event);
     if (ordo_state_is_unpaid(from)) {
-        ordo_stock_release(s, c->order);
-        ordo_buyer_unhold(s, c->order);
+        ordo_order_unhold(s, c->order);
     }
 }
 
@@ -158,7 +150,7 @@ static uint8_t decide_new_pay(struct ordo_state *s, struct ordo_fact_case *c)
     struct ordo_money place = place_of(s, c, cell->disposition);
     ordo_fact_receive(s, c, &place);
     if (place.review != 0 || cell->disposition == ORDO_DISPOSITION_SHORT) {
-        flag(s, c->order, ORDO_FLAG_REVIEW);
+        ordo_order_flag(s, c->order, ORDO_FLAG_REVIEW);
     }
     if (cell->action == ORDO_CELL_MOVE) {
         move_paid(s, c, event, cell->to);
@@ -187,7 +179,7 @@ static uint8_t decide_conflict(struct ordo_state *s, struct ordo_fact_case *c)
         return ordo_machine_cell(ORDO_STATE_NONE, ORDO_EVENT_PAY_CONFLICT)->disposition;
     }
     ordo_fact_begin(s, c);
-    flag(s, c->order, ORDO_FLAG_REVIEW);
+    ordo_order_flag(s, c->order, ORDO_FLAG_REVIEW);
     uint8_t disposition = ordo_fact_stay(s, c, ORDO_EVENT_PAY_CONFLICT);
     ordo_effect_end(s, c->effect, c->order);
     return disposition;

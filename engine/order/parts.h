@@ -27,8 +27,7 @@ void ordo_effect_end(struct ordo_state *s, struct ordo_effect *effect, uint32_t 
 void ordo_order_step(
     struct ordo_state *s, struct ordo_effect *effect, uint32_t order, enum ordo_event event);
 
-/* Tells the order's row, effect and history; used by every verb about one known order. True for a
- * created or waiting order. */
+/* Waits for a unit: known to its client, in state NONE. */
 static inline bool ordo_order_is_waiting(const struct ordo_order_row *o)
 {
     return (o->flags & ORDO_FLAG_WAITING) != 0;
@@ -98,10 +97,12 @@ uint64_t ordo_card_hash(uint32_t product, const uint8_t *tag);
 uint64_t ordo_buyer_hash(uint32_t product, const uint8_t *buyer);
 uint32_t ordo_buyer_find(const struct ordo_state *s, uint32_t product, const uint8_t *buyer);
 bool ordo_buyer_room(const struct ordo_state *s, uint32_t row);
-/* Each changes the counts of the order's buyer by the order's quantity. */
-void ordo_buyer_hold(struct ordo_state *s, uint32_t order);
+/* Each changes the counts of the order's buyer by the order's quantity; hold, unhold and pay also
+ * those of its second key (extra->second_row, when the order has one: hold is given its bytes). */
+void ordo_buyer_hold(struct ordo_state *s, uint32_t order, struct ordo_bytes second_key);
 void ordo_buyer_unhold(struct ordo_state *s, uint32_t order);
-void ordo_buyer_pay(struct ordo_state *s, uint32_t order, bool held);
+/* From held, or from nothing for a late payment (its units do not count: buyer_row is 0). */
+void ordo_buyer_pay(struct ordo_state *s, uint32_t order);
 void ordo_buyer_unpay(struct ordo_state *s, uint32_t order);
 
 /* ---- deadlines.c: what is due by (deadline, order row) ---- */
@@ -152,9 +153,7 @@ static inline int64_t ordo_payment_applied(const struct ordo_payment_row *p)
 uint64_t ordo_balance_hash(uint64_t channel, uint64_t currency);
 uint32_t ordo_balance_find(const struct ordo_state *s, uint64_t channel, uint64_t currency);
 
-/* ---- extras.c: what few orders have ---- */
-
-/* The order's extra row, made if it has none; there must be room. */
+/* The order's row of what few orders have, made if it has none; there must be room. */
 uint32_t ordo_extra_take(struct ordo_state *s, uint32_t order);
 
 /* ---- coupons.c ---- */
@@ -166,23 +165,32 @@ void ordo_coupon_use(struct ordo_state *s, uint32_t order);
 void ordo_coupon_return(struct ordo_state *s, uint32_t order);
 uint16_t ordo_decide_coupon_put(struct ordo_state *s, const struct ordo_coupon_put *put);
 
-/* ---- create.c, chain.c, life.c: the ways of an order that several decisions share ---- */
+/* ---- life.c: the ways of an order that several decisions share ---- */
 
 /* The order, in state NONE with its fields set, gets its hold: units, deadline, CREATE; or is paid
- * at once by money that waits for it or because it is free. */
-void ordo_order_admit(struct ordo_state *s, struct ordo_effect *effect, uint32_t order);
+ * at once by money that waits for it or because it is free. hold_ttl_s 0 = the product's. The
+ * caller has counted its units for buyer and second key as held, and its coupon. */
+void ordo_order_admit(
+    struct ordo_state *s, struct ordo_effect *effect, uint32_t order, uint32_t hold_ttl_s);
 /* The order was paid by `event`: units or a place in the queue, buyer, and issue when the product
  * issues by itself and the order is not frozen. */
 void ordo_order_paid(
     struct ordo_state *s, struct ordo_effect *effect, uint32_t order, enum ordo_event event);
 /* Its held units are bound and due for delivery. From PAID or BACKORDER. */
 void ordo_order_issue(struct ordo_state *s, struct ordo_effect *effect, uint32_t order);
+/* The ladder of redelivery begins anew. */
+void ordo_order_redeliver_from_now(struct ordo_state *s, uint32_t order);
+/* REVIEW goes when no money of the order is in review, refunded or charged back. */
+void ordo_order_review_done(struct ordo_state *s, uint32_t order);
 /* After an unpaid or waiting order has ended without a payment: gives back units, place, quotas,
  * coupon. `unpaid` states and NONE. */
 void ordo_order_unhold(struct ordo_state *s, uint32_t order);
 /* After an honoured order has left `from` because its money goes back: units, place, cap, coupon.
  */
 void ordo_order_unpay(struct ordo_state *s, uint32_t order, uint8_t from);
+
+/* ---- create.c, chain.c ---- */
+
 uint16_t ordo_decide_chain(struct ordo_state *s, const struct ordo_chain *chain);
 uint16_t ordo_decide_extend(struct ordo_state *s, const struct ordo_extend *extend);
 uint16_t ordo_decide_release(struct ordo_state *s, const struct ordo_release *release);

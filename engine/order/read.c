@@ -29,6 +29,7 @@ static void view_order(const struct ordo_state *s, uint32_t order, struct ordo_o
     view->paid = ordo_payment_applied(money);
     view->refund_due = received ? money->refund_due : 0;
     view->refunded = received ? money->refunded : 0;
+    view->review = received ? money->review : 0;
     view->last_seq = o->last_seq;
     view->card_count = 0;
     for (uint32_t row = o->card; row != 0; row = ordo_card_at(s, row)->next) {
@@ -194,6 +195,8 @@ static uint16_t answer_stock(struct ordo_state *s, uint64_t number, struct ordo_
         .bound = p->bound,
         .revealed = p->revealed,
         .voided = p->voided,
+        .backorders = p->backorder_count,
+        .waiting = p->wait_count,
     };
     put_result(s, ORDO_RESULT_OK, 0, out);
     ordo_stock_view_encode(&view, out);

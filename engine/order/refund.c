@@ -10,12 +10,6 @@
  * is issued for money that has gone.
  */
 
-static void flag(struct ordo_state *s, uint32_t order, unsigned flags)
-{
-    struct ordo_order_row *o = ordo_order_edit(s, order);
-    o->flags = (uint8_t)(o->flags | flags);
-}
-
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -45,11 +39,8 @@ static uint8_t settle(struct ordo_state *s, const struct ordo_fact_case *c)
         return cell->disposition;
     }
     ordo_order_step(s, c->effect, c->order, event);
-    if (from == ORDO_STATE_PAID) {
-        ordo_stock_release(s, c->order); /* held and never shown: free again */
-    }
     if (ordo_state_is_paid(from)) {
-        ordo_buyer_unpay(s, c->order);
+        ordo_order_unpay(s, c->order, from);
     }
     return cell->disposition;
 }
@@ -65,7 +56,7 @@ static uint8_t note_refund(struct ordo_state *s, struct ordo_fact_case *c)
     if (c->fact->refund_total > p->refunded) {
         p->refunded = c->fact->refund_total;
     }
-    flag(s, c->order, ORDO_FLAG_REVIEW);
+    ordo_order_flag(s, c->order, ORDO_FLAG_REVIEW);
     return is_news ? ORDO_DISPOSITION_ORPHAN : ordo_fact_stay(s, c, ORDO_EVENT_PAY_AGAIN);
 }
 
@@ -76,7 +67,7 @@ uint8_t ordo_fact_refund(struct ordo_state *s, struct ordo_fact_case *c)
         return note_refund(s, c);
     }
     if (c->fact->refund_total > p->amount) {
-        flag(s, c->order, ORDO_FLAG_REVIEW);
+        ordo_order_flag(s, c->order, ORDO_FLAG_REVIEW);
     }
     int64_t delta = least(c->fact->refund_total, p->amount) - p->refunded;
     if (delta <= 0) {
@@ -101,7 +92,7 @@ uint8_t ordo_fact_pay_refunded(struct ordo_state *s, struct ordo_fact_case *c)
     struct ordo_money place = {.refunded = least(total, c->fact->amount)};
     place.review = c->fact->amount - place.refunded;
     ordo_fact_receive(s, c, &place);
-    flag(s, c->order, ORDO_FLAG_REVIEW);
+    ordo_order_flag(s, c->order, ORDO_FLAG_REVIEW);
     return ordo_fact_stay(s, c, ORDO_EVENT_REFUND_PART);
 }
 
@@ -115,7 +106,7 @@ uint8_t ordo_fact_chargeback(struct ordo_state *s, struct ordo_fact_case *c)
         return ordo_fact_stay(s, c, ORDO_EVENT_PAY_AGAIN);
     }
     p->flags |= ORDO_PAYMENT_CHARGEBACK;
-    flag(s, c->order, ORDO_FLAG_FROZEN | ORDO_FLAG_REVIEW);
+    ordo_order_flag(s, c->order, ORDO_FLAG_FROZEN | ORDO_FLAG_REVIEW);
     if ((p->flags & ORDO_PAYMENT_RECEIVED) == 0) {
         return ORDO_DISPOSITION_ORPHAN;
     }

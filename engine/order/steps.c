@@ -100,8 +100,7 @@ uint16_t ordo_decide_cancel(struct ordo_state *s, const struct ordo_cancel *canc
         ordo_machine_cell(ordo_order_at(s, order)->state, ORDO_EVENT_CANCEL);
     if (cell->action == ORDO_CELL_MOVE) {
         ordo_order_step(s, effect, order, ORDO_EVENT_CANCEL);
-        ordo_stock_release(s, order);
-        ordo_buyer_unhold(s, order);
+        ordo_order_unhold(s, order);
     }
     ordo_effect_end(s, effect, order);
     return cell->code;

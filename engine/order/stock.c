@@ -202,17 +202,35 @@ uint16_t ordo_decide_card_import(struct ordo_state *s, const struct ordo_card_im
 
 /* ---- the life of units ---- */
 
+bool ordo_stock_open(const struct ordo_product_row *product, uint64_t units)
+{
+    return product->backorder_first == 0 && product->wait_first == 0 &&
+           ordo_stock_has(product, units);
+}
+
 bool ordo_stock_has(const struct ordo_product_row *product, uint64_t units)
 {
     return product->stock_mode == ORDO_STOCK_UNLIMITED || product->free >= units;
 }
 
-void ordo_stock_hold(struct ordo_state *s, uint32_t order)
+void ordo_stock_paid(struct ordo_state *s, uint32_t order)
+{
+    const struct ordo_order_row *o = ordo_order_at(s, order);
+    struct ordo_product_row *p = ordo_product_edit(s, o->product);
+    ORDO_ASSERT(p->held_unpaid >= o->unit_count);
+    p->held_unpaid -= o->unit_count;
+}
+
+void ordo_stock_hold(struct ordo_state *s, uint32_t order, bool unpaid)
 {
     struct ordo_order_row *o = ordo_order_edit(s, order);
     struct ordo_product_row *p = ordo_product_edit(s, o->product);
     ORDO_ASSERT(ordo_stock_has(p, o->quantity));
+    ORDO_ASSERT(o->units == ORDO_UNITS_NONE);
+    o->units = ORDO_UNITS_HELD;
+    o->unit_count = o->quantity;
     p->held += o->quantity;
+    p->held_unpaid += unpaid ? o->quantity : 0;
     if (p->stock_mode == ORDO_STOCK_UNLIMITED) {
         return;
     }
@@ -238,10 +256,19 @@ void ordo_stock_hold(struct ordo_state *s, uint32_t order)
     }
 }
 
-void ordo_stock_release(struct ordo_state *s, uint32_t order)
+void ordo_stock_release(struct ordo_state *s, uint32_t order, bool unpaid)
 {
     struct ordo_order_row *o = ordo_order_edit(s, order);
+    if (o->units != ORDO_UNITS_HELD) {
+        return;
+    }
     struct ordo_product_row *p = ordo_product_edit(s, o->product);
+    if (unpaid) {
+        ordo_stock_paid(s, order);
+    }
+    o->units = ORDO_UNITS_NONE;
+    o->unit_count = 0;
+    ordo_serve_mark(s, o->product);
     ORDO_ASSERT(p->held >= o->quantity);
     p->held -= o->quantity;
     if (p->stock_mode == ORDO_STOCK_UNLIMITED) {
@@ -283,18 +310,28 @@ static void advance_cards(
 
 void ordo_stock_bind(struct ordo_state *s, struct ordo_effect *effect, uint32_t order)
 {
-    const struct ordo_order_row *o = ordo_order_at(s, order);
+    struct ordo_order_row *o = ordo_order_edit(s, order);
     struct ordo_product_row *p = ordo_product_edit(s, o->product);
-    ORDO_ASSERT(p->held >= o->quantity);
+    ORDO_ASSERT(o->units == ORDO_UNITS_HELD);
+    o->units = ORDO_UNITS_BOUND;
     ORDO_ASSERT(s->outcome.card_count + o->quantity <= ORDO_CARDS_MAX);
     p->held -= o->quantity;
     p->bound += o->quantity;
     advance_cards(s, effect, order, ORDO_CARD_HELD);
 }
 
-void ordo_stock_reveal(struct ordo_state *s, uint32_t order)
+void ordo_stock_drop(struct ordo_state *s, uint32_t order)
 {
     const struct ordo_order_row *o = ordo_order_at(s, order);
+    struct ordo_product_row *p = ordo_product_edit(s, o->product);
+    p->bound -= o->unit_count;
+    p->voided += o->unit_count;
+}
+
+void ordo_stock_reveal(struct ordo_state *s, uint32_t order)
+{
+    struct ordo_order_row *o = ordo_order_edit(s, order);
+    o->units = ORDO_UNITS_REVEALED;
     struct ordo_product_row *p = ordo_product_edit(s, o->product);
     ORDO_ASSERT(p->bound >= o->quantity);
     p->bound -= o->quantity;

@@ -17,8 +17,7 @@ uint16_t ordo_decide_tick(struct ordo_state *s, const struct ordo_tick *tick)
         }
         struct ordo_effect *effect = ordo_effect_begin(s, order, false);
         ordo_order_step(s, effect, order, ORDO_EVENT_EXPIRE);
-        ordo_stock_release(s, order);
-        ordo_buyer_unhold(s, order);
+        ordo_order_unhold(s, order);
         ordo_effect_end(s, effect, order);
     }
     return ORDO_RESULT_OK;
@@ -30,9 +29,7 @@ uint16_t ordo_decide_resume(struct ordo_state *s, const struct ordo_resume *resu
     uint64_t grace_us = (uint64_t)ordo_settings_of(s)->resume_grace_s * 1000000;
     uint32_t order;
     while ((order = ordo_deadline_due(s, now_us + grace_us - 1)) != 0) { /* ends: each is lifted */
-        ordo_deadline_remove(s, order);
-        ordo_order_edit(s, order)->deadline_us = now_us + grace_us;
-        ordo_deadline_add(s, order);
+        ordo_deadline_set(s, order, now_us + grace_us);
     }
     return ORDO_RESULT_OK;
 }
