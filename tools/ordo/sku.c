@@ -7,7 +7,6 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     OPTION_TTL = 0x200,
@@ -73,36 +72,11 @@ struct sku {
     bool has_price;
 };
 
-/* Local time, UTC with a Z, or an offset from now. */
-static bool read_time(const char *text, uint64_t *time_us)
-{
-    struct ordo_clock clock = ordo_clock_system();
-    struct tm when;
-    if (text[0] == '+') {
-        uint64_t offset = 0;
-        bool read = ordo_cli_duration_us(text + 1, &offset);
-        *time_us = ordo_clock_realtime_us(&clock) + offset;
-        return read;
-    }
-    memset(&when, 0, sizeof(when));
-    const char *rest = strptime(text, "%Y-%m-%dT%H:%M", &when);
-    if (rest != NULL && rest[0] == ':') {
-        rest = strptime(rest, ":%S", &when);
-    }
-    if (rest == NULL || (rest[0] != '\0' && strcmp(rest, "Z") != 0)) {
-        return false;
-    }
-    when.tm_isdst = -1;
-    time_t seconds = rest[0] == 'Z' ? timegm(&when) : mktime(&when);
-    *time_us = (uint64_t)seconds * ORDO_US_PER_S;
-    return seconds > 0;
-}
-
 static error_t on_window(int key, char *argument, struct argp_state *state)
 {
     struct sku *sku = state->input;
     bool from = key == OPTION_FROM;
-    if (!read_time(argument, from ? &sku->put.sale_from_us : &sku->put.sale_until_us)) {
+    if (!ordo_online_read_time(argument, from ? &sku->put.sale_from_us : &sku->put.sale_until_us)) {
         argp_error(
             state,
             "--%s: \"%s\" is no time like 2026-11-11T20:00",
