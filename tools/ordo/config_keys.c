@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "cli.h"
+#include "order/schema.h"
 
 #include <stddef.h>
 #include <string.h>
