@@ -28,34 +28,6 @@ uint16_t ordo_decide_recall(struct ordo_state *s, const struct ordo_recall *c)
     return ORDO_RESULT_MALFORMED;
 }
 
-uint16_t ordo_decide_coupon_put(struct ordo_state *s, const struct ordo_coupon_put *c)
-{
-    (void)s;
-    (void)c;
-    return ORDO_RESULT_MALFORMED;
-}
-
-uint16_t ordo_decide_chain(struct ordo_state *s, const struct ordo_chain *c)
-{
-    (void)s;
-    (void)c;
-    return ORDO_RESULT_MALFORMED;
-}
-
-uint16_t ordo_decide_extend(struct ordo_state *s, const struct ordo_extend *c)
-{
-    (void)s;
-    (void)c;
-    return ORDO_RESULT_MALFORMED;
-}
-
-uint16_t ordo_decide_release(struct ordo_state *s, const struct ordo_release *c)
-{
-    (void)s;
-    (void)c;
-    return ORDO_RESULT_MALFORMED;
-}
-
 uint16_t ordo_decide_channel_put(struct ordo_state *s, const struct ordo_channel_put *c)
 {
     (void)s;
@@ -105,14 +77,10 @@ uint16_t ordo_decide_note(struct ordo_state *s, const struct ordo_note *c)
     return ORDO_RESULT_MALFORMED;
 }
 
-void ordo_coupon_use(struct ordo_state *s, uint32_t order)
+const struct ordo_channel_row *
+ordo_channel_of(const struct ordo_state *s, uint32_t shop, uint64_t channel)
 {
-    (void)s;
-    (void)order;
-}
-
-void ordo_coupon_return(struct ordo_state *s, uint32_t order)
-{
-    (void)s;
-    (void)order;
+    (void)shop;
+    (void)channel;
+    return ordo_channel_at(s, 0);
 }

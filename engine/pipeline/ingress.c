@@ -40,6 +40,8 @@ static uint32_t size_bound(const struct ordo_command *command)
         lists = command->card_import.cards.raw.size;
     } else if (command->kind == ORDO_KIND_SETTINGS) {
         lists = command->settings.pairs.raw.size;
+    } else if (command->kind == ORDO_KIND_CHAIN) {
+        lists = command->chain.members.raw.size;
     }
     ORDO_ASSERT(lists <= ORDO_COMMAND_SIZE_MAX);
     return FIXED_SIZE_MAX + (uint32_t)lists;
