@@ -75,7 +75,7 @@ static enum ordo_err check_order(const struct ordo_state *s, uint32_t order, str
     }
     bool unpaid = ordo_state_is_unpaid(o->state);
     bool in_heap = s->links[order].heap_at != 0;
-    if (unpaid != in_heap || unpaid != (o->deadline_us != 0)) {
+    if ((unpaid && !in_heap) || in_heap != (o->deadline_us != 0)) {
         return BROKEN(fail, "order row %u: an unpaid hold has a deadline, no other has", order);
     }
     if (in_heap) {

@@ -22,10 +22,10 @@ static uint32_t find_exact_orphan(const struct ordo_state *s, uint32_t order)
 {
     const struct ordo_order_row *o = ordo_order_at(s, order);
     uint16_t currency = ordo_product_at(s, o->product)->currency;
-    uint32_t row = o->payment;
+    uint32_t row = ordo_payment_newest(s, order);
     for (uint32_t i = 0; row != 0 && i < ORPHANS_LOOKED_AT_MAX; i++) {
         const struct ordo_payment_row *p = ordo_payment_at(s, row);
-        bool waits = p->kind == ORDO_PAYMENT_ONE && p->flags == ORDO_PAYMENT_RECEIVED &&
+        bool waits = p->flags == ORDO_PAYMENT_RECEIVED &&
                      p->review == p->amount;
         if (waits && p->amount == o->amount && p->currency == currency) {
             return row;

@@ -56,55 +56,6 @@ uint16_t ordo_decide_release(struct ordo_state *s, const struct ordo_release *c)
     return ORDO_RESULT_MALFORMED;
 }
 
-uint16_t ordo_decide_channel_put(struct ordo_state *s, const struct ordo_channel_put *c)
-{
-    (void)s;
-    (void)c;
-    return ORDO_RESULT_MALFORMED;
-}
-
-uint16_t ordo_decide_mark_paid(struct ordo_state *s, const struct ordo_mark_paid *c)
-{
-    (void)s;
-    (void)c;
-    return ORDO_RESULT_MALFORMED;
-}
-
-uint16_t ordo_decide_accept(struct ordo_state *s, const struct ordo_accept *c)
-{
-    (void)s;
-    (void)c;
-    return ORDO_RESULT_MALFORMED;
-}
-
-uint16_t ordo_decide_refund(struct ordo_state *s, const struct ordo_refund *c)
-{
-    (void)s;
-    (void)c;
-    return ORDO_RESULT_MALFORMED;
-}
-
-uint16_t ordo_decide_freeze(struct ordo_state *s, const struct ordo_freeze *c)
-{
-    (void)s;
-    (void)c;
-    return ORDO_RESULT_MALFORMED;
-}
-
-uint16_t ordo_decide_unfreeze(struct ordo_state *s, const struct ordo_unfreeze *c)
-{
-    (void)s;
-    (void)c;
-    return ORDO_RESULT_MALFORMED;
-}
-
-uint16_t ordo_decide_note(struct ordo_state *s, const struct ordo_note *c)
-{
-    (void)s;
-    (void)c;
-    return ORDO_RESULT_MALFORMED;
-}
-
 void ordo_coupon_use(struct ordo_state *s, uint32_t order)
 {
     (void)s;

@@ -11,7 +11,7 @@
  * Loop and preselected pools are refused until the whole of the domain is built.
  */
 
-#define OPTIONS_KNOWN ORDO_PRODUCT_MANUAL
+#define OPTIONS_KNOWN 63u
 
 /* ---- products ---- */
 
