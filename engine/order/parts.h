@@ -337,6 +337,9 @@ uint16_t ordo_decide_resume(struct ordo_state *s, const struct ordo_resume *resu
 /* ---- read.c: answers a query; writes the whole outcome and returns the code ---- */
 uint16_t ordo_answer_query(struct ordo_state *s, struct ordo_writer *out);
 
+/* ---- check_stock.c: the part that is about units, cards and queues ---- */
+enum ordo_err ordo_check_stock(const struct ordo_state *s, struct ordo_fail *fail) ORDO_MUST_USE;
+
 /* ---- check_money.c: the part of ordo_state_check that is about money, buyers, identity ---- */
 enum ordo_err ordo_check_money(const struct ordo_state *s, struct ordo_fail *fail) ORDO_MUST_USE;
 

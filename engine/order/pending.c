@@ -1,33 +1,5 @@
 #include "order/parts.h"
 
-uint16_t ordo_decide_issue(struct ordo_state *s, const struct ordo_issue *c)
-{
-    (void)s;
-    (void)c;
-    return ORDO_RESULT_MALFORMED;
-}
-
-uint16_t ordo_decide_card_void(struct ordo_state *s, const struct ordo_card_void *c)
-{
-    (void)s;
-    (void)c;
-    return ORDO_RESULT_MALFORMED;
-}
-
-uint16_t ordo_decide_replace(struct ordo_state *s, const struct ordo_replace *c)
-{
-    (void)s;
-    (void)c;
-    return ORDO_RESULT_MALFORMED;
-}
-
-uint16_t ordo_decide_recall(struct ordo_state *s, const struct ordo_recall *c)
-{
-    (void)s;
-    (void)c;
-    return ORDO_RESULT_MALFORMED;
-}
-
 uint16_t ordo_decide_coupon_put(struct ordo_state *s, const struct ordo_coupon_put *c)
 {
     (void)s;
@@ -66,4 +38,12 @@ void ordo_coupon_return(struct ordo_state *s, uint32_t order)
 {
     (void)s;
     (void)order;
+}
+
+uint16_t ordo_operator_check(struct ordo_bytes operator_name, struct ordo_bytes reason)
+{
+    if (!ordo_text_is_valid(operator_name)) {
+        return ORDO_RESULT_OPERATOR_MISSING;
+    }
+    return reason.size == 0 ? ORDO_RESULT_REASON_MISSING : ORDO_RESULT_OK;
 }
