@@ -127,5 +127,8 @@ enum ordo_err ordo_state_check(const struct ordo_state *state, struct ordo_fail 
     if (err == ORDO_OK) {
         err = ordo_check_money(state, fail);
     }
+    if (err == ORDO_OK) {
+        err = ordo_check_holds(state, fail);
+    }
     return err;
 }

@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-/* The invariants of money, buyers and identity; see check.c. */
+/* The invariants of money and identity; see check.c. */
 
 #define BROKEN(fail, ...) ordo_fail_set(fail, ORDO_ERR_DAMAGED, __VA_ARGS__)
 
@@ -137,33 +137,6 @@ check_order_money(const struct ordo_state *s, uint32_t order, struct ordo_fail *
     return ORDO_OK;
 }
 
-/* I8: a buyer's counts are the sums of his orders. */
-static enum ordo_err check_buyer(const struct ordo_state *s, uint32_t row, struct ordo_fail *fail)
-{
-    const struct ordo_buyer_row *buyer = ordo_buyer_at(s, row);
-    uint64_t held = 0;
-    uint64_t paid = 0;
-    for (uint32_t i = 1; i <= ordo_head(s)->used[ORDO_TABLE_ORDER]; i++) {
-        const struct ordo_order_row *o = ordo_order_at(s, i);
-        if (o->product != buyer->product || memcmp(o->buyer, buyer->buyer, ORDO_ID_SIZE) != 0) {
-            continue;
-        }
-        held += ordo_state_is_unpaid(o->state) ? o->quantity : 0;
-        paid += ordo_state_is_paid(o->state) ? o->quantity : 0;
-    }
-    if (held != buyer->held || paid != buyer->paid || held + paid == 0) {
-        return BROKEN(
-            fail,
-            "I8: buyer row %u says %u held and %u paid, the orders %" PRIu64 " and %" PRIu64,
-            row,
-            buyer->held,
-            buyer->paid,
-            held,
-            paid);
-    }
-    return ORDO_OK;
-}
-
 static enum ordo_err check_ids(const struct ordo_state *s, struct ordo_fail *fail)
 {
     uint32_t count = 0;
@@ -192,35 +165,6 @@ static enum ordo_err check_ids(const struct ordo_state *s, struct ordo_fail *fai
     return ORDO_OK;
 }
 
-/* A counted order has a buyer row that counts at least its units, and all rows together count what
- * all orders do. With as many pairs as one can walk, each row is compared with its own orders. */
-#define PAIRS_MAX 20000000
-
-static enum ordo_err check_buyers(const struct ordo_state *s, struct ordo_fail *fail)
-{
-    uint64_t orders = ordo_head(s)->used[ORDO_TABLE_ORDER];
-    uint64_t buyers = ordo_head(s)->used[ORDO_TABLE_BUYER];
-    uint64_t units = 0;
-    uint64_t counted = 0;
-    for (uint32_t row = 1; row <= orders; row++) {
-        const struct ordo_order_row *o = ordo_order_at(s, row);
-        bool counts = ordo_state_is_unpaid(o->state) || ordo_state_is_paid(o->state);
-        units += counts ? o->quantity : 0;
-    }
-    enum ordo_err err = ORDO_OK;
-    for (uint32_t row = 1; row <= buyers && err == ORDO_OK; row++) {
-        const struct ordo_buyer_row *buyer = ordo_buyer_at(s, row);
-        counted += (uint64_t)buyer->held + buyer->paid;
-        if (buyer->product != 0 && orders * buyers <= PAIRS_MAX) {
-            err = check_buyer(s, row, fail);
-        }
-    }
-    if (err == ORDO_OK && units != counted) {
-        return BROKEN(fail, "I8: buyers count %" PRIu64 " units, orders %" PRIu64, counted, units);
-    }
-    return err;
-}
-
 enum ordo_err ordo_check_money(const struct ordo_state *s, struct ordo_fail *fail)
 {
     const struct ordo_head_row *head = ordo_head(s);
@@ -231,5 +175,5 @@ enum ordo_err ordo_check_money(const struct ordo_state *s, struct ordo_fail *fai
     for (uint32_t row = 1; row <= head->used[ORDO_TABLE_ORDER] && err == ORDO_OK; row++) {
         err = check_order_money(s, row, fail);
     }
-    return err == ORDO_OK ? check_buyers(s, fail) : err;
+    return err;
 }

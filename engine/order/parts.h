@@ -32,6 +32,13 @@ static inline bool ordo_order_is_waiting(const struct ordo_order_row *o)
 {
     return (o->flags & ORDO_FLAG_WAITING) != 0;
 }
+/* The code of the cell for an order that is known: one that waits is not unknown. */
+static inline uint16_t ordo_order_code(const struct ordo_order_row *o, enum ordo_event event)
+{
+    uint16_t code = ordo_machine_cell(o->state, event)->code;
+    bool waits = code == ORDO_RESULT_ORDER_UNKNOWN && ordo_order_is_waiting(o);
+    return waits ? ORDO_RESULT_ORDER_WAITS : code;
+}
 void ordo_order_flag(struct ordo_state *s, uint32_t order, unsigned flags);
 void ordo_order_unflag(struct ordo_state *s, uint32_t order, unsigned flags);
 
@@ -97,6 +104,8 @@ uint64_t ordo_card_hash(uint32_t product, const uint8_t *tag);
 uint64_t ordo_buyer_hash(uint32_t product, const uint8_t *buyer);
 uint32_t ordo_buyer_find(const struct ordo_state *s, uint32_t product, const uint8_t *buyer);
 bool ordo_buyer_room(const struct ordo_state *s, uint32_t row);
+/* At least so many rows are left. */
+bool ordo_buyer_rows_left(const struct ordo_state *s, uint32_t count);
 /* Each changes the counts of the order's buyer by the order's quantity; hold, unhold and pay also
  * those of its second key (extra->second_row, when the order has one: hold is given its bytes). */
 void ordo_buyer_hold(struct ordo_state *s, uint32_t order, struct ordo_bytes second_key);
@@ -195,6 +204,10 @@ uint32_t ordo_extra_take(struct ordo_state *s, uint32_t order);
 
 /* ---- coupons.c ---- */
 
+static inline struct ordo_bytes ordo_coupon_text(const struct ordo_coupon_row *coupon)
+{
+    return (struct ordo_bytes){coupon->coupon, coupon->coupon_size};
+}
 uint32_t ordo_coupon_find(const struct ordo_state *s, uint32_t shop, struct ordo_bytes coupon);
 /* The use of the order's coupon counts, or does not any more; nothing without a coupon, and each at
  * most once. A use beyond the limit is an overdraft and is flagged. */
@@ -258,7 +271,35 @@ uint8_t ordo_order_settle(struct ordo_state *s, struct ordo_effect *effect, uint
 void ordo_order_refunding(
     struct ordo_state *s, struct ordo_effect *effect, uint32_t order, enum ordo_event event);
 
-/* ---- create.c, chain.c ---- */
+/* A payment that waits for an order of this row and price: the newest that is exactly that; 0 =
+ * none. */
+uint32_t ordo_order_waiting_money(
+    const struct ordo_state *s, uint32_t order, int64_t amount, uint16_t currency);
+
+/* ---- compare.c, create.c, chain.c, hold.c ---- */
+
+/* A create on its way from check to deed, as if the `earlier` ones of its chain were done. */
+struct ordo_create_case {
+    const struct ordo_create *create;
+    const struct ordo_create_case *earlier;
+    uint32_t earlier_count;
+    /* found out by ordo_create_check() */
+    uint32_t order; /* row of its number; 0 = never named before */
+    uint32_t product;
+    uint32_t coupon;
+    bool known;       /* the order was created before, or waits */
+    bool waits;       /* for a unit */
+    bool paid;        /* at once: set by the chain, for those after it */
+    bool makes_buyer; /* rows that are not there yet */
+    bool makes_second;
+    bool makes_extra;
+};
+/* Whether the order's number is there already, and what about it differs: sets order and known. */
+uint16_t ordo_create_compare(const struct ordo_state *s, struct ordo_create_case *c);
+/* The first check of README section 3 that fails, or OK. Changes nothing. */
+uint16_t ordo_create_check(const struct ordo_state *s, struct ordo_create_case *c);
+/* Does what was checked. own: the order is the command's own, not a member's. */
+void ordo_create_do(struct ordo_state *s, const struct ordo_create_case *c, bool own);
 
 uint16_t ordo_decide_chain(struct ordo_state *s, const struct ordo_chain *chain);
 uint16_t ordo_decide_extend(struct ordo_state *s, const struct ordo_extend *extend);
@@ -340,7 +381,10 @@ uint16_t ordo_answer_query(struct ordo_state *s, struct ordo_writer *out);
 /* ---- check_stock.c: the part that is about units, cards and queues ---- */
 enum ordo_err ordo_check_stock(const struct ordo_state *s, struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* ---- check_money.c: the part of ordo_state_check that is about money, buyers, identity ---- */
+/* ---- check_money.c: the part of ordo_state_check that is about money and identity ---- */
 enum ordo_err ordo_check_money(const struct ordo_state *s, struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* ---- check_holds.c: the part that is about buyers, second keys, extra rows and coupons ---- */
+enum ordo_err ordo_check_holds(const struct ordo_state *s, struct ordo_fail *fail) ORDO_MUST_USE;
 
 #endif

@@ -222,6 +222,32 @@ static uint16_t answer_stock(struct ordo_state *s, uint64_t number, struct ordo_
     return ORDO_RESULT_OK;
 }
 
+static uint16_t
+answer_coupon(struct ordo_state *s, const struct ordo_coupon *query, struct ordo_writer *out)
+{
+    uint32_t row = ordo_coupon_find(s, s->command.shop, query->coupon);
+    if (row == 0) {
+        put_result(s, ORDO_RESULT_COUPON_UNKNOWN, 0, out);
+        return ORDO_RESULT_COUPON_UNKNOWN;
+    }
+    const struct ordo_coupon_row *c = ordo_coupon_at(s, row);
+    struct ordo_coupon_view view = {
+        .coupon = ordo_coupon_text(c),
+        .product = ordo_product_at(s, c->product)->product, /* row 0: every product */
+        .discount = c->discount,
+        .discount_share = c->discount_share,
+        .uses_max = c->uses_max,
+        .used = c->used,
+        .returned = c->returned,
+        .overdrawn = c->overdrawn,
+        .valid_from_us = c->valid_from_us,
+        .valid_until_us = c->valid_until_us,
+    };
+    put_result(s, ORDO_RESULT_OK, 0, out);
+    ordo_coupon_view_encode(&view, out);
+    return ORDO_RESULT_OK;
+}
+
 static uint64_t count_orders(const struct ordo_head_row *head)
 {
     return head->used[ORDO_TABLE_ORDER] - head->orders_in[ORDO_STATE_NONE];
@@ -256,6 +282,8 @@ uint16_t ordo_answer_query(struct ordo_state *s, struct ordo_writer *out)
         return answer_find(s, &command->find, out);
     case ORDO_KIND_STOCK:
         return answer_stock(s, command->stock.product, out);
+    case ORDO_KIND_COUPON:
+        return answer_coupon(s, &command->coupon, out);
     default:
         ORDO_ASSERT(command->kind == ORDO_KIND_HEAD);
         return answer_head(s, out);
