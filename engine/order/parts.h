@@ -239,11 +239,6 @@ void ordo_order_unhold(struct ordo_state *s, uint32_t order);
  */
 void ordo_order_unpay(struct ordo_state *s, uint32_t order, uint8_t from);
 
-/* A payment that waits for an order of this row and price: the newest that is exactly that; 0 =
- * none. */
-uint32_t ordo_order_waiting_money(
-    const struct ordo_state *s, uint32_t order, int64_t amount, uint16_t currency);
-
 /* ---- late.c: orders whose hold has expired and that are paid after all ---- */
 
 /* What stands in the way of honouring an expired order. */
@@ -275,6 +270,11 @@ uint8_t ordo_order_settle(struct ordo_state *s, struct ordo_effect *effect, uint
 /* A move to REFUNDING; with nothing due it goes on to REFUNDED at once. */
 void ordo_order_refunding(
     struct ordo_state *s, struct ordo_effect *effect, uint32_t order, enum ordo_event event);
+
+/* A payment that waits for an order of this row and price: the newest that is exactly that; 0 =
+ * none. */
+uint32_t ordo_order_waiting_money(
+    const struct ordo_state *s, uint32_t order, int64_t amount, uint16_t currency);
 
 /* ---- compare.c, create.c, chain.c, hold.c ---- */
 

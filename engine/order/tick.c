@@ -95,16 +95,21 @@ static void work_off(struct ordo_state *s, struct ordo_effect *effect, uint32_t 
     }
 }
 
-#define TRANSITIONS_OF_ONE 2 /* at most: a back-order without money goes on to REFUNDED */
+/* A back-order without any money has nothing to wait for in REFUNDING. */
+static uint32_t transitions_of(const struct ordo_state *s, uint32_t order)
+{
+    const struct ordo_payment_row *money = ordo_order_money(s, order);
+    bool no_money = ordo_payment_in(money, ORDO_PLACE_APPLIED | ORDO_PLACE_DUE) == 0;
+    return ordo_order_at(s, order)->state == ORDO_STATE_BACKORDER && no_money ? 2 : 1;
+}
 
 uint16_t ordo_decide_tick(struct ordo_state *s, const struct ordo_tick *tick)
 {
     uint64_t now_us = tick->now_us < s->now_us ? tick->now_us : s->now_us;
     for (uint32_t i = 0; i < ORDO_TICK_MAX; i++) {
         uint32_t order = ordo_deadline_due(s, now_us);
-        bool is_backorder = ordo_order_at(s, order)->state == ORDO_STATE_BACKORDER;
-        uint32_t needed = is_backorder ? TRANSITIONS_OF_ONE : 1;
-        if (order == 0 || s->outcome.transition_count + needed > ORDO_TRANSITIONS_MAX) {
+        uint32_t left = ORDO_TRANSITIONS_MAX - s->outcome.transition_count;
+        if (order == 0 || transitions_of(s, order) > left) {
             break;
         }
         struct ordo_effect *effect = ordo_effect_begin(s, order, false);
