@@ -11,7 +11,8 @@ static void add_payment(int64_t sums[ORDO_ACCOUNT_COUNT], const struct ordo_paym
     if ((p->flags & ORDO_PAYMENT_RECEIVED) == 0) {
         return;
     }
-    sums[ORDO_ACCOUNT_RECEIVED] += p->amount;
+    bool manual = (p->flags & ORDO_PAYMENT_MANUAL) != 0;
+    sums[manual ? ORDO_ACCOUNT_MANUAL : ORDO_ACCOUNT_RECEIVED] += p->amount;
     sums[ORDO_ACCOUNT_APPLIED] += ordo_payment_applied(p);
     sums[ORDO_ACCOUNT_REFUND_DUE] += p->refund_due;
     sums[ORDO_ACCOUNT_REFUNDED] += p->refunded;
@@ -52,33 +53,85 @@ static enum ordo_err check_balance(const struct ordo_state *s, uint32_t row, str
     return ORDO_OK;
 }
 
+/* A payment is found by its number; an operator's word has none. */
+static enum ordo_err check_payment(const struct ordo_state *s, uint32_t row, struct ordo_fail *fail)
+{
+    const struct ordo_payment_row *p = ordo_payment_at(s, row);
+    bool manual = (p->flags & ORDO_PAYMENT_MANUAL) != 0;
+    if (manual != (p->trade_size == 0) || (manual && (p->flags & ORDO_PAYMENT_RECEIVED) == 0)) {
+        return BROKEN(fail, "payment row %u: a manual payment has no number, others have", row);
+    }
+    struct ordo_payment_key key = {p->merchant, {ordo_trade_at(s, p->trade)->bytes, p->trade_size}};
+    if (!manual && ordo_payment_find(s, &key) != row) {
+        return BROKEN(fail, "payment row %u is not found by its number", row);
+    }
+    if (manual != (ordo_payment_manual(s, p->order) == row)) {
+        return BROKEN(fail, "payment row %u is not known as its order's manual payment", row);
+    }
+    return ORDO_OK;
+}
+
+/* What the payments of an order add up to, and how many of them are applied. */
+struct order_sums {
+    int64_t accounts[ORDO_ACCOUNT_COUNT];
+    uint32_t applied;
+    uint8_t chargeback;
+};
+
+static enum ordo_err check_chain(
+    const struct ordo_state *s, uint32_t order, struct order_sums *sums, struct ordo_fail *fail)
+{
+    uint32_t head = ordo_order_at(s, order)->payment;
+    for (uint32_t row = head; row != 0; row = ordo_payment_at(s, row)->next) {
+        const struct ordo_payment_row *p = ordo_payment_at(s, row);
+        if (p->order != order || (p->kind == ORDO_PAYMENT_SUMMARY && row != head)) {
+            return BROKEN(fail, "payment row %u hangs on order row %u wrongly", row, order);
+        }
+        if (p->kind == ORDO_PAYMENT_SUMMARY) {
+            continue;
+        }
+        enum ordo_err err = check_payment(s, row, fail);
+        if (err != ORDO_OK) {
+            return err;
+        }
+        add_payment(sums->accounts, p);
+        sums->applied += ordo_payment_applied(p) != 0 ? 1 : 0;
+        sums->chargeback |= p->flags & ORDO_PAYMENT_CHARGEBACK;
+    }
+    sums->accounts[ORDO_ACCOUNT_RECEIVED] += sums->accounts[ORDO_ACCOUNT_MANUAL];
+    sums->accounts[ORDO_ACCOUNT_MANUAL] = 0; /* a summary does not tell them apart */
+    return ORDO_OK;
+}
+
 static enum ordo_err
 check_order_money(const struct ordo_state *s, uint32_t order, struct ordo_fail *fail)
 {
     const struct ordo_order_row *o = ordo_order_at(s, order);
-    int64_t sums[ORDO_ACCOUNT_COUNT] = {0};
+    const struct ordo_payment_row *money = ordo_order_money(s, order);
+    struct order_sums sums = {.applied = 0};
     int64_t head[ORDO_ACCOUNT_COUNT] = {0};
-    add_payment(head, ordo_order_money(s, order));
-    for (uint32_t row = o->payment; row != 0; row = ordo_payment_at(s, row)->next) {
-        const struct ordo_payment_row *p = ordo_payment_at(s, row);
-        if (p->order != order || (p->kind == ORDO_PAYMENT_SUMMARY && row != o->payment)) {
-            return BROKEN(fail, "payment row %u hangs on order row %u wrongly", row, order);
-        }
-        if (p->kind == ORDO_PAYMENT_ONE) {
-            add_payment(sums, p);
-        }
+    enum ordo_err err = check_chain(s, order, &sums, fail);
+    if (err != ORDO_OK) {
+        return err;
     }
-    if (memcmp(sums, head, sizeof(sums)) != 0) {
+    add_payment(head, money);
+    head[ORDO_ACCOUNT_RECEIVED] += head[ORDO_ACCOUNT_MANUAL];
+    head[ORDO_ACCOUNT_MANUAL] = 0;
+    if (memcmp(sums.accounts, head, sizeof(head)) != 0 ||
+        sums.chargeback != (money->flags & ORDO_PAYMENT_CHARGEBACK)) {
         return BROKEN(fail, "I7: order row %u: its sums are not its payments'", order);
     }
-    bool given = ordo_state_is_paid(o->state) && (o->flags & ORDO_FLAG_FROZEN) == 0;
-    if (given && sums[ORDO_ACCOUNT_APPLIED] > o->amount) {
+    int64_t applied = sums.accounts[ORDO_ACCOUNT_APPLIED];
+    if (sums.applied > 1 && applied > o->amount) { /* one alone may be over, by a tolerance */
         return BROKEN(fail, "I5: order row %u: more was applied than it costs", order);
     }
-    if (!ordo_state_is_paid(o->state) && sums[ORDO_ACCOUNT_APPLIED] != 0) {
+    if (sums.applied > ORDO_PAYMENTS_TOUCHED_MAX) {
+        return BROKEN(fail, "I5: order row %u: %u payments are applied", order, sums.applied);
+    }
+    if (!ordo_state_is_paid(o->state) && applied != 0) {
         return BROKEN(fail, "I6: order row %u: money is applied to an order not honoured", order);
     }
-    if (o->state == ORDO_STATE_REFUNDING && sums[ORDO_ACCOUNT_REFUND_DUE] == 0) {
+    if (o->state == ORDO_STATE_REFUNDING && sums.accounts[ORDO_ACCOUNT_REFUND_DUE] == 0) {
         return BROKEN(fail, "I6: order row %u is REFUNDING and nothing is due", order);
     }
     return ORDO_OK;

@@ -217,7 +217,7 @@ struct ordo_payment_row {
     int64_t review;
     uint32_t order; /* row */
     uint32_t next;
-    uint32_t trade; /* first granule of the trade_no */
+    uint32_t trade; /* first granule of the trade_no; SUMMARY: the manual payment not bound yet */
     uint32_t merchant;
     uint32_t seen_s;
     uint16_t currency;

@@ -21,15 +21,13 @@ static uint64_t seconds_on(const struct ordo_state *s, int64_t seconds)
 uint32_t ordo_order_waiting_money(
     const struct ordo_state *s, uint32_t order, int64_t amount, uint16_t currency)
 {
-    uint32_t row = ordo_order_at(s, order)->payment;
-    for (uint32_t looked_at = 0; row != 0 && looked_at < ORPHANS_LOOKED_AT_MAX;) {
+    uint32_t row = ordo_payment_newest(s, order);
+    for (uint32_t i = 0; row != 0 && i < ORPHANS_LOOKED_AT_MAX; i++) {
         const struct ordo_payment_row *p = ordo_payment_at(s, row);
-        bool waits = p->kind == ORDO_PAYMENT_ONE && p->flags == ORDO_PAYMENT_RECEIVED &&
-                     p->review == p->amount;
+        bool waits = p->flags == ORDO_PAYMENT_RECEIVED && p->review == p->amount;
         if (waits && p->amount == amount && p->currency == currency) {
             return row;
         }
-        looked_at += p->kind == ORDO_PAYMENT_ONE; /* the sums before them are no payment */
         row = p->next;
     }
     return 0;

@@ -89,6 +89,18 @@ answer_about_order(struct ordo_state *s, struct ordo_bytes order_id, struct ordo
                                               : answer_get(s, order, out);
 }
 
+/* By a payment: also the number of an order that nobody has created, with the money it has. */
+static uint16_t
+answer_find(struct ordo_state *s, const struct ordo_find *find, struct ordo_writer *out)
+{
+    uint32_t payment = ordo_payment_search(s, s->command.shop, find);
+    if (payment == 0) {
+        put_result(s, ORDO_RESULT_ORDER_UNKNOWN, 0, out);
+        return ORDO_RESULT_ORDER_UNKNOWN;
+    }
+    return answer_get(s, ordo_payment_at(s, payment)->order, out);
+}
+
 /* ---- lists ---- */
 
 #define ROWS_LOOKED_AT_MAX 4096 /* of other shops or placeholders, in one page */
@@ -266,6 +278,8 @@ uint16_t ordo_answer_query(struct ordo_state *s, struct ordo_writer *out)
         return answer_about_order(s, ordo_command_order_id(command), out);
     case ORDO_KIND_LIST:
         return answer_list(s, &command->list, out);
+    case ORDO_KIND_FIND:
+        return answer_find(s, &command->find, out);
     case ORDO_KIND_STOCK:
         return answer_stock(s, command->stock.product, out);
     case ORDO_KIND_COUPON:
