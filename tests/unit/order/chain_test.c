@@ -284,39 +284,45 @@ static uint32_t draw(uint32_t count)
     return (uint32_t)((seed >> 32) % count);
 }
 
+static int64_t prices[5];
+
 static void prepare(struct shop *to, uint64_t from)
 {
     static const uint8_t modes[] = {
         ORDO_STOCK_CARDS, ORDO_STOCK_COUNTED, ORDO_STOCK_PRESELECT, ORDO_STOCK_LOOP};
     seed = from;
     struct ordo_settings_values v = shop_small();
-    v.orders_max = 16 + draw(4);
-    v.extras_max = 16;
-    v.buyers_max = 16;
+    v.orders_max = 16 + draw(8);
+    v.extras_max = 16 + draw(8);
+    v.buyers_max = 16 + draw(8);
     shop_open(to, &v);
     for (uint32_t i = 0; i < 4; i++) {
         struct ordo_product_put *put = make_product(to, 1 + i, modes[i]);
+        prices[1 + i] = draw(4) == 0 ? 0 : PRICE;
+        put->price = prices[1 + i];
         put->purchase_cap = draw(3) == 0 ? 1 + draw(5) : 0;
         put->held_share = draw(3) == 0 ? 3000 + draw(7000) : 0;
-        put->counted = modes[i] == ORDO_STOCK_COUNTED ? draw(12) : 0;
+        put->counted = modes[i] == ORDO_STOCK_COUNTED ? 4 + draw(12) : 0;
         put->options =
             draw(3) == 0 && modes[i] != ORDO_STOCK_PRESELECT ? ORDO_PRODUCT_HOLD_AT_PAY : 0;
         put->options |= draw(2) == 0 ? ORDO_PRODUCT_MANUAL : 0;
         cr_assert_eq(shop_send(to), ORDO_RESULT_OK);
         if (modes[i] != ORDO_STOCK_COUNTED) {
-            cr_assert_eq(add_cards(to, 1 + i, 1, 3 + draw(6)), ORDO_RESULT_OK);
+            cr_assert_eq(add_cards(to, 1 + i, 1, 4 + draw(8)), ORDO_RESULT_OK);
         }
     }
-    cr_assert_eq(set(to, "buyer_quota", draw(5)), ORDO_RESULT_OK);
-    cr_assert_eq(set(to, "second_key_quota", draw(6)), ORDO_RESULT_OK);
+    cr_assert_eq(set(to, "buyer_quota", draw(8)), ORDO_RESULT_OK);
+    cr_assert_eq(set(to, "second_key_quota", draw(8)), ORDO_RESULT_OK);
     cr_assert_eq(put_coupon(to, "TEN", 10, draw(4)), ORDO_RESULT_OK);
     for (uint32_t i = 0; i < 9; i++) { /* some rows are used, some were given back */
         char name[16];
         (void)snprintf(name, sizeof(name), "p%u", i);
-        make_create(to, name, 50 + i, 1)->product = 4;
+        struct ordo_create *c = make_create(to, name, 50 + i, 1);
+        c->product = 4;
+        c->amount = prices[4];
         under_key(to, 50 + draw(2));
         bool made = shop_send(to) == ORDO_RESULT_OK;
-        if (made && draw(2) == 0) {
+        if (made && draw(2) == 0 && prices[4] != 0) {
             cr_assert_eq(cancel(to, name), ORDO_RESULT_OK);
         }
     }
@@ -324,23 +330,23 @@ static void prepare(struct shop *to, uint64_t from)
     cr_assert_eq(pay(to, "m2", "t2", 2 * PRICE), ORDO_DISPOSITION_ORPHAN);
 }
 
-static void draw_member(struct shop *to)
+static void draw_member(struct shop *to, uint32_t number)
 {
     char *name = (char *)to->buffer + 64;
-    (void)snprintf(name, 16, "m%u", draw(9));
-    struct ordo_create *c = make_create(to, name, draw(3), 1 + draw(3));
+    (void)snprintf(name, 16, "m%u", draw(6) == 0 ? draw(9) : number);
+    struct ordo_create *c = make_create(to, name, draw(3), 1 + draw(2));
     c->product = 1 + draw(4);
     if (draw(3) == 0) {
         under_key(to, draw(2));
     }
-    if (draw(4) == 0) {
-        c->coupon = text("TEN");
-        c->amount -= 10;
-    }
     if (c->product == 3 && draw(2) == 0) {
         c->quantity = 1;
-        c->amount = PRICE - (c->coupon.size != 0 ? 10 : 0);
-        c->card = 1 + draw(14);
+        c->card = 1 + draw(30);
+    }
+    c->amount = prices[c->product] * (int64_t)c->quantity;
+    if (draw(4) == 0) {
+        c->coupon = text("TEN");
+        c->amount -= c->amount == 0 ? 0 : 10;
     }
 }
 
@@ -355,10 +361,10 @@ static uint16_t compare_with_one_by_one(uint64_t from, struct shop *single)
     chain_begin(&shop);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t at = seed;
-        draw_member(&shop);
+        draw_member(&shop, i);
         chain_add(&shop);
         seed = at;
-        draw_member(single);
+        draw_member(single, i);
         uint16_t code = refused == 0 ? shop_send(single) : ORDO_RESULT_OK;
         if (code != ORDO_RESULT_OK) {
             refusal = code;

@@ -149,6 +149,33 @@ Test(hold, an_attempt_asks_for_the_amount_in_the_currency)
     cr_expect_eq(shop_send(&shop), ORDO_RESULT_CURRENCY_MISMATCH);
 }
 
+Test(hold, an_attempt_may_ask_for_the_spread_of_its_channel)
+{
+    memset(&shop.command, 0, sizeof(shop.command));
+    shop.command.kind = ORDO_KIND_CHANNEL_PUT;
+    shop.command.channel_put.channel = 1;
+    shop.command.channel_put.attempt_spread = 5;
+    cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
+    cr_assert_eq(create(&shop, "o1", 1, 1), ORDO_RESULT_OK);
+    cr_assert_eq(create(&shop, "o2", 2, 1), ORDO_RESULT_OK);
+    (void)attempt(&shop, "o1", 1);
+    shop.command.attempt.order_id = text("o2");
+    shop.command.attempt.amount = PRICE + 6;
+    cr_expect_eq(shop_send(&shop), ORDO_RESULT_AMOUNT_MISMATCH);
+    shop.command.attempt.amount = PRICE + 5;
+    cr_expect_eq(shop_send(&shop), ORDO_RESULT_OK);
+    shop.command.attempt.amount = PRICE + 4;
+    cr_expect_eq(shop_send(&shop), ORDO_RESULT_AMOUNT_MISMATCH, "it is open with another amount");
+    shop.command.attempt.channel = 2;
+    cr_expect_eq(shop_send(&shop), ORDO_RESULT_AMOUNT_MISMATCH, "another channel has no spread");
+    cr_assert_eq(fact(&shop, ORDO_FACT_CLOSE, "o2", "t1", PRICE + 5), ORDO_DISPOSITION_APPLIED);
+    (void)attempt(&shop, "o1", 1);
+    shop.command.attempt.order_id = text("o2");
+    shop.command.attempt.amount = PRICE + 3;
+    cr_expect_eq(shop_send(&shop), ORDO_RESULT_OK, "opened again, with an amount of its own");
+    cr_expect_eq(pay(&shop, "o2", "t2", PRICE + 3), ORDO_DISPOSITION_APPLIED, "that is exact");
+}
+
 /* ---- waiting ---- */
 
 static uint16_t create_waiting(const char *order, uint32_t buyer, uint32_t quantity, uint64_t wait)
@@ -228,6 +255,25 @@ Test(hold, the_first_who_waits_collects_and_nobody_passes_it)
     cr_expect_eq(state_of(&shop, "w3"), ORDO_STATE_CANCELLED);
     cr_expect_eq(stock(&shop, 1).waiting, 0);
     cr_expect_eq(cancel(&shop, "w3"), ORDO_RESULT_OK);
+}
+
+Test(hold, a_wait_ends_like_a_hold)
+{
+    sell_all();
+    cr_assert_eq(extend(&shop, "all", 3600), ORDO_RESULT_OK);
+    cr_assert_eq(create_waiting("w1", 1, 1, 60), ORDO_RESULT_OK);
+    cr_assert_eq(create_waiting("w2", 2, 1, 90), ORDO_RESULT_OK);
+    pass_seconds(60);
+    cr_assert_eq(tick(&shop), ORDO_RESULT_OK);
+    cr_assert_eq(shop.outcome.effect_count, 1);
+    cr_expect_eq(state_of(&shop, "w1"), ORDO_STATE_EXPIRED);
+    cr_expect_eq(flags_of(&shop, "w1"), 0);
+    cr_expect_eq(get(&shop, "w1").version, 1);
+    cr_expect_eq(stock(&shop, 1).waiting, 1);
+    shop_check(&shop);
+    cr_assert_eq(cancel(&shop, "all"), ORDO_RESULT_OK);
+    cr_expect_eq(state_of(&shop, "w2"), ORDO_STATE_PENDING);
+    cr_expect_eq(pay(&shop, "w1", "t1", PRICE), ORDO_DISPOSITION_LATE_APPLIED);
 }
 
 Test(hold, who_waits_counts_as_held_until_the_place_is_given_back)
