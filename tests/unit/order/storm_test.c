@@ -112,8 +112,7 @@ static void decide_any(void)
         (void)note(&shop, order, pick(2) == 0);
         break;
     case 6:
-        make_verb(&shop, ORDO_KIND_ISSUE, order)->issue.partial = pick(2);
-        (void)shop_send(&shop);
+        (void)issue(&shop, order, pick(2) == 0);
         break;
     case 7:
         (void)cancel(&shop, order);
