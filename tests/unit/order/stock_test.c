@@ -384,9 +384,9 @@ static void step(struct mix *mix)
 
 Test(stock, a_random_mix_keeps_every_invariant_and_gives_no_card_twice)
 {
-    const char *given = getenv("ORDO_TEST_SEED");
-    uint32_t seed = given != NULL ? (uint32_t)atoi(given) : 20261123;
-    fprintf(stderr, "seed=%u (again: ORDO_TEST_SEED=%u stock_test)\n", seed, seed);
+    const char *given = getenv("ORDO_SEED");
+    uint32_t seed = given != NULL ? (uint32_t)strtoul(given, NULL, 10) : 20261123;
+    fprintf(stderr, "seed=%u (again: ORDO_SEED=%u stock_test)\n", seed, seed);
     static struct mix mix;
     mix.random = seed;
     put_pool(&shop, 1, ORDO_STOCK_CARDS, ORDO_PRODUCT_HOLD_AT_PAY, 0);
