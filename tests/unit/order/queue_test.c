@@ -111,6 +111,24 @@ Test(queue, backorders_go_before_waiting_orders_and_those_before_new_ones)
     cr_expect_eq(want(&shop, 1, "new", 1), ORDO_RESULT_OK);
 }
 
+Test(queue, a_backorder_that_is_not_complete_keeps_its_units_from_everybody)
+{
+    restock(1, AT_PAY, 3);
+    cr_assert_eq(want(&shop, 1, "large", 3), ORDO_RESULT_OK);
+    cr_assert_eq(want(&shop, 1, "later", 1), ORDO_RESULT_OK);
+    cr_assert_eq(want(&shop, 1, "all", 3), ORDO_RESULT_OK);
+    cr_assert_eq(pay_whole(&shop, "all"), ORDO_DISPOSITION_APPLIED);
+    cr_assert_eq(pay_whole(&shop, "large"), ORDO_DISPOSITION_APPLIED);
+    restock(1, AT_PAY, 2);
+    cr_expect_eq(stock(&shop, 1).available, 0);
+    cr_expect_eq(want(&shop, 1, "new", 1), ORDO_RESULT_STOCK_SHORT);
+    cr_assert_eq(pay_whole(&shop, "later"), ORDO_DISPOSITION_APPLIED);
+    cr_expect_eq(state_of(&shop, "later"), ORDO_STATE_BACKORDER, "behind the first");
+    restock(1, AT_PAY, 2);
+    cr_expect_eq(state_of(&shop, "large"), ORDO_STATE_ISSUING);
+    cr_expect_eq(state_of(&shop, "later"), ORDO_STATE_ISSUING);
+}
+
 /* Serves with continue as long as the state asks for it; the number of orders served. */
 static uint32_t go_on_to_the_end(uint32_t served, uint32_t *steps)
 {
