@@ -1,7 +1,7 @@
 /* Goal: a payment fact is decided by the rules of its channel and by what is known of its order: 13
  * dispositions, each with its money in its place.
  * Method: one state a test, driven by commands in canonical bytes (shop.h, desk.h); accounts by
- * hand, every invariant after each test. What issue 1 promised is in payment_test.c. */
+ * hand, every invariant after each test. The ways of one payment are in payment_test.c. */
 #include "desk.h"
 
 #include <criterion/criterion.h>
@@ -252,115 +252,6 @@ Test(fact, a_full_payment_table_still_binds)
     cr_expect_eq(pay(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_BOUND_MANUAL);
 }
 
-/* ---- late ---- */
-
-static void sell_out(uint32_t options)
-{
-    cr_assert_eq(put_counted(&shop, 1, 0, options), ORDO_RESULT_OK);
-    (void)pass(&shop, HOLD_S);
-    cr_assert_eq(state_of(&shop, "o1"), ORDO_STATE_EXPIRED);
-    cr_assert_eq(create(&shop, "big", 9, 10), ORDO_RESULT_OK);
-}
-
-Test(fact, a_late_payment_without_stock_waits_for_it_when_its_product_lets_it)
-{
-    sell_out(ORDO_PRODUCT_LATE_BACKORDER);
-    cr_expect_eq(pay(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_LATE_BACKORDER);
-    cr_expect_eq(shop.outcome.transition_count, 2);
-    cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_BACKORDER);
-    cr_expect_eq(flags_of(&shop, "o1"), ORDO_FLAG_LATE);
-    cr_expect_eq(get(&shop, "o1").deadline_us, shop.time_us + 86400 * SECOND_US);
-    expect_money(&shop, PRICE, 0, 0, 0);
-    cr_assert_eq(put_counted(&shop, 1, 1, ORDO_PRODUCT_LATE_BACKORDER), ORDO_RESULT_OK);
-    cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_ISSUING);
-}
-
-Test(fact, only_units_may_be_missing_for_a_late_backorder)
-{
-    cr_assert_eq(create(&shop, "o2", 2, 1), ORDO_RESULT_OK);
-    sell_out(ORDO_PRODUCT_LATE_BACKORDER);
-    shop.time_us += 172801 * SECOND_US;
-    cr_expect_eq(pay(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_LATE_REFUND_DUE);
-    cr_expect_eq(flags_of(&shop, "o1"), ORDO_FLAG_REVIEW);
-    cr_expect_eq(pay(&shop, "o2", "t2", PRICE + 1), ORDO_DISPOSITION_LATE_REFUND_DUE);
-    cr_expect_eq(flags_of(&shop, "o2"), 0);
-    cr_expect_eq(stock(&shop, 1).backorders, 0);
-}
-
-Test(fact, a_late_refund_product_honours_nothing_late)
-{
-    cr_assert_eq(put_counted(&shop, 1, 0, ORDO_PRODUCT_LATE_REFUND), ORDO_RESULT_OK);
-    (void)pass(&shop, HOLD_S);
-    cr_expect_eq(pay(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_LATE_REFUND_DUE);
-    cr_expect_eq(flags_of(&shop, "o1"), 0);
-    cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_REFUNDING);
-}
-
-Test(fact, a_late_backorder_needs_an_extra_row)
-{
-    shop_close(&shop);
-    struct ordo_settings_values v = shop_small();
-    v.extras_max = 16;
-    shop_open(&shop, &v);
-    cr_assert_eq(put_counted(&shop, 1, 20, ORDO_PRODUCT_LATE_BACKORDER), ORDO_RESULT_OK);
-    char name[16];
-    for (int i = 0; i < 18; i++) {
-        (void)snprintf(name, sizeof(name), "o%d", i);
-        cr_assert_eq(create(&shop, name, 1 + (uint32_t)i, 1), ORDO_RESULT_OK);
-    }
-    (void)pass(&shop, HOLD_S);
-    cr_assert_eq(create(&shop, "big", 99, 20), ORDO_RESULT_OK);
-    for (int i = 0; i < 18; i++) {
-        (void)snprintf(name, sizeof(name), "o%d", i);
-        uint8_t expected =
-            i < 16 ? ORDO_DISPOSITION_LATE_BACKORDER : ORDO_DISPOSITION_LATE_REFUND_DUE;
-        cr_expect_eq(pay(&shop, name, name, PRICE), expected, "%d", i);
-    }
-}
-
-Test(fact, a_late_order_that_named_a_card_gets_that_card_or_its_money)
-{
-    cr_assert_eq(put_product(&shop, 2, PRICE, ORDO_STOCK_PRESELECT), ORDO_RESULT_OK);
-    shop.command.product_put.options = ORDO_PRODUCT_LATE_BACKORDER;
-    cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
-    cr_assert_eq(add_cards(&shop, 2, 1, 3), ORDO_RESULT_OK);
-    for (uint32_t i = 1; i <= 2; i++) {
-        struct ordo_create *c = make_create(&shop, i == 1 ? "p1" : "p2", i, 1);
-        c->product = 2;
-        c->card = i;
-        cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
-    }
-    (void)pass(&shop, HOLD_S);
-    struct ordo_create *c = make_create(&shop, "p3", 3, 1);
-    c->product = 2;
-    c->card = 1;
-    cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
-    cr_expect_eq(pay(&shop, "p1", "t1", PRICE), ORDO_DISPOSITION_LATE_REFUND_DUE);
-    cr_expect_eq(pay(&shop, "p2", "t2", PRICE), ORDO_DISPOSITION_LATE_APPLIED);
-    cr_expect_eq(shop.outcome.cards[0], 2);
-}
-
-Test(fact, a_late_payment_uses_its_coupon_again)
-{
-    struct ordo_coupon_put *put = &make_verb(&shop, ORDO_KIND_COUPON_PUT, "")->coupon_put;
-    put->coupon = text("HALF");
-    put->discount_share = 5000;
-    put->uses_max = 1;
-    cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
-    const char *orders[] = {"c1", "c2"};
-    for (uint32_t i = 0; i < 2; i++) {
-        struct ordo_create *c = make_create(&shop, orders[i], 20 + i, 1);
-        c->coupon = text("HALF");
-        c->amount = PRICE / 2;
-        cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
-        if (i == 0) {
-            (void)pass(&shop, HOLD_S);
-        }
-    }
-    cr_assert_eq(pay(&shop, "c1", "t1", PRICE / 2), ORDO_DISPOSITION_LATE_APPLIED);
-    cr_expect_eq(flags_of(&shop, "c1"), ORDO_FLAG_LATE | ORDO_FLAG_COUPON_OVERDRAWN);
-}
-
 /* ---- orders that are none yet, or no more ---- */
 
 Test(fact, money_for_an_order_released_before_it_was_created_goes_back)
@@ -477,38 +368,4 @@ Test(fact, a_refund_gives_its_units_to_who_waits)
     cr_expect_eq(refund(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_REFUND_ECHO);
     cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_REFUNDED);
     cr_expect_eq(state_of(&shop, "w1"), ORDO_STATE_PENDING);
-}
-
-Test(fact, every_disposition_is_given)
-{
-    struct ordo_totals totals;
-    sell_out(ORDO_PRODUCT_LATE_BACKORDER);
-    cr_assert_eq(put_counted(&shop, 2, 10, 0), ORDO_RESULT_OK);
-    (void)pay(&shop, "o1", "t1", PRICE); /* LATE_BACKORDER */
-    (void)pay(&shop, "o1", "t2", PRICE); /* EXTRA_REFUND_DUE */
-    shop.time_us++;
-    (void)pay(&shop, "o1", "t1", PRICE);              /* DUPLICATE */
-    (void)pay(&shop, "o1", "t1", PRICE + 1);          /* CONFLICT */
-    (void)refund(&shop, "o1", "t2", PRICE);           /* REFUND_ECHO */
-    (void)fact(&shop, ORDO_FACT_FAIL, "o1", "t1", 0); /* STALE */
-    (void)pay(&shop, "nobody", "t3", 1);              /* ORPHAN */
-    cr_assert_eq(create_of(&shop, "a", 1, 2), ORDO_RESULT_OK);
-    cr_assert_eq(create_of(&shop, "b", 2, 2), ORDO_RESULT_OK);
-    cr_assert_eq(create_of(&shop, "c", 3, 2), ORDO_RESULT_OK);
-    (void)pay(&shop, "a", "a1", PRICE - 1); /* SHORT */
-    (void)pay(&shop, "a", "a2", PRICE);     /* APPLIED */
-    (void)pay(&shop, "b", "b1", PRICE + 1); /* OVER_APPLIED */
-    (void)pass(&shop, HOLD_S);
-    (void)pay(&shop, "c", "c1", PRICE); /* LATE_APPLIED */
-    cr_assert_eq(create_of(&shop, "d", 4, 2), ORDO_RESULT_OK);
-    cr_assert_eq(mark_paid(&shop, "d", 1, PRICE), ORDO_RESULT_OK);
-    (void)pay(&shop, "d", "d1", PRICE); /* BOUND_MANUAL */
-    cr_assert_eq(create_of(&shop, "e", 5, 2), ORDO_RESULT_OK);
-    (void)pass(&shop, HOLD_S + 172801);
-    (void)pay(&shop, "e", "e1", PRICE); /* LATE_REFUND_DUE */
-    ordo_state_totals(shop.state, &totals);
-    for (int i = 1; i < ORDO_DISPOSITION_COUNT; i++) {
-        cr_expect_eq(totals.facts_with[i], 1, "%s", ordo_disposition_name((uint8_t)i));
-    }
-    cr_expect_eq(totals.facts, ORDO_DISPOSITION_COUNT - 1);
 }
