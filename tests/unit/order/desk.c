@@ -69,12 +69,6 @@ uint16_t note(struct shop *shop, const char *order, bool reviewed)
     return shop_send(shop);
 }
 
-uint16_t issue(struct shop *shop, const char *order)
-{
-    (void)make_verb(shop, ORDO_KIND_ISSUE, order);
-    return shop_send(shop);
-}
-
 uint16_t
 put_channel(struct shop *shop, uint32_t channel, int64_t tolerance_short, int64_t tolerance_over)
 {

@@ -3,7 +3,7 @@
 #ifndef ORDO_TESTS_ORDER_DESK_H
 #define ORDO_TESTS_ORDER_DESK_H
 
-#include "shop.h"
+#include "stockroom.h"
 
 /* Sets up shop->command of this kind, with operator and reason; change it and send it yourself. */
 struct ordo_command *make_verb(struct shop *shop, uint8_t kind, const char *order);
@@ -14,7 +14,6 @@ uint16_t give_back(struct shop *shop, const char *order, int64_t amount, bool do
 uint16_t freeze(struct shop *shop, const char *order);
 uint16_t unfreeze(struct shop *shop, const char *order);
 uint16_t note(struct shop *shop, const char *order, bool reviewed);
-uint16_t issue(struct shop *shop, const char *order);
 uint16_t
 put_channel(struct shop *shop, uint32_t channel, int64_t tolerance_short, int64_t tolerance_over);
 uint16_t put_strict_channel(struct shop *shop, uint32_t channel); /* CONFIRM_BY_QUERY */

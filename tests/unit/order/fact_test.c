@@ -363,15 +363,9 @@ Test(fact, a_late_payment_uses_its_coupon_again)
 
 /* ---- orders that are none yet, or no more ---- */
 
-static uint16_t release(const char *order)
-{
-    make_verb(&shop, ORDO_KIND_RELEASE, "")->release.order_id = text(order);
-    return shop_send(&shop);
-}
-
 Test(fact, money_for_an_order_released_before_it_was_created_goes_back)
 {
-    cr_assert_eq(release("r1"), ORDO_RESULT_OK);
+    cr_assert_eq(release(&shop, "r1"), ORDO_RESULT_OK);
     cr_expect_eq(pay(&shop, "r1", "t1", PRICE), ORDO_DISPOSITION_LATE_REFUND_DUE);
     cr_expect_eq(state_of(&shop, "r1"), ORDO_STATE_REFUNDING);
     expect_money(&shop, 0, PRICE, 0, 0);

@@ -190,7 +190,7 @@ Test(desk, a_chargeback_that_was_won_is_accepted_and_issued)
     cr_assert_eq(pay(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_APPLIED);
     cr_assert_eq(fact(&shop, ORDO_FACT_CHARGEBACK, "o1", "t1", PRICE), ORDO_DISPOSITION_APPLIED);
     expect_money(&shop, 0, 0, 0, PRICE);
-    cr_expect_eq(issue(&shop, "o1"), ORDO_RESULT_ORDER_FROZEN);
+    cr_expect_eq(issue(&shop, "o1", false), ORDO_RESULT_ORDER_FROZEN);
     cr_assert_eq(accept_money(&shop, "o1"), ORDO_RESULT_OK);
     expect_money(&shop, PRICE, 0, 0, 0);
     cr_expect_eq(flags_of(&shop, "o1"), ORDO_FLAG_FROZEN | ORDO_FLAG_REVIEW);
@@ -198,7 +198,7 @@ Test(desk, a_chargeback_that_was_won_is_accepted_and_issued)
     cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_PAID, "a person issues");
     cr_assert_eq(note(&shop, "o1", true), ORDO_RESULT_OK);
     cr_expect_eq(flags_of(&shop, "o1"), 0);
-    cr_expect_eq(issue(&shop, "o1"), ORDO_RESULT_OK);
+    cr_expect_eq(issue(&shop, "o1", false), ORDO_RESULT_OK);
 }
 
 Test(desk, an_expired_order_is_accepted_as_it_is_marked)
@@ -354,7 +354,7 @@ Test(desk, a_frozen_order_is_paid_but_not_issued_until_it_is_thawed)
     cr_assert_eq(pay(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_APPLIED);
     cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_PAID);
     cr_expect_eq(flags_of(&shop, "o1"), ORDO_FLAG_FROZEN);
-    cr_expect_eq(issue(&shop, "o1"), ORDO_RESULT_ORDER_FROZEN);
+    cr_expect_eq(issue(&shop, "o1", false), ORDO_RESULT_ORDER_FROZEN);
     cr_assert_eq(unfreeze(&shop, "o1"), ORDO_RESULT_OK);
     cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_ISSUING);
     cr_expect_eq(shop.outcome.effects[0].flags, 0);

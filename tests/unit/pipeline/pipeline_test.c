@@ -304,7 +304,7 @@ Test(ingress, goes_on_after_a_start_too)
 
 Test(ingress, a_chain_of_the_largest_size_is_staged_whole)
 {
-    static uint8_t raw[ORDO_CHAIN_MAX * (ORDO_MEMBER_MAX + 2)];
+    static uint8_t raw[ORDO_COMMAND_SIZE_MAX];
     static const uint8_t member[ORDO_MEMBER_MAX];
     struct ordo_writer w = ordo_writer_over(raw, sizeof(raw));
     begin();
