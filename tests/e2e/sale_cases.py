@@ -60,6 +60,16 @@ class Script:
         first, again = (self.sale("--seed", "7", "--extra=20", "--short=20")["cases"] for _ in range(2))
         check(first == again and set(first) == {"extra", "short"}, f"{first} is not {again}")
 
+    def a_quota_is_bounded_and_put_back(self):
+        self.place.ask("settings", "buyer_quota=50")
+        done = self.sale("--hoarders=40", "--quota=4", orders=400)
+        check(done["results"].get("hold_quota", 0) > 0, f"nobody was refused: {done['results']}")
+        values = {setting["name"]: setting["value"] for setting in self.place.ask("settings")["settings"]}
+        check(values["buyer_quota"] == 50 and values["second_key_quota"] == 0, f"not put back: {values}")
+        shared = self.sale("--hoarders=40", orders=400)
+        check(shared["results"].get("held_share", 0) > 0, f"nobody held too much: {shared['results']}")
+        self.place.ask("settings", "buyer_quota=0")
+
     def another_decision_is_found_out(self):
         self.place.ask("settings", "late_window_s=0")
         done = self.sale("--coupon-late=30", code=3)
@@ -70,7 +80,7 @@ class Script:
     def cases(self):
         listed = [self.without_options_there_is_no_case, self.all_cases_beside_each_other, self.every_preset_runs,
                   self.no_preset_for_what_no_load_shows, self.a_sale_of_a_seed_has_the_same_plan,
-                  self.another_decision_is_found_out]
+                  self.a_quota_is_bounded_and_put_back, self.another_decision_is_found_out]
         return [(case.__name__.replace("_", " "), case) for case in listed]
 
 

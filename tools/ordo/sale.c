@@ -96,7 +96,7 @@ static const struct number_option numbers[] = {
      0,
      0,
      1000000,
-     "Set the node's buyer_quota and second_key_quota to N, for good (default: leave them)"},
+     "The node's buyer_quota and second_key_quota during the sale (default: leave them)"},
 };
 
 #define NUMBER_COUNT (sizeof(numbers) / sizeof(numbers[0]))
@@ -347,6 +347,8 @@ static int sell(struct sale *sale)
     if (code == ORDO_EXIT_OK) {
         code = sale_report(sale);
     }
+    int put_back = sale_put_back(sale);
+    code = code == ORDO_EXIT_OK ? put_back : code;
     if (sale->acks != NULL && fclose(sale->acks) != 0 && code == ORDO_EXIT_OK) {
         code = ordo_cli_fail(ORDO_EXIT_IO, "%s: %s", sale->options.ack_log, strerror(errno));
     }

@@ -34,6 +34,7 @@
 #define SALE_LATE_NS         (2500 * ORDO_NS_PER_MS) /* a late payment follows its create */
 #define SALE_CODES_MAX       1000
 #define SALE_CASES_MAX       48
+#define SALE_QUOTAS          2 /* settings that --quota sets */
 #define SALE_BARRIERS_MAX    2
 #define SALE_POLL_NS         (100 * ORDO_NS_PER_MS)
 #define SALE_POLLS_MAX       600 /* a minute */
@@ -64,7 +65,7 @@ struct sale_options {
     uint64_t in_flight;
     uint64_t batch;
     uint64_t patience_ms;
-    uint64_t quota; /* units a hoarder may hold; 0 = the node's setting stays */
+    uint64_t quota; /* units a buyer may hold during the sale; 0 = the node's setting stays */
     uint64_t case_pct[SALE_CASES_MAX];
     uint64_t cases_pct; /* their sum */
     const char *ack_log;
@@ -302,6 +303,8 @@ struct sale {
     struct sale_queue polls; /* likewise: who asks again */
     struct sale_case_run cases[SALE_CASES_MAX];
     char coupon[ORDO_COUPON_MAX + 1];
+    bool quotas_set;
+    int64_t quotas_before[SALE_QUOTAS];
     struct sale_batch *batches;
     struct sale_batch *free_batches;
     bool gone;         /* commands have ended unknown and nobody listens any more */
@@ -330,6 +333,7 @@ int sale_open(struct sale *sale); /* memory and connections */
 int sale_setup(struct sale *sale);
 int sale_run(struct sale *sale);
 int sale_final(struct sale *sale);
+int sale_put_back(struct sale *sale); /* the settings that the setup has changed */
 
 /* Accepts what a failed open has left. */
 void sale_close(struct sale *sale);

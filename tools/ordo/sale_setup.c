@@ -122,23 +122,71 @@ static int put_product(struct sale *sale, uint32_t product, const struct demand 
     return call_all(sale, "putting a product", &command, 1);
 }
 
-static int put_settings(struct sale *sale)
+/* ---- the quotas: those that were in force come back when the sale is over ---- */
+
+static const char *const quota_names[SALE_QUOTAS] = {"buyer_quota", "second_key_quota"};
+
+static int read_quotas(struct sale *sale)
+{
+    struct ordo_command command = {.kind = ORDO_KIND_SETTINGS_GET, .shop = sale->online.shop};
+    const struct ordo_answer *answers = NULL;
+    enum ordo_err err = ordo_client_call(
+        sale->clients[0], &command, 1, (uint32_t)sale->options.patience_ms, &answers);
+    if (err != ORDO_OK || answers[0].item.result.code != ORDO_RESULT_OK) {
+        return ordo_cli_fail(ORDO_EXIT_UNAVAILABLE, "the node does not tell its settings");
+    }
+    struct ordo_mp_reader body = answers[0].item.body;
+    uint32_t count = ordo_body_settings(&body);
+    for (uint32_t i = 0; i < count && body.error == NULL; i++) {
+        uint64_t key = 0;
+        int64_t value = 0;
+        ordo_body_setting(&body, &key, &value);
+        for (uint32_t k = 0; k < SALE_QUOTAS; k++) {
+            if (key == ordo_setting_named(quota_names[k])->key) {
+                sale->quotas_before[k] = value;
+            }
+        }
+    }
+    return body.error == NULL
+               ? ORDO_EXIT_OK
+               : ordo_cli_fail(ORDO_EXIT_UNAVAILABLE, "the settings: %s", body.error);
+}
+
+static int write_quotas(struct sale *sale, const int64_t values[SALE_QUOTAS])
 {
     struct ordo_command command = {.kind = ORDO_KIND_SETTINGS, .shop = sale->online.shop};
     uint8_t bytes[64];
     struct ordo_writer out = ordo_writer_over(bytes, sizeof(bytes));
-    const char *const names[] = {"buyer_quota", "second_key_quota"};
-    if (sale->options.quota == 0) {
+    for (uint32_t i = 0; i < SALE_QUOTAS; i++) {
+        ordo_write_varint(&out, ordo_setting_named(quota_names[i])->key);
+        ordo_write_zigzag(&out, values[i]);
+    }
+    command.settings.pairs.count = SALE_QUOTAS;
+    command.settings.pairs.raw = (struct ordo_bytes){bytes, (uint32_t)ordo_writer_size(&out)};
+    return call_all(sale, "setting the quotas", &command, 1);
+}
+
+static int put_quotas(struct sale *sale)
+{
+    int64_t quota = (int64_t)sale->options.quota;
+    const int64_t values[SALE_QUOTAS] = {quota, quota};
+    if (quota == 0) {
         return ORDO_EXIT_OK;
     }
-    for (uint32_t i = 0; i < 2; i++) {
-        ordo_write_varint(&out, ordo_setting_named(names[i])->key);
-        ordo_write_zigzag(&out, (int64_t)sale->options.quota);
+    int code = read_quotas(sale);
+    if (code == ORDO_EXIT_OK) {
+        sale->quotas_set = true;
+        code = write_quotas(sale, values);
     }
-    command.settings.pairs.count = 2;
-    command.settings.pairs.raw = (struct ordo_bytes){bytes, (uint32_t)ordo_writer_size(&out)};
-    return call_all(sale, "setting the quota", &command, 1);
+    return code;
 }
+
+int sale_put_back(struct sale *sale)
+{
+    return sale->quotas_set ? write_quotas(sale, sale->quotas_before) : ORDO_EXIT_OK;
+}
+
+/* ---- rules ---- */
 
 static int put_channel(struct sale *sale)
 {
@@ -171,7 +219,7 @@ static int put_rules(struct sale *sale)
         queried += strcmp(scripted->name, "unconfirmed") == 0 ? sale->cases[i].orders : 0;
     }
     (void)snprintf(sale->coupon, sizeof(sale->coupon), "C%.16s", sale->run_text);
-    int code = put_settings(sale);
+    int code = put_quotas(sale);
     if (code == ORDO_EXIT_OK && queried > 0) {
         code = put_channel(sale);
     }
