@@ -116,7 +116,7 @@ Test(why_words, name_the_event_of_every_move)
              * same to a person */
             bool same = told == event ||
                         (event == ORDO_EVENT_PAY_QUEUED && told == ORDO_EVENT_PAY) ||
-                        (event == ORDO_EVENT_PAY && told == ORDO_EVENT_PAY_UNPLACED);
+                        (from == ORDO_STATE_CANCELLED && told == ORDO_EVENT_PAY_UNPLACED);
             cr_assert(
                 same,
                 "%s from %s is told as %s",
