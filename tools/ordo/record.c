@@ -34,9 +34,8 @@ enum ordo_err ordo_record_decode(
     return ORDO_OK;
 }
 
-/* A member is a command without id and shop: with both it decodes like any other. */
 bool ordo_record_chain_member(
-    const struct ordo_command *chain, uint32_t index, struct ordo_record_member *member)
+    const struct ordo_command *chain, uint32_t index, struct ordo_command *member)
 {
     const struct ordo_elements *members = &chain->chain.members;
     struct ordo_reader in = ordo_reader_over(members->raw.data, members->raw.size);
@@ -46,16 +45,11 @@ bool ordo_record_chain_member(
     for (uint32_t i = 0; i <= index; i++) {
         raw = ordo_read_bytes(&in, ORDO_MEMBER_MAX);
     }
-    if (raw.size == 0) {
+    if (!ordo_member_decode(raw, member)) {
         return false;
     }
-    struct ordo_writer out = ordo_writer_over(member->bytes, sizeof(member->bytes));
-    ordo_write_u8(&out, raw.data[0]);
-    ordo_write_raw(&out, chain->id, ORDO_ID_SIZE);
-    ordo_write_varint(&out, chain->shop);
-    ordo_write_raw(&out, raw.data + 1, raw.size - 1);
-    struct ordo_bytes whole = {member->bytes, (uint32_t)ordo_writer_size(&out)};
-    return !out.failed && ordo_command_decode(whole, &member->command);
+    member->shop = chain->shop;
+    return true;
 }
 
 /* ---- values ---- */

@@ -80,8 +80,8 @@ find_effect(struct ordo_why *why, const struct ordo_outcome *outcome)
 }
 
 /* Looks for the order among the members of a chain. False: a member is no command. */
-static bool find_member(
-    const struct ordo_why *why, struct part *part, struct ordo_record_member *member, bool *found)
+static bool
+find_member(const struct ordo_why *why, struct part *part, struct ordo_command *member, bool *found)
 {
     const struct ordo_command *chain = &part->view->command;
     const struct ordo_result *result = &part->view->outcome.result;
@@ -91,8 +91,8 @@ static bool find_member(
         if (!ordo_record_chain_member(chain, i, member)) {
             return result->code != ORDO_RESULT_OK; /* chain_invalid may hold anything */
         }
-        if (is_mine(why, chain->shop, ordo_command_order_id(&member->command))) {
-            part->command = &member->command;
+        if (is_mine(why, chain->shop, ordo_command_order_id(member))) {
+            part->command = member;
             bool another = result->code != ORDO_RESULT_OK && result->version != i + 1;
             part->code = another && result->version != 0 ? ORDO_RESULT_LINKED_FAILED : result->code;
             *found = true;
@@ -102,7 +102,7 @@ static bool find_member(
 }
 
 static bool
-concerns(struct ordo_why *why, struct part *part, struct ordo_record_member *member, bool *yes)
+concerns(struct ordo_why *why, struct part *part, struct ordo_command *member, bool *yes)
 {
     const struct ordo_command *command = &part->view->command;
 
@@ -336,7 +336,7 @@ static json_t *object_of(struct ordo_why *why, const struct part *part)
 
 bool ordo_why_add(struct ordo_why *why, const struct ordo_record_view *view)
 {
-    static struct ordo_record_member member; /* a command: too much for the stack */
+    struct ordo_command member;
     struct part part = {.view = view};
     bool yes;
 
