@@ -283,11 +283,23 @@ static void check_facts(
         tally->facts);
 }
 
+/* An account that was never posted to is the same as one that nobody opened: a payment of nothing
+ * opens one. */
+static bool is_empty(const int64_t accounts[ORDO_ACCOUNT_COUNT])
+{
+    for (uint32_t i = 0; i < ORDO_ACCOUNT_COUNT; i++) {
+        if (accounts[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void check_balance(
     const struct ordo_tally *tally, const struct ordo_balance *balance, struct ordo_laws *laws)
 {
     const int64_t *a = balance->accounts;
-    bool same = false;
+    bool same = is_empty(a);
     char name[48];
 
     (void)snprintf(
@@ -326,13 +338,18 @@ static void
 check_money(const struct ordo_tally *tally, const struct ordo_state *state, struct ordo_laws *laws)
 {
     struct ordo_balance balance;
-    uint32_t count = 0;
+    uint32_t by_state = 0;
+    uint32_t by_records = 0;
 
-    while (count < ORDO_TALLY_BALANCES_MAX && ordo_state_balance(state, count, &balance)) {
+    for (uint32_t i = 0; i < ORDO_TALLY_BALANCES_MAX && ordo_state_balance(state, i, &balance);
+         i++) {
         check_balance(tally, &balance, laws);
-        count++;
+        by_state += is_empty(balance.accounts) ? 0 : 1;
     }
-    ordo_law_compare(laws, "I7 channels and currencies", tally->balance_count, count);
+    for (uint32_t i = 0; i < tally->balance_count; i++) {
+        by_records += is_empty(tally->balances[i].accounts) ? 0 : 1;
+    }
+    ordo_law_compare(laws, "I7 channels and currencies", by_records, by_state);
 }
 
 static void check_state(struct ordo_state *state, struct ordo_laws *laws)
