@@ -222,15 +222,22 @@ static void print_money(const struct ordo_why *why, const json_t *record, FILE *
     }
 }
 
-static void print_flags(const struct ordo_why *why, const json_t *list, char sign, FILE *out)
+static void print_flags(const struct ordo_why *why, const json_t *list, bool came, FILE *out)
 {
     size_t index;
     json_t *flag;
+    const char *gone = is_chinese(why) ? "不再:" : "no longer: ";
 
     json_array_foreach(list, index, flag)
     {
         label(why, FLAG, out);
-        (void)fprintf(out, "%c %s: %s\n", sign, text_at(flag, "name"), text_at(flag, "text"));
+        (void)fprintf(
+            out,
+            "%c %s: %s%s\n",
+            came ? '+' : '-',
+            text_at(flag, "name"),
+            came ? "" : gone,
+            text_at(flag, "text"));
     }
 }
 
@@ -256,8 +263,8 @@ static void print_record(const struct ordo_why *why, const json_t *record, FILE 
     print_transitions(why, record, out);
     print_cards(why, record, out);
     print_money(why, record, out);
-    print_flags(why, json_object_get(record, "flags_came"), '+', out);
-    print_flags(why, json_object_get(record, "flags_went"), '-', out);
+    print_flags(why, json_object_get(record, "flags_came"), true, out);
+    print_flags(why, json_object_get(record, "flags_went"), false, out);
 }
 
 void ordo_why_print(const struct ordo_why *why, FILE *out)

@@ -245,12 +245,20 @@ static json_t *money_of(const struct ordo_why *why, const struct ordo_outcome *o
     return list;
 }
 
+/* The command was about the order: its own, a member of the chain, or the one that has the card. */
+static bool is_about(const struct part *part)
+{
+    uint8_t kind = part->view->command.kind;
+    bool by_name = kind == ORDO_KIND_CHAIN || kind == ORDO_KIND_RECALL;
+    return part->effect == NULL || part->effect->own || by_name;
+}
+
 /* What the outcome did to the order. */
 static void follow(struct ordo_why *why, const struct part *part, json_t *object)
 {
     const struct ordo_effect *effect = part->effect;
     uint32_t before = why->flags;
-    bool served = !effect->own && part->view->command.kind != ORDO_KIND_CHAIN;
+    bool served = !is_about(part) && !ordo_kind_is_internal(part->view->command.kind);
 
     why->named = true;
     (void)json_object_set_new(object, "transitions", transitions_of(why, part));
@@ -315,11 +323,11 @@ static json_t *object_of(struct ordo_why *why, const struct part *part)
     ordo_why_who(why->language, part->command, line);
     put(object, "who", line);
     put(object, "result", ordo_result_name(part->code));
-    bool own = part->effect == NULL || part->effect->own || part->command != &part->view->command;
-    if (own && part->code != ORDO_RESULT_OK) {
+    bool about = is_about(part);
+    if (about && part->code != ORDO_RESULT_OK) {
         put(object, "refused", ordo_why_result(why->language, part->code));
     }
-    if (own && result->disposition != ORDO_DISPOSITION_NONE) {
+    if (about && result->disposition != ORDO_DISPOSITION_NONE) {
         put(object, "disposition", ordo_disposition_name(result->disposition));
         put(object, "disposition_text", ordo_why_disposition(why->language, result->disposition));
     }

@@ -375,7 +375,7 @@ const char *ordo_why_account(enum ordo_language language, uint8_t account)
 
 static const struct phrase waits[] = {
     W(NONE,
-      "the shop has never created it; money that came for it lies in review",
+      "was never created by the shop; money that came for it lies in review",
       "店铺从未创建该订单;已到的款项待核对"),
     W(PENDING,
       "waits for the buyer's payment; unpaid it expires when the time of its hold is over",
