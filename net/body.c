@@ -10,6 +10,7 @@
 #define COUPON_COUNT 10
 #define HEAD_COUNT   5
 #define CARD_COUNT   2
+#define PAIR_COUNT   2
 #define LIST_COUNT   2
 
 /* An array that may have grown: at least `known` elements. */
@@ -140,6 +141,21 @@ static void head_to_wire(struct ordo_writer *out, struct ordo_reader *in)
     ordo_mp_write_uint(out, view.orders);
 }
 
+static void settings_to_wire(struct ordo_writer *out, struct ordo_reader *in)
+{
+    uint64_t count = ordo_read_varint(in);
+    if (count > ORDO_SETTINGS_MAX) {
+        in->failed = true;
+        return;
+    }
+    ordo_mp_write_array(out, (uint32_t)count);
+    for (uint64_t i = 0; i < count && !in->failed; i++) {
+        ordo_mp_write_array(out, PAIR_COUNT);
+        ordo_mp_write_uint(out, ordo_read_varint(in));
+        ordo_mp_write_int(out, ordo_read_zigzag(in));
+    }
+}
+
 bool ordo_body_write(struct ordo_writer *out, uint8_t kind, struct ordo_reader *in)
 {
     switch (kind) {
@@ -161,6 +177,9 @@ bool ordo_body_write(struct ordo_writer *out, uint8_t kind, struct ordo_reader *
         break;
     case ORDO_KIND_HEAD:
         head_to_wire(out, in);
+        break;
+    case ORDO_KIND_SETTINGS_GET:
+        settings_to_wire(out, in);
         break;
     default:
         return false;
@@ -256,6 +275,19 @@ uint32_t ordo_body_list(struct ordo_mp_reader *in, uint64_t *next)
     }
     *next = ordo_mp_read_uint(in, UINT64_MAX);
     return ordo_mp_read_array(in, UINT32_MAX);
+}
+
+uint32_t ordo_body_settings(struct ordo_mp_reader *in)
+{
+    return ordo_mp_read_array(in, ORDO_SETTINGS_MAX);
+}
+
+void ordo_body_setting(struct ordo_mp_reader *in, uint64_t *key, int64_t *value)
+{
+    uint32_t count = read_array_of(in, PAIR_COUNT);
+    *key = ordo_mp_read_uint(in, UINT64_MAX);
+    *value = ordo_mp_read_int(in);
+    ordo_mp_skip_rest(in, count, PAIR_COUNT);
 }
 
 uint32_t ordo_body_cards(struct ordo_mp_reader *in)

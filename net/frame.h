@@ -159,6 +159,10 @@ void ordo_body_stock(struct ordo_mp_reader *in, struct ordo_stock_view *view);
 void ordo_body_coupon(struct ordo_mp_reader *in, struct ordo_coupon_view *view);
 void ordo_body_head(struct ordo_mp_reader *in, struct ordo_head_view *view);
 
+/* The count of settings that follow, each to be read with ordo_body_setting. */
+uint32_t ordo_body_settings(struct ordo_mp_reader *in);
+void ordo_body_setting(struct ordo_mp_reader *in, uint64_t *key, int64_t *value);
+
 /* The count of orders that follow, each to be read with ordo_body_order. */
 uint32_t ordo_body_list(struct ordo_mp_reader *in, uint64_t *next);
 

@@ -1,8 +1,9 @@
-/* `ordo settings [NAME=VALUE...]`: the policies of a node. Without a value the table of what there
- * is; with values one sequenced command, which takes all of them or none.
+/* `ordo settings [NAME=VALUE...]`: the policies of a node. Without a value those in force; with
+ * values one sequenced command, which takes all of them or none.
  */
 #include "order/settings.h"
 #include "cli.h"
+#include "net/frame.h"
 #include "online.h"
 #include "operator.h"
 #include "order/result.h"
@@ -60,44 +61,83 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
     }
 }
 
-static int list(const struct settings *settings)
+static void add_row(
+    const struct settings *settings,
+    const struct ordo_setting *setting,
+    int64_t value,
+    json_t *rows)
 {
-    const struct ordo_setting *setting;
-    json_t *rows = json_array();
-    for (uint32_t i = 0; (setting = ordo_setting_at(i)) != NULL; i++) {
-        if (!settings->online.json) {
-            (void)printf(
-                "%-16s %12lld  %lld to %lld%s: %s\n",
-                setting->name,
-                (long long)setting->standard,
-                (long long)setting->min,
-                (long long)setting->max,
-                setting->capacity ? ", fixed when the folder is made" : "",
-                setting->text);
-            continue;
-        }
-        (void)json_array_append_new(
-            rows,
-            json_pack(
-                "{s:s, s:I, s:I, s:I, s:b, s:s}",
-                "name",
-                setting->name,
-                "default",
-                (json_int_t)setting->standard,
-                "min",
-                (json_int_t)setting->min,
-                "max",
-                (json_int_t)setting->max,
-                "fixed",
-                setting->capacity,
-                "text",
-                setting->text));
+    if (!settings->online.json) {
+        (void)printf(
+            "%-18s %12lld  %s%s\n",
+            setting->name,
+            (long long)value,
+            setting->text,
+            setting->capacity ? "; fixed when the folder is made" : "");
+        return;
     }
-    if (settings->online.json) {
+    (void)json_array_append_new(
+        rows,
+        json_pack(
+            "{s:s, s:I, s:I, s:I, s:I, s:b, s:s}",
+            "name",
+            setting->name,
+            "value",
+            (json_int_t)value,
+            "default",
+            (json_int_t)setting->standard,
+            "min",
+            (json_int_t)setting->min,
+            "max",
+            (json_int_t)setting->max,
+            "fixed",
+            setting->capacity,
+            "text",
+            setting->text));
+}
+
+/* What is in force. */
+static int show(const struct settings *settings, const struct ordo_answer *answer)
+{
+    struct ordo_mp_reader body = answer->item.body;
+    uint32_t count = ordo_body_settings(&body);
+    json_t *rows = json_array();
+    for (uint32_t i = 0; i < count && body.error == NULL; i++) {
+        uint64_t key;
+        int64_t value;
+        ordo_body_setting(&body, &key, &value);
+        const struct ordo_setting *setting = ordo_setting_of(key);
+        if (setting != NULL && body.error == NULL) {
+            add_row(settings, setting, value, rows);
+        }
+    }
+    if (body.error == NULL && settings->online.json) {
         return ordo_online_print_json(json_pack("{s:b, s:o}", "ok", 1, "settings", rows));
     }
     json_decref(rows);
-    return ORDO_EXIT_OK;
+    return body.error == NULL
+               ? ORDO_EXIT_OK
+               : ordo_cli_fail(
+                     ORDO_EXIT_UNAVAILABLE,
+                     "the node's answer is none of this version: update this program");
+}
+
+static int list(struct settings *settings)
+{
+    struct ordo_command command = {.kind = ORDO_KIND_SETTINGS_GET};
+    const struct ordo_answer *answer = NULL;
+    int code = ordo_online_open(&settings->online);
+    if (code != ORDO_EXIT_OK) {
+        return code;
+    }
+    code = ordo_online_call(&settings->online, &command, &answer);
+    if (code == ORDO_EXIT_OK) {
+        bool answered = answer->item.result.code == ORDO_RESULT_OK && answer->item.has_body;
+        code = answered ? show(settings, answer)
+                        : ordo_online_refused(&settings->online, "settings", answer);
+    }
+    ordo_online_close(&settings->online);
+    return code;
 }
 
 static int set(struct settings *settings)
@@ -131,7 +171,8 @@ int ordo_verb_settings(int argc, char **argv)
         .args_doc = "[NAME=VALUE...]",
         .doc =
             "Set policies of a node, for all of its shops: all of them or none. Without a value: "
-            "list what there is, with defaults and ranges.",
+            "list those in force. A capacity is given to a new folder: `ordo serve --set "
+            "genesis.NAME=VALUE`.",
         .children = children,
     };
     struct settings settings;
