@@ -34,7 +34,7 @@ struct ordo_hash128 ordo_book_key(char kind, uint32_t shop, const void *data, si
     ORDO_ASSERT(size <= sizeof(bytes) - 5);
     bytes[0] = (uint8_t)kind;
     ordo_put_le32(bytes + 1, shop);
-    memcpy(bytes + 5, data, size);
+    ordo_book_copy(bytes + 5, (struct ordo_bytes){data, (uint32_t)size});
     return ordo_hash128(bytes, 5 + size, 1);
 }
 
@@ -101,7 +101,8 @@ ordo_book_buyer(struct ordo_tally *t, uint32_t shop, uint64_t product, struct or
     bool added;
 
     ordo_put_le64(bytes, product);
-    memcpy(bytes + 8, buyer.data, buyer.size < ORDO_ID_SIZE ? buyer.size : ORDO_ID_SIZE);
+    ORDO_ASSERT(buyer.size <= ORDO_ID_SIZE);
+    ordo_book_copy(bytes + 8, buyer);
     struct ordo_hash128 key = ordo_book_key('b', shop, bytes, sizeof(bytes));
     ROW_OF(&t->buyer_of, key, t->buyers, t->buyer_count, t->buyer_capacity, added);
     return (uint32_t)t->buyer_count;
@@ -117,7 +118,7 @@ uint32_t ordo_book_coupon(struct ordo_tally *t, uint32_t shop, struct ordo_bytes
     struct ordo_tally_coupon *made = &t->coupons[t->coupon_count - 1];
     made->shop = shop;
     made->size = (uint8_t)coupon.size;
-    memcpy(made->text, coupon.data, coupon.size);
+    ordo_book_copy(made->text, coupon);
     return (uint32_t)t->coupon_count;
 }
 

@@ -6,6 +6,16 @@
 
 #include "audit_tally.h"
 
+#include <string.h>
+
+/* Copies a field, which may be empty and point nowhere. */
+static inline void ordo_book_copy(uint8_t *to, struct ordo_bytes from)
+{
+    if (from.size != 0) {
+        memcpy(to, from.data, from.size);
+    }
+}
+
 /* ---- audit_book.c: rows by key, made when they are missing ---- */
 
 struct ordo_hash128

@@ -129,8 +129,8 @@ static enum ordo_err check_received(
     }
     bytes[0] = (uint8_t)fact->channel;
     bytes[1] = (uint8_t)fact->merchant.size;
-    memcpy(bytes + 2, fact->merchant.data, fact->merchant.size);
-    memcpy(bytes + 2 + fact->merchant.size, fact->trade_no.data, fact->trade_no.size);
+    ordo_book_copy(bytes + 2, fact->merchant);
+    ordo_book_copy(bytes + 2 + fact->merchant.size, fact->trade_no);
     size_t size = 2 + fact->merchant.size + fact->trade_no.size;
     struct ordo_hash128 key = ordo_book_key('m', view->command.shop, bytes, size);
     if (ordo_audit_table_put(&tally->payments, key, &added) == NULL) {
