@@ -166,6 +166,18 @@ static struct ordo_tally_order *order_of(struct ordo_tally *tally, const struct 
     return row == 0 ? NULL : &tally->orders[row - 1];
 }
 
+/* Several back-orders gave their money back, and not all of what is known to count for them. */
+static void guess(struct ordo_tally *tally, const struct ordo_outcome *outcome)
+{
+    for (uint32_t i = 0; i < outcome->effect_count; i++) {
+        struct ordo_tally_order *order = order_of(tally, &outcome->effects[i]);
+        bool back = made(outcome, &outcome->effects[i], ORDO_STATE_BACKORDER, ORDO_STATE_REFUNDING);
+        if (order != NULL && back) {
+            order->guessed = true;
+        }
+    }
+}
+
 /* Gives every order its share of what was posted to applied. */
 static enum ordo_err
 share(struct ordo_tally *tally, const struct ordo_record_view *view, struct ordo_fail *fail)
@@ -199,9 +211,7 @@ share(struct ordo_tally *tally, const struct ordo_record_view *view, struct ordo
     } else if (given_back_count == 1) {
         given_back->applied += rest;
     } else if (rest != 0 && given_back_count > 1) {
-        for (uint32_t i = 0; i < outcome->effect_count; i++) {
-            order_of(tally, &outcome->effects[i])->guessed = true;
-        }
+        guess(tally, outcome);
     } else if (rest != 0) {
         return ordo_book_broken(fail, view, "I7", "%" PRId64 " is applied, and to no order", rest);
     }
