@@ -201,7 +201,8 @@ class Script:
     def dump_prints_the_new_kinds(self):
         text = self.place.run("journal", "dump", "data").stdout
         self.says(["kind=mark-paid", "operator_name=anna", 'reason="asked by phone"', "kind=recall", "kind=chain",
-                   "account=manual", "wait_s=600"], text)
+                   "account=manual", "wait_s=600",
+                   "members=[(order_id=C1 "], text)
 
     def a_bent_outcome_names_its_law(self):
         life = json.loads(self.why("W", "--json"))
