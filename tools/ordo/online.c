@@ -288,18 +288,14 @@ int ordo_online_stock(
     return code;
 }
 
-/* A member is a command without its id and shop: the shop's one byte makes room for the kind. */
 void ordo_chain_member(const struct ordo_create *create, struct ordo_writer *out)
 {
-    uint8_t bytes[ORDO_MEMBER_MAX + 64];
+    uint8_t bytes[ORDO_MEMBER_MAX];
     struct ordo_command command = {.kind = ORDO_KIND_CREATE, .create = *create};
-    struct ordo_writer whole = ordo_writer_over(bytes, sizeof(bytes));
-    size_t head = 1 + ORDO_ID_SIZE;
-    ordo_command_encode(&command, &whole);
-    ORDO_ASSERT(!whole.failed);
-    bytes[head] = ORDO_KIND_CREATE;
-    ordo_write_bytes(
-        out, (struct ordo_bytes){bytes + head, (uint32_t)(ordo_writer_size(&whole) - head)});
+    struct ordo_writer member = ordo_writer_over(bytes, sizeof(bytes));
+    ordo_member_encode(&command, &member);
+    ORDO_ASSERT(!member.failed);
+    ordo_write_bytes(out, (struct ordo_bytes){bytes, (uint32_t)ordo_writer_size(&member)});
 }
 
 /* ---- output ---- */

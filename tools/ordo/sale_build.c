@@ -46,8 +46,10 @@ sale_sum(const struct sale *sale, const struct sale_plan *plan, uint64_t index, 
 
 /* ---- who buys what ---- */
 
-/* Buyers of scripted orders are their own: a case must not meet another order's cap. */
+/* Buyers of scripted orders are their own, also those of another run: a case must not meet another
+ * order's cap. */
 static void build_buyer(
+    const struct sale *sale,
     const struct sale_plan *plan,
     const struct sale_entry *entry,
     const struct sale_act *act,
@@ -55,7 +57,9 @@ static void build_buyer(
 {
     bool hoards = plan->scripted->goods == SALE_GOODS_SHARE;
     memset(texts->buyer, 0, sizeof(texts->buyer));
-    ordo_put_le64(texts->buyer, hoards ? entry->order % HOARDERS : entry->order);
+    bool one_of_few = hoards && entry->order % 2 == 0; /* the others have a name for each order */
+    ordo_put_le64(texts->buyer, one_of_few ? entry->order / 2 % HOARDERS : entry->order);
+    memcpy(texts->buyer + 8, sale->run, sizeof(sale->run));
     texts->buyer[ORDO_ID_SIZE - 1] = hoards ? 1 : (act->flags & SALE_NAMES_OTHER) == 0 ? 2 : 3;
     memcpy(texts->second_key, texts->buyer, sizeof(texts->second_key));
 }
@@ -226,7 +230,7 @@ void sale_script_build(
         texts->order_id[own.size] = 'b';
         id.size++;
     }
-    build_buyer(plan, entry, act, texts);
+    build_buyer(sale, plan, entry, act, texts);
     switch ((int)act->act) { /* the rest is in the default */
     case SALE_ACT_CREATE:
         ABOUT(CREATE, create);

@@ -382,7 +382,7 @@ static const struct sale_case cases[] = {
      ACTS(waiting),
      SOLD},
     {"hoarders",
-     "Orders of four buyers who hold what they can and never pay",
+     "Orders that are never paid, half of them of four buyers",
      SALE_GOODS_SHARE,
      SALE_CARDS_EACH,
      ACTS(hoarder),

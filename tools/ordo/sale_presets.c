@@ -22,7 +22,7 @@ static const struct sale_preset presets[] = {
     {"AC-12", NULL, "a crash between paid and issued; tests/crash/kill_loop"},
     {"AC-13", "backorder=30", "more are paid than there is: they wait, none gets an apology"},
     {"AC-14", "backorder=30,waiting=20", "stock comes: who waits gets it, in order, once"},
-    {"AC-15", "hoarders=30,quota=20", "unpaid holds of a few are bounded by their quota"},
+    {"AC-15", "hoarders=30,quota=6", "unpaid holds of a few are bounded by their quota"},
     {"AC-16", "never-paid=40", "abandoned orders give their stock back"},
     {"AC-17", "coupon=20,coupon-back=10,coupon-late=10", "a coupon never counts more than it may"},
     {"AC-18", "coupon-back=30,coupon=10", "a cancelled order gives its coupon back, once"},
