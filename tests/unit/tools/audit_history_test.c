@@ -71,8 +71,6 @@ static void put(void)
 {
     static const uint32_t options[] = {
         0,
-        0,
-        0,
         ORDO_PRODUCT_MANUAL,
         ORDO_PRODUCT_HOLD_AT_PAY, /* back-orders come from these */
         ORDO_PRODUCT_HOLD_AT_PAY,
@@ -185,8 +183,6 @@ static void operate(void)
 {
     static const uint8_t kinds[] = {
         ORDO_KIND_ISSUE,
-        ORDO_KIND_ISSUE,
-        ORDO_KIND_ISSUE,
         ORDO_KIND_MARK_PAID,
         ORDO_KIND_MARK_PAID,
         ORDO_KIND_ACCEPT,
@@ -262,8 +258,6 @@ static void go_on(void)
         ORDO_KIND_CANCEL,
         ORDO_KIND_DELIVERY_ACK,
         ORDO_KIND_DELIVERY_ACK,
-        ORDO_KIND_DELIVERY_ACK,
-        ORDO_KIND_ATTEMPT,
         ORDO_KIND_EXTEND,
         ORDO_KIND_RELEASE};
     struct ordo_command *c = begin(kinds[below(sizeof(kinds))]);
@@ -352,7 +346,6 @@ static void open_shop(void)
     settings.late_window_s = 60;
     settings.backorder_max_s = 40;
     settings.redelivery_s = 20;
-    settings.redelivery_max = 2;
     settings.query_grace_s = 5;
     memset(&tally, 0, sizeof(tally));
     shop_open(&shop, &settings);
