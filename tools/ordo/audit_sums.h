@@ -9,11 +9,16 @@
 #include "audit_tally.h"
 #include "order/state.h"
 
-#define ORDO_LAWS_MAX 2200 /* two a balance and some twenty */
+#define ORDO_LAWS_MAX 2200 /* two a balance and some forty */
+
+/* How a law was proven: from the outcomes alone, from the replayed state alone, or from both, which
+ * came to the same. */
+enum ordo_law_way { ORDO_LAW_RECORDS, ORDO_LAW_STATE, ORDO_LAW_BOTH };
 
 struct ordo_law {
+    enum ordo_law_way way;
     char name[48];
-    char text[200]; /* the equation with its numbers */
+    char text[320]; /* the equation with its numbers */
     bool holds;
 };
 
@@ -29,6 +34,9 @@ enum ordo_err ordo_laws_check(
     struct ordo_state *state,
     struct ordo_laws *laws,
     struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* "records", "state", "both" */
+const char *ordo_law_way_name(enum ordo_law_way way);
 
 /* The first broken law; NULL when all hold. */
 const struct ordo_law *ordo_laws_first_broken(const struct ordo_laws *laws);

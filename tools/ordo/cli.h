@@ -69,6 +69,7 @@ int ordo_verb_journal(int argc, char **argv);
 int ordo_verb_audit(int argc, char **argv);
 int ordo_verb_states(int argc, char **argv);
 int ordo_verb_bench(int argc, char **argv);
+int ordo_verb_why(int argc, char **argv);
 int ordo_verb_version(int argc, char **argv);
 
 #endif

@@ -23,6 +23,7 @@
     X(subscribe, "print each status change, once and in order")                                    \
     X(sale, "drive a flash sale against a node and check what came of it")                         \
     X(audit, "replay a data folder and print every conservation law")                              \
+    X(why, "tell the life of an order from the journal, and what it waits for")                    \
     X(journal, "dump or verify the journal of a data folder")                                      \
     X(states, "print the states of an order and what leads from one to another")                   \
     X(bench, "measure a part of the engine")                                                       \

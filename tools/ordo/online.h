@@ -109,6 +109,7 @@ const char *ordo_online_currency_name(uint32_t currency); /* NULL when it has no
 
 /* alipay, wechat, ... or a number up to 255. */
 bool ordo_online_channel(const char *text, uint64_t *channel);
+const char *ordo_online_channel_name(uint64_t channel); /* NULL when it has none here */
 
 /* 32 hexadecimal digits are the buyer's 16 bytes, any other text is hashed. */
 void ordo_online_buyer(const char *text, uint8_t buyer[ORDO_ID_SIZE]);

@@ -34,6 +34,24 @@ enum ordo_err ordo_record_decode(
     return ORDO_OK;
 }
 
+bool ordo_record_chain_member(
+    const struct ordo_command *chain, uint32_t index, struct ordo_command *member)
+{
+    const struct ordo_elements *members = &chain->chain.members;
+    struct ordo_reader in = ordo_reader_over(members->raw.data, members->raw.size);
+    struct ordo_bytes raw = {NULL, 0};
+
+    ORDO_ASSERT(chain->kind == ORDO_KIND_CHAIN && index < members->count);
+    for (uint32_t i = 0; i <= index; i++) {
+        raw = ordo_read_bytes(&in, ORDO_MEMBER_MAX);
+    }
+    if (!ordo_member_decode(raw, member)) {
+        return false;
+    }
+    member->shop = chain->shop;
+    return true;
+}
+
 /* ---- values ---- */
 
 static json_t *hex_of(struct ordo_bytes bytes)
@@ -130,7 +148,7 @@ static json_t *field_of(const struct ordo_command *command, const struct ordo_fi
     return NULL;
 }
 
-static json_t *command_of(const struct ordo_command *command)
+static json_t *fields_of(const struct ordo_command *command)
 {
     json_t *object = json_object();
     const struct ordo_command_schema *schema = ordo_schema_of(command->kind);
@@ -141,6 +159,27 @@ static json_t *command_of(const struct ordo_command *command)
             json_object_set_new(object, schema->fields[i].name, value);
         }
     }
+    return object;
+}
+
+/* The members of a chain are commands themselves; of one that is none, count and size are said. */
+static json_t *command_of(const struct ordo_command *command)
+{
+    json_t *object = fields_of(command);
+    json_t *members = json_array();
+    uint32_t count = command->kind == ORDO_KIND_CHAIN ? command->chain.members.count : 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct ordo_command member;
+        if (!ordo_record_chain_member(command, i, &member)) {
+            break;
+        }
+        json_array_append_new(members, fields_of(&member));
+    }
+    if (count != 0 && json_array_size(members) == count) {
+        json_object_set(object, "members", members);
+    }
+    json_decref(members);
     return object;
 }
 
@@ -273,26 +312,42 @@ static void print_scalar(const json_t *value, FILE *out)
     }
 }
 
-/* " a=1 b=x c=(d=2 e=3)" */
+/* "(d=2 e=3)" */
+static void print_group(json_t *object, FILE *out)
+{
+    const char *name;
+    json_t *value;
+    const char *between = "(";
+
+    json_object_foreach(object, name, value)
+    {
+        (void)fprintf(out, "%s%s=", between, name);
+        print_scalar(value, out);
+        between = " ";
+    }
+    (void)fputs(between[0] == '(' ? "()" : ")", out);
+}
+
+/* " a=1 b=x c=(d=2 e=3) f=[(g=4) (g=5)]" */
 static void print_pairs(json_t *object, const char *separator, FILE *out)
 {
     const char *name;
     json_t *value;
+    size_t index;
+    json_t *item;
 
     json_object_foreach(object, name, value)
     {
         (void)fprintf(out, "%s%s=", separator, name);
         if (json_is_object(value)) {
-            const char *inner_name;
-            json_t *inner;
-            const char *between = "(";
-            json_object_foreach(value, inner_name, inner)
+            print_group(value, out);
+        } else if (json_is_array(value)) {
+            json_array_foreach(value, index, item)
             {
-                (void)fprintf(out, "%s%s=", between, inner_name);
-                print_scalar(inner, out);
-                between = " ";
+                (void)fputc(index == 0 ? '[' : ' ', out);
+                print_group(item, out);
             }
-            (void)fputs(between[0] == '(' ? "()" : ")", out);
+            (void)fputc(']', out);
         } else {
             print_scalar(value, out);
         }

@@ -26,6 +26,11 @@ enum ordo_err ordo_record_decode(
     struct ordo_record_view *view,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
+/* The index-th member of a chain as a command of its own in the chain's shop; its texts point into
+ * the chain's bytes. False when it is none. */
+bool ordo_record_chain_member(
+    const struct ordo_command *chain, uint32_t index, struct ordo_command *member) ORDO_MUST_USE;
+
 /* Everything of a record as one object; the caller owns it. NULL when out of memory. */
 struct json_t *ordo_record_describe(const struct ordo_record_view *view);
 

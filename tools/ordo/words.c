@@ -64,6 +64,16 @@ bool ordo_online_channel(const char *text, uint64_t *channel)
     return find_word(channels, sizeof(channels) / sizeof(channels[0]), text, 255, channel);
 }
 
+const char *ordo_online_channel_name(uint64_t channel)
+{
+    for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++) {
+        if (channels[i].number == channel) {
+            return channels[i].name;
+        }
+    }
+    return NULL;
+}
+
 const char *ordo_online_currency_name(uint32_t currency)
 {
     for (size_t i = 0; i < sizeof(currencies) / sizeof(currencies[0]); i++) {

@@ -40,6 +40,7 @@ static void effect(int i, uint64_t prev_seq, uint32_t version)
     struct ordo_outcome *o = &h.views[i].outcome;
     o->effect_count = 1;
     o->effects[0] = (struct ordo_effect){
+        .own = true,
         .order_id = text("A-1"),
         .prev_seq = prev_seq,
         .version = version,
@@ -64,7 +65,13 @@ static void post(int i, uint8_t account, int64_t amount)
 static void make_fact(int i, uint8_t disposition)
 {
     struct ordo_outcome *o = begin(i, ORDO_KIND_FACT);
-    h.views[i].command.fact.order_id = text("A-1");
+    struct ordo_fact *fact = &h.views[i].command.fact;
+    fact->fact = ORDO_FACT_PAY;
+    fact->channel = 1;
+    fact->order_id = text("A-1");
+    fact->trade_no = text("T-1");
+    fact->amount = 200;
+    fact->currency = 156;
     o->result.disposition = disposition;
 }
 
@@ -82,6 +89,7 @@ static void make_history(void)
         cards_raw[i][0] = 57;
         cards_raw[i][1] = (uint8_t)(i + 1);
     }
+    h.views[2].outcome.result.version = 2;
     h.views[2].command.card_import.cards =
         (struct ordo_elements){{&cards_raw[0][0], sizeof(cards_raw)}, 2};
     begin(3, ORDO_KIND_CREATE);
@@ -132,7 +140,7 @@ Test(tally, takes_a_true_history_and_sums_it)
     cr_assert_eq(tally.card_owner.count, 2);
     cr_assert_eq(tally.order_count, 1);
     cr_assert_eq(tally.orders[0].state, ORDO_STATE_COMPLETED);
-    cr_assert_eq(tally.orders[0].cards, 2);
+    cr_assert_eq(tally.orders[0].revealed, 2);
     cr_assert_eq(tally.orders[0].applied, 200);
     cr_assert_eq(tally.facts, 2);
     cr_assert_eq(tally.facts_with[ORDO_DISPOSITION_DUPLICATE], 1);
@@ -181,14 +189,16 @@ Test(tally, finds_a_card_given_out_twice)
     h.views[6].outcome.card_count = 1;
     h.views[6].outcome.cards[0] = 12;
     h.views[6].outcome.effects[0].card_count = 1;
-    FOUND_AT(6, "card 12");
+    FOUND_AT(6, "I4: A-1 gets 1 cards and is not issued");
 }
 
 Test(tally, lets_a_loop_product_give_a_card_again)
 {
     make_history();
     h.views[1].command.product_put.stock_mode = ORDO_STOCK_LOOP;
-    h.views[4].outcome.cards[1] = 11;
+    h.views[4].outcome.cards[1] = 0;
+    h.views[4].outcome.card_count = 1;
+    h.views[4].outcome.effects[0].card_count = 1; /* one card, whatever the quantity */
     cr_assert_eq(add_all(), RECORDS, "%s", fail.text);
     ordo_tally_free(&tally);
 }
@@ -201,9 +211,118 @@ Test(tally, finds_money_that_is_not_conserved)
     h.views[4].outcome.posting_count = 1;
     FOUND_AT(4, "channel 1 currency 156");
     post(6, ORDO_ACCOUNT_REVIEW, 1);
-    FOUND_AT(6, "review 201");
+    FOUND_AT(
+        6,
+        "I7: channel 1 currency 156: received + manual 200 is not applied + refund_due + "
+        "refunded + review 201");
+    post(6, ORDO_ACCOUNT_REVIEW, 201);
+    post(6, ORDO_ACCOUNT_APPLIED, -201);
+    FOUND_AT(6, "applied is -1");
     h.views[4].outcome.postings[0].account = 77;
     FOUND_AT(4, "unknown account");
+}
+
+Test(tally, finds_a_payment_that_is_received_twice_or_by_nobody)
+{
+    make_history();
+    post(5, ORDO_ACCOUNT_RECEIVED, 200);
+    post(5, ORDO_ACCOUNT_REFUND_DUE, 200);
+    FOUND_AT(5, "I5: payment T-1 is received for the second time");
+    post(6, ORDO_ACCOUNT_RECEIVED, 200);
+    post(6, ORDO_ACCOUNT_REFUND_DUE, 200);
+    FOUND_AT(6, "I5: 200 was received, and no payment says so");
+    h.views[4].command.fact.amount = 199;
+    FOUND_AT(4, "I5: 200 was received");
+    h.views[4].command.fact.channel = 2;
+    FOUND_AT(4, "another channel");
+    h.views[5].outcome.result.disposition = 0;
+    FOUND_AT(5, "I5: a payment fact has no disposition");
+}
+
+Test(tally, finds_an_order_that_is_honoured_without_its_money)
+{
+    make_history();
+    h.views[3].command.create.amount = 201;
+    FOUND_AT(4, "I6: order A-1 of 201 is paid, and 200 counts for it");
+    h.views[6].outcome.transitions[0].to = ORDO_STATE_REFUNDED;
+    FOUND_AT(6, "I6: order A-1 is REFUNDED, and 200 counts for it");
+    h.views[4].outcome.transition_count = 1;
+    h.views[4].outcome.card_count = 0;
+    h.views[4].outcome.effects[0].card_count = 0;
+    h.views[4].outcome.effects[0].transition_count = 1;
+    h.views[4].outcome.effects[0].version = 2;
+    h.records[4].update_seq = 2;
+    FOUND_AT(4, "I6: order A-1 is paid and not issued");
+}
+
+Test(tally, finds_an_order_with_other_than_its_units)
+{
+    make_history();
+    h.views[4].outcome.effects[0].card_count = 1;
+    FOUND_AT(4, "I4: A-1 of 2 units is issued with 1 cards");
+    h.views[4].outcome.effects[0].flags = ORDO_FLAG_PARTIAL;
+    FOUND_AT(4, "I4: A-1 of 2 units is issued with 2 cards, in part");
+    h.views[2].outcome.result.version = 1;
+    FOUND_AT(2, "I1: 1 cards were taken in, 2 are new");
+}
+
+Test(tally, finds_a_buyer_above_the_cap)
+{
+    make_history();
+    h.views[1].command.product_put.purchase_cap = 1;
+    FOUND_AT(3, "I8: a buyer holds 2 and has paid 0 units of product 7, whose cap is 1");
+}
+
+Test(tally, finds_a_coupon_used_beyond_its_limit)
+{
+    make_history();
+    h.views[3].command.create.coupon = text("TEN");
+    FOUND_AT(3, "coupons: coupon TEN has 1 uses, its limit is 0");
+    begin(0, ORDO_KIND_COUPON_PUT);
+    h.views[0].command.coupon_put.coupon = text("TEN");
+    h.views[0].command.coupon_put.uses_max = 1;
+    h.views[3].command.create.coupon = text("TEN");
+    cr_assert_eq(add_all(), RECORDS, "%s", fail.text);
+    cr_assert_eq(tally.coupons[0].used, 1);
+    ordo_tally_free(&tally);
+}
+
+/* The last record becomes a replace of card 11 by card 13. */
+static void replace(uint64_t card)
+{
+    begin(6, ORDO_KIND_REPLACE);
+    h.records[6].update_seq = h.records[5].update_seq;
+    memset(&h.views[6].outcome, 0, sizeof(h.views[6].outcome));
+    h.views[6].command.replace.order_id = text("A-1");
+    h.views[6].command.replace.card = card;
+    h.views[6].outcome.card_count = 1;
+    h.views[6].outcome.cards[0] = 13;
+    move(6, ORDO_STATE_ISSUING, ORDO_STATE_ISSUING);
+    effect(6, 6, 4);
+    h.views[6].outcome.effects[0].card_count = 1;
+}
+
+Test(tally, follows_a_replaced_card)
+{
+    make_history();
+    replace(11);
+    cr_assert_eq(add_all(), RECORDS, "%s", fail.text);
+    cr_assert_eq(tally.orders[0].bound, 2);
+    cr_assert_eq(tally.replaced, 1);
+    cr_assert_eq(tally.self_moves, 1, "a move to the same state raises the version by one, too");
+    ordo_tally_free(&tally);
+    replace(14);
+    FOUND_AT(6, "I3: card 14 is replaced by 1, and A-1 does not have it");
+    replace(11);
+    h.views[6].outcome.cards[0] = 12;
+    FOUND_AT(6, "I3: card 12 is bound to A-1 and was bound before");
+}
+
+Test(tally, finds_a_move_that_is_not_in_the_table)
+{
+    make_history();
+    h.views[6].outcome.transitions[0].to = ORDO_STATE_PENDING;
+    FOUND_AT(6, "I9: order A-1 goes from ISSUING to PENDING");
 }
 
 Test(tally, finds_a_second_creation)
