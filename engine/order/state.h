@@ -75,6 +75,12 @@ struct ordo_hash128 ordo_state_digest_full(const struct ordo_state *state);
 enum ordo_err
 ordo_state_check(const struct ordo_state *state, struct ordo_fail *fail) ORDO_MUST_USE;
 
+/* Holds the sums that the decisions keep against each other: for a node at work, a few microseconds
+ * a call, a part of the products, balances and coupons each, from *cursor on (0 at first). The
+ * first broken one is named in fail (DAMAGED). Apply thread. */
+enum ordo_err ordo_state_check_sums(
+    const struct ordo_state *state, uint32_t *cursor, struct ordo_fail *fail) ORDO_MUST_USE;
+
 /* Sums for the audit, from the state. Apply thread. */
 struct ordo_totals {
     uint64_t orders;

@@ -5,8 +5,10 @@
 #include "pipeline/apply_stage.h"
 
 #include "base/assert.h"
+#include "base/log.h"
 
-#define BATCH_MAX 256 /* slots a cycle: the journal begins to write while the rest is decided */
+#define CHECK_EVERY 4096 /* commands between two looks at the sums */
+#define BATCH_MAX   256  /* slots a cycle: the journal begins to write while the rest is decided */
 
 enum ordo_err ordo_apply_stage_init(
     struct ordo_apply_stage *apply,
@@ -29,6 +31,8 @@ enum ordo_err ordo_apply_stage_init(
     apply->outcome_ends = ends;
     apply->cached_gate = 0;
     apply->prefetched = 0;
+    apply->unchecked = 0;
+    apply->check_cursor = 0;
     return ORDO_OK;
 }
 
@@ -100,6 +104,22 @@ static void look_ahead(struct ordo_apply_stage *apply, uint64_t cursor, uint64_t
     }
 }
 
+/* A sum that does not add up means that a decision was wrong: nothing of it may become visible, and
+ * only a stop makes sure of that. */
+static void check_sums(struct ordo_apply_stage *apply, uint32_t done)
+{
+    struct ordo_fail fail;
+    apply->unchecked += done;
+    if (ORDO_LIKELY(apply->unchecked < CHECK_EVERY)) {
+        return;
+    }
+    apply->unchecked = 0;
+    if (ordo_state_check_sums(apply->state, &apply->check_cursor, &fail) != ORDO_OK) {
+        ORDO_LOG_ERROR("a broken invariant stops the node what=\"%s\"", fail.text);
+        ORDO_UNREACHABLE("the sums of the state add up");
+    }
+}
+
 static uint32_t do_work(void *self)
 {
     struct ordo_apply_stage *apply = self;
@@ -116,6 +136,7 @@ static uint32_t do_work(void *self)
         done++;
     }
     if (done != 0) {
+        check_sums(apply, done);
         ordo_sequence_set(&apply->deadline_us, ordo_state_next_deadline_us(apply->state));
         ordo_stage_advance(stage, first + done - 1);
     }

@@ -20,6 +20,8 @@ struct ordo_apply_stage {
     uint64_t *outcome_ends; /* end of a slot's outcome bytes, by cursor, two laps of the ring */
     uint64_t cached_gate;
     uint64_t prefetched; /* the last cursor whose rows were asked for */
+    uint32_t unchecked;  /* commands since the last look at the sums */
+    uint32_t check_cursor;
 };
 
 /* Starter thread. The state belongs to the stage's thread from the first do_work on. */

@@ -228,3 +228,49 @@ Test(check, sees_each_bent_row)
         open_shop();
     }
 }
+
+/* ---- the sums that a node looks at while it works ---- */
+
+static void order_in_no_state(struct ordo_state *s)
+{
+    ordo_head_edit(s, ORDO_HEAD)->orders_in[ORDO_STATE_PENDING]--;
+}
+
+static void queue_without_count(struct ordo_state *s)
+{
+    ordo_product_edit(s, 2)->wait_count = 0;
+}
+
+Test(check, the_sums_of_a_node_at_work_see_what_does_not_add_up)
+{
+    static bend *const bends[] = {
+        fact_without_disposition,
+        order_in_no_state,
+        money_from_nowhere,
+        queue_without_count,
+        unit_from_nowhere};
+    for (size_t i = 0; i < sizeof(bends) / sizeof(bends[0]); i++) {
+        struct ordo_fail fail;
+        uint32_t cursor = 0;
+        close_shop();
+        open_shop();
+        cr_assert_eq(ordo_state_check_sums(shop.state, &cursor, &fail), ORDO_OK, "%s", fail.text);
+        bends[i](shop.state);
+        cr_expect_eq(ordo_state_check_sums(shop.state, &cursor, &fail), ORDO_ERR_DAMAGED, "%zu", i);
+    }
+}
+
+Test(check, the_sums_come_to_every_product_in_turn)
+{
+    struct ordo_fail fail;
+    uint32_t cursor = 0;
+    uint32_t found = 0;
+    for (uint32_t product = 10; product < 50; product++) {
+        cr_assert_eq(put_product(&shop, product, PRICE, ORDO_STOCK_CARDS), ORDO_RESULT_OK);
+    }
+    ordo_product_edit(shop.state, 40)->imported++;
+    for (uint32_t call = 0; call < 3; call++) { /* 16 products a call, 43 in all */
+        found += ordo_state_check_sums(shop.state, &cursor, &fail) != ORDO_OK ? 1 : 0;
+    }
+    cr_expect_eq(found, 1);
+}
