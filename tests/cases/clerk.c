@@ -321,6 +321,8 @@ void tape_replay(const struct tape *tape, struct shop *shop, uint32_t count)
         shop->time_us = tape->records[i].time_us;
         shop->command_size = tape->records[i].command_size;
         memcpy(shop->command_bytes, tape->bytes + tape->records[i].command_at, shop->command_size);
+        struct ordo_bytes command = {shop->command_bytes, shop->command_size};
+        cr_assert(ordo_command_decode(command, &shop->command));
         (void)shop_resend(shop);
         cr_assert(shop->applied.journaled, "record %u is not journaled again", i + 1);
         struct ordo_bytes now = {shop->outcome_bytes, (uint32_t)shop->outcome_size};
