@@ -67,6 +67,41 @@ Test(ac_17, the_amount_with_a_coupon_is_one_number)
     case_close(&shop);
 }
 
+/* AC-17 (dujiaoka#280; litemall#163): order and coupon were two steps, and one of them failed. */
+Test(ac_17, a_chain_does_all_of_it_or_nothing)
+{
+    case_open(&shop, 0, 9);
+    expect_code(put_coupon(&shop, "ten", 100, 1), OK);
+    struct chain chain = {.count = 0};
+    make_create(&shop, "A", 1, 2);
+    chain_add(&chain, &shop);
+    for (int i = 0; i < 2; i++) {
+        struct ordo_create *c = make_create(&shop, i == 0 ? "B" : "C", 2, 1);
+        c->coupon = text("ten");
+        c->amount -= 100;
+        chain_add(&chain, &shop);
+    }
+    expect_code(chain_send(&chain, &shop), COUPON_SPENT);
+    cr_assert_eq(shop.outcome.result.version, 3, "the third of them");
+    expect_state(&shop, "A", NONE);
+    expect_state(&shop, "B", NONE);
+    expect_units(&shop, 9, 0, 0);
+    expect_coupon(0, 0, 0);
+    chain.count = 0;
+    make_create(&shop, "A", 1, 2);
+    chain_add(&chain, &shop);
+    struct ordo_create *c = make_create(&shop, "B", 2, 1);
+    c->coupon = text("ten");
+    c->amount -= 100;
+    chain_add(&chain, &shop);
+    expect_code(chain_send(&chain, &shop), OK);
+    expect_state(&shop, "A", PENDING);
+    expect_state(&shop, "B", PENDING);
+    expect_units(&shop, 6, 3, 0);
+    expect_coupon(1, 0, 0);
+    case_close(&shop);
+}
+
 /* AC-18 (ruoyi#482; litemall#397): a cancelled order kept its coupon, or gave it back twice. */
 Test(ac_18, cancelling_gives_the_coupon_back_exactly_once)
 {

@@ -154,6 +154,25 @@ Test(ac_16, an_abandoned_hold_ends_at_its_time_and_not_before)
     case_close(&shop);
 }
 
+/* AC-16 (dujiaoka#106, #240, #218): a queue in front of the timer let it judge by its own late
+ * clock.
+ */
+Test(ac_16, a_tick_ends_what_was_due_at_its_own_time)
+{
+    case_open(&shop, 0, 2);
+    expect_code(create(&shop, "A", 1, 1), OK);
+    uint64_t deadline_us = get(&shop, "A").deadline_us;
+    shop.time_us = deadline_us - 1;
+    expect_code(tick(&shop), OK); /* sets up the command with this time */
+    shop.time_us = deadline_us + SECOND_US;
+    shop.command.tick.now_us = deadline_us - 1;
+    expect_code(shop_send(&shop), OK);
+    expect_state(&shop, "A", PENDING);
+    expect_code(tick(&shop), OK);
+    expect_state(&shop, "A", EXPIRED);
+    case_close(&shop);
+}
+
 /* AC-16 (dujiaoka#106, #240, #218): an outage ended every hold before the gateways could say who
  * had paid. */
 Test(ac_16, after_an_outage_holds_live_on_for_the_grace)

@@ -182,6 +182,56 @@ Test(ac_15, the_purchase_cap_counts_what_is_held_and_what_is_paid)
     case_close(&shop);
 }
 
+/* AC-15 (dujiao-next#105; dujiaoka#198): what a hoarder gave back went to whoever pressed the
+ * button at that moment, not to those who had waited.
+ */
+Test(ac_15, a_unit_that_comes_back_goes_to_who_waits_longest)
+{
+    case_open(&shop, 0, 2);
+    expect_code(create(&shop, "A", 1, 2), OK);
+    expect_code(create_waiting(&shop, "B", 2, 3000), OK);
+    expect_code(create_waiting(&shop, "C", 3, 3000), OK);
+    expect_code(create_waiting(&shop, "D", 4, 100), OK);
+    expect_state(&shop, "B", NONE);
+    cr_assert_eq(flags_of(&shop, "B"), ORDO_FLAG_WAITING);
+    cr_assert_eq(stock(&shop, 1).waiting, 3);
+    expect_code(cancel(&shop, "B"), OK); /* does not want to wait any more */
+    pass_s(&shop, 100);
+    expect_code(tick(&shop), OK);
+    expect_state(&shop, "D", EXPIRED);
+    expect_code(create_waiting(&shop, "E", 5, 3000), OK);
+    expect_code(create_waiting(&shop, "F", 6, 3000), OK);
+    expect_code(cancel(&shop, "A"), OK);
+    expect_state(&shop, "C", PENDING);
+    expect_state(&shop, "E", PENDING);
+    expect_state(&shop, "F", NONE);
+    cr_assert_eq(get(&shop, "C").deadline_us, shop.time_us + 900 * SECOND_US);
+    expect_units(&shop, 0, 2, 0);
+    expect_disposition(pay(&shop, "C", "t3", PRICE), APPLIED);
+    expect_state(&shop, "C", ISSUING);
+    case_close(&shop);
+}
+
+/* AC-15 (dujiao-next#105; dujiaoka#198): one who waits for three was overtaken by everybody who
+ * wanted one.
+ */
+Test(ac_15, who_comes_now_does_not_overtake_who_waits)
+{
+    case_open(&shop, 0, 2);
+    expect_code(create(&shop, "A", 1, 2), OK);
+    make_create(&shop, "B", 2, 3)->wait_s = 3000;
+    expect_code(shop_send(&shop), OK);
+    expect_code(cancel(&shop, "A"), OK);
+    expect_state(&shop, "B", NONE);
+    expect_units(&shop, 2, 0, 0);
+    expect_code(create(&shop, "C", 3, 1), STOCK_SHORT);
+    expect_disposition(pay(&shop, "A", "t1", 2 * PRICE), LATE_REFUND_DUE);
+    expect_code(add_cards(&shop, 1, 3, 1), OK);
+    expect_state(&shop, "B", PENDING);
+    expect_units(&shop, 0, 3, 0);
+    case_close(&shop);
+}
+
 /* AC-19 (dujiaoka#328; kamiFaka#165): the page showed stock that was not there. */
 Test(ac_19, the_stock_that_is_shown_is_the_stock_that_can_be_sold)
 {

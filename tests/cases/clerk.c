@@ -144,6 +144,32 @@ uint32_t cards_of(struct shop *shop, const char *order, uint64_t cards[ORDO_CARD
     return count;
 }
 
+void chain_add(struct chain *chain, struct shop *shop)
+{
+    const uint32_t head =
+        1 + ORDO_ID_SIZE + 1; /* kind, id and shop 0; a member has no id or shop */
+    uint8_t member[ORDO_MEMBER_MAX];
+    chain->size = chain->count == 0 ? 0 : chain->size;
+    struct ordo_writer w =
+        ordo_writer_over(chain->bytes + chain->size, sizeof(chain->bytes) - chain->size);
+    shop_encode(shop);
+    cr_assert(shop->command_size - head + 1 <= sizeof(member));
+    member[0] = shop->command_bytes[0];
+    memcpy(member + 1, shop->command_bytes + head, shop->command_size - head);
+    ordo_write_bytes(&w, (struct ordo_bytes){member, shop->command_size - head + 1});
+    cr_assert(!w.failed);
+    chain->size += (uint32_t)ordo_writer_size(&w);
+    chain->count++;
+}
+
+uint16_t chain_send(struct chain *chain, struct shop *shop)
+{
+    begin(shop, ORDO_KIND_CHAIN);
+    shop->command.chain.members.raw = (struct ordo_bytes){chain->bytes, chain->size};
+    shop->command.chain.members.count = chain->count;
+    return shop_send(shop);
+}
+
 /* ---- operators ---- */
 
 #define BY_ANN(fields)                                                                             \

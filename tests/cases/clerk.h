@@ -40,6 +40,15 @@ struct ordo_order_view find_order(struct shop *shop, const char *trade, uint32_t
 /* The card numbers that the deliverer gets for the order. */
 uint32_t cards_of(struct shop *shop, const char *order, uint64_t cards[ORDO_CARDS_MAX]);
 
+/* A chain is put together from creates that make_create() has set up. */
+struct chain {
+    uint32_t count;
+    uint32_t size;
+    uint8_t bytes[ORDO_CHAIN_MAX * ORDO_MEMBER_MAX];
+};
+void chain_add(struct chain *chain, struct shop *shop);
+uint16_t chain_send(struct chain *chain, struct shop *shop);
+
 /* ---- operators: "ann" for "why" ---- */
 
 uint16_t mark_paid(struct shop *shop, const char *order, uint32_t channel, int64_t amount);
