@@ -4,6 +4,7 @@
 #include "clerk.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 static struct shop shop;
 
@@ -39,31 +40,33 @@ Test(ac_13, two_who_pay_for_the_last_card_get_one_card_and_one_back_order)
  * served by hand, and some were served twice. */
 Test(ac_14, a_restock_serves_back_orders_once_in_the_order_of_payment)
 {
-    case_open(&shop, ORDO_PRODUCT_HOLD_AT_PAY, 0);
+    case_open(&shop, ORDO_PRODUCT_HOLD_AT_PAY, 2);
     expect_code(create(&shop, "A", 1, 1), OK);
     expect_code(create(&shop, "B", 2, 2), OK);
     expect_code(create(&shop, "C", 3, 1), OK);
+    expect_code(create(&shop, "D", 4, 1), OK);
+    expect_code(void_cards(&shop, 1, 1, 2), OK);
     expect_disposition(pay(&shop, "B", "t2", 2 * PRICE), APPLIED);
     expect_disposition(pay(&shop, "C", "t3", PRICE), APPLIED);
     expect_disposition(pay(&shop, "A", "t1", PRICE), APPLIED);
-    expect_code(add_cards(&shop, 1, 1, 1), OK);
+    expect_code(add_cards(&shop, 1, 3, 1), OK);
     expect_state(&shop, "B", BACKORDER); /* the first collects until it has all */
     expect_state(&shop, "C", BACKORDER);
     expect_units(&shop, 1, 0, 0);
-    expect_code(create(&shop, "D", 4, 1), OK);
+    expect_code(create(&shop, "E", 5, 1), STOCK_SHORT);
     expect_disposition(pay(&shop, "D", "t4", PRICE), APPLIED);
     expect_state(&shop, "D", BACKORDER); /* the free one is not for who comes last */
-    expect_code(add_cards(&shop, 1, 2, 2), OK);
+    expect_code(add_cards(&shop, 1, 4, 2), OK);
     cr_assert_eq(shop.outcome.effect_count, 2);
     expect_state(&shop, "B", ISSUING);
     expect_state(&shop, "C", ISSUING);
     expect_state(&shop, "A", BACKORDER);
-    expect_code(add_cards(&shop, 1, 4, 5), OK);
+    expect_code(add_cards(&shop, 1, 6, 5), OK);
     expect_state(&shop, "A", ISSUING);
     expect_state(&shop, "D", ISSUING);
     cr_assert_eq(get(&shop, "B").card_count, 2);
     uint32_t version = get(&shop, "C").version;
-    expect_code(add_cards(&shop, 1, 9, 3), OK);
+    expect_code(add_cards(&shop, 1, 11, 3), OK);
     cr_assert_eq(get(&shop, "C").version, version);
     cr_assert_eq(get(&shop, "C").card_count, 1);
     expect_units(&shop, 6, 0, 5);
@@ -74,26 +77,33 @@ Test(ac_14, a_restock_serves_back_orders_once_in_the_order_of_payment)
  */
 Test(ac_14, a_restock_for_many_goes_on_until_all_are_served)
 {
-    static const char *const orders[] = {"A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K"};
-    static const char *const trades[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"};
-    case_open(&shop, ORDO_PRODUCT_HOLD_AT_PAY, 0);
-    for (uint32_t i = 0; i < 11; i++) {
-        expect_code(create(&shop, orders[i], i + 1, 1), OK);
-        expect_disposition(pay(&shop, orders[i], trades[i], PRICE), APPLIED);
+    static char names[40][8];
+    case_open(&shop, ORDO_PRODUCT_HOLD_AT_PAY, 1);
+    for (uint32_t i = 0; i < 40; i++) {
+        snprintf(names[i], sizeof(names[i]), "o%u", i);
+        expect_code(create(&shop, names[i], i + 1, 1), OK);
     }
-    expect_code(add_cards(&shop, 1, 1, 20), OK);
-    expect_state(&shop, "A", ISSUING);
-    expect_state(&shop, "K", BACKORDER);
-    expect_code(create(&shop, "L", 50, 1), OK);
-    for (int i = 0; i < 2; i++) {
+    expect_code(void_cards(&shop, 1, 1, 1), OK);
+    for (uint32_t i = 0; i < 40; i++) {
+        expect_disposition(pay(&shop, names[39 - i], names[i], PRICE), APPLIED);
+    }
+    expect_code(add_cards(&shop, 1, 2, 45), OK);
+    uint32_t served = shop.outcome.transition_count;
+    cr_assert(served > 0 && served < 40);
+    expect_state(&shop, names[39], ISSUING);
+    expect_state(&shop, names[0], BACKORDER);
+    cr_assert_eq(stock(&shop, 1).available, 0); /* what is free is theirs */
+    for (int i = 0; i < 4; i++) {
         memset(&shop.command, 0, sizeof(shop.command));
         shop.command.kind = ORDO_KIND_CONTINUE;
         expect_code(shop_send(&shop), OK);
+        served += shop.outcome.transition_count;
     }
-    for (uint32_t i = 0; i < 11; i++) {
-        expect_state(&shop, orders[i], ISSUING);
+    cr_assert_eq(served, 40);
+    for (uint32_t i = 0; i < 40; i++) {
+        expect_state(&shop, names[i], ISSUING);
     }
-    expect_units(&shop, 9, 0, 11);
+    expect_units(&shop, 5, 0, 40);
     case_close(&shop);
 }
 

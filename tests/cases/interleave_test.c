@@ -342,8 +342,8 @@ static void run(const struct plan *plan)
     w.settings.payments_max = 32;
     w.settings.ids_max = 64;
     w.settings.buyers_max = 16;
-    w.settings.balances_max = 1;
-    w.settings.merchants_max = 1;
+    w.settings.balances_max = 4;
+    w.settings.merchants_max = 4;
     w.settings.extras_max = 16;
     w.settings.coupons_max = 1;
     w.settings.channels_max = 1;
