@@ -141,6 +141,7 @@ Test(ac_18, a_refund_gives_the_coupon_back_only_when_nothing_was_ever_bound)
     expect_coupon(2, 0, 0);
     expect_code(refund_order(&shop, "B", 0, 0), OK);
     expect_state(&shop, "B", REFUNDING);
+    expect_code(refund_order(&shop, "B", 0, 0), REFUND_NOTHING); /* it is due once */
     expect_coupon(1, 1, 0);
     expect_disposition(refund(&shop, "B", "t2", PRICE - 100), REFUND_ECHO);
     expect_state(&shop, "B", REFUNDED);

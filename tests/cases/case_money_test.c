@@ -187,9 +187,11 @@ Test(ac_29, a_success_with_a_refund_in_it_is_a_refund)
     make_fact(&shop, ORDO_FACT_PAY, "A", "t1", PRICE)->refund_total = 200;
     expect_code(shop_send(&shop), OK);
     cr_assert_eq(shop.outcome.result.disposition, ORDO_DISPOSITION_DUPLICATE);
-    make_fact(&shop, ORDO_FACT_PAY, "A", "t1", PRICE)->refund_total = PRICE;
+    make_fact(&shop, ORDO_FACT_PAY, "A", "t1", PRICE)->refund_total = PRICE + 100;
     expect_code(shop_send(&shop), OK);
     expect_state(&shop, "A", REFUNDED);
+    cr_assert_eq(get(&shop, "A").refunded, PRICE); /* no more than came */
+    cr_assert_neq(flags_of(&shop, "A") & ORDO_FLAG_REVIEW, 0);
     expect_money(&shop, 0, 0, 0);
 
     expect_code(create(&shop, "B", 2, 1), OK); /* its refund is the first that is heard of it */

@@ -20,7 +20,6 @@ import re
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-README = os.path.join(ROOT, "tests", "README.md")
 BEGIN = "<!-- cases: made by tests/cases/list.py --write -->"
 END = "<!-- end of cases -->"
 CASES = [f"AC-{number:02}" for number in range(1, 37)]
@@ -52,21 +51,21 @@ class Test:
         return re.sub(r"\s*\n \*\s*", " ", text).strip()
 
 
-def test_files():
-    for folder, folders, names in os.walk(os.path.join(ROOT, "tests")):
+def test_files(root):
+    for folder, folders, names in os.walk(os.path.join(root, "tests")):
         folders.sort()
         for name in sorted(names):
             if name.endswith("_test.c"):
                 yield os.path.join(folder, name)
 
 
-def read_tests():
+def read_tests(root):
     """All tests with a case above them, and what is wrong with those that should have one."""
     tests, wrong = [], []
-    for path in test_files():
+    for path in test_files(root):
         with open(path, encoding="utf-8") as stream:
             text = stream.read()
-        found = [Test(os.path.relpath(path, ROOT), match) for match in TEST.finditer(text)]
+        found = [Test(os.path.relpath(path, root), match) for match in TEST.finditer(text)]
         tests += found
         told = {(test.suite, test.promise) for test in found}
         for suite, promise in NAMED.findall(text):
@@ -96,12 +95,12 @@ def markdown(tests):
     return "\n".join(lines + [END])
 
 
-def readme_with(table):
-    with open(README, encoding="utf-8") as stream:
+def readme_with(readme, table):
+    with open(readme, encoding="utf-8") as stream:
         text = stream.read()
     begin, end = text.find(BEGIN), text.find(END)
     if begin < 0 or end < begin:
-        sys.exit(f"list.py: {README} has no place for the table: a line {BEGIN} and a line {END}")
+        sys.exit(f"list.py: {readme} has no place for the table: a line {BEGIN} and a line {END}")
     return text, text[:begin] + table + text[end + len(END):]
 
 
@@ -109,13 +108,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--check", action="store_true", help="the table in tests/README.md must be this one")
     parser.add_argument("--write", action="store_true", help="write the table into tests/README.md")
+    parser.add_argument("--root", default=ROOT, help="the tree to look at")
     options = parser.parse_args()
-    tests, wrong = read_tests()
+    readme = os.path.join(options.root, "tests", "README.md")
+    tests, wrong = read_tests(options.root)
     wrong += [f"{case}: no test, and no entry in ELSEWHERE" for case, _, held in rows(tests) if not held]
     if options.write or options.check:
-        before, after = readme_with(markdown(tests))
+        before, after = readme_with(readme, markdown(tests))
         if options.write:
-            with open(README, "w", encoding="utf-8") as stream:
+            with open(readme, "w", encoding="utf-8") as stream:
                 stream.write(after)
         elif before != after:
             wrong.append("tests/README.md: the table of cases is not of these tests: tests/cases/list.py --write")
