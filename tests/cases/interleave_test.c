@@ -1,440 +1,135 @@
 /* Goal: whatever the order in which a few events reach two orders of the last unit, and wherever
  * the process dies between them, every invariant holds, no unit is given twice, no money is lost.
- * Method: depth first over all sequences of different events. Before each event the state is thrown
- * away and built again by replaying the commands so far; each outcome and the digest must be those
- * of the first time. After each event: every invariant of the engine, and the promises below, which
- * see only what a client sees. A failure names the sequence.
+ * Method: interleave.h; here are the policies and the events.
  */
-#include "clerk.h"
-
-#include "base/hash.h"
+#include "interleave.h"
 
 #include <criterion/criterion.h>
-#include <stdio.h>
-
-#define DEPTH_MAX    7
-#define SETUP_MAX    4
-#define SEEN_BITS    16
-#define PLAN_MAX     20
-#define RECORD_BYTES 1024
-#define FRESH_BYTES  (1u << 20)
-
-/* X(NAME, what a failure calls it, how it is sent) */
-#define EVENTS(X)                                                                                  \
-    X(CREATE_A, "create A", create(S, "A", 1, 1))                                                  \
-    X(CREATE_B, "create B", create(S, "B", 2, 1))                                                  \
-    X(WAIT_B, "wait B", create_waiting(S, "B", 2, 500))                                            \
-    X(PAY_A, "pay A", pay(S, "A", "t1", PRICE))                                                    \
-    X(PAY_A_AGAIN, "pay A again", pay(S, "A", "t1", PRICE))                                        \
-    X(PAY_A_TWICE, "pay A twice", pay(S, "A", "t2", PRICE))                                        \
-    X(PAY_A_SHORT, "pay A short", pay(S, "A", "t4", PRICE - 1))                                    \
-    X(PAY_B, "pay B", pay(S, "B", "t3", PRICE))                                                    \
-    X(EXPIRE, "expire", expire())                                                                  \
-    X(CANCEL_A, "cancel A", cancel(S, "A"))                                                        \
-    X(RELEASE_B, "release B", release_order(S, "B"))                                               \
-    X(REFUND_A, "refund A", refund(S, "A", "t1", PRICE))                                           \
-    X(CHARGEBACK_A, "chargeback A", fact(S, ORDO_FACT_CHARGEBACK, "A", "t1", PRICE))               \
-    X(RESTOCK, "restock", add_cards(S, 1, 2, 1))                                                   \
-    X(ATTEMPT_A, "attempt A", send_attempt())                                                      \
-    X(FAIL_A, "fail A", fact(S, ORDO_FACT_FAIL, "A", "t1", PRICE))                                 \
-    X(MARK_A, "mark A", mark_paid(S, "A", 1, PRICE))                                               \
-    X(GIVE_BACK_A, "give back A", refund_order(S, "A", 0, 0))                                      \
-    X(ACCEPT_A, "accept A", accept_review(S, "A"))                                                 \
-    X(FREEZE_A, "freeze A", freeze_order(S, "A"))                                                  \
-    X(UNFREEZE_A, "unfreeze A", unfreeze_order(S, "A"))                                            \
-    X(ACK_A, "ack A", acknowledge(S, "A"))                                                         \
-    X(ISSUE_A, "issue A", issue_order(S, "A", 0))                                                  \
-    X(REPLACE_A, "replace A", send_replace())
-
-enum event {
-#define EVENT(NAME, text, call) NAME,
-    EVENTS(EVENT)
-#undef EVENT
-};
-
-struct plan {
-    const char *name;
-    uint32_t options; /* of the product */
-    uint32_t depth;
-    uint32_t count;
-    enum event events[PLAN_MAX];
-};
-
-struct record {
-    uint64_t time_us;
-    uint32_t command_size;
-    uint32_t outcome_size;
-    bool journaled;
-    uint8_t command[RECORD_BYTES];
-    uint8_t outcome[RECORD_BYTES];
-};
-
-static struct world {
-    struct shop shop;
-    struct ordo_settings_values settings;
-    const struct plan *plan;
-    struct record records[SETUP_MAX + DEPTH_MAX];
-    struct ordo_hash128 digests[SETUP_MAX + DEPTH_MAX + 1];
-    uint32_t setup;
-    uint32_t depth; /* of this build */
-    enum event path[DEPTH_MAX];
-    int64_t sent[2]; /* money that gateways sent to A and to B, each payment once */
-    uint64_t steps;
-    uint64_t sequences;
-    uint64_t seen[1u << SEEN_BITS]; /* what a client can see of the two orders, as a set */
-    uint32_t seen_count;
-    uint8_t fresh[FRESH_BYTES]; /* the memory of a state that has decided nothing yet */
-} w;
-
-/* ---- the events ---- */
-
-#define S (&w.shop)
-
-static uint16_t send_replace(void)
-{
-    struct ordo_order_view view = get(S, "A");
-    return replace_card(S, "A", view.card_count == 0 ? 1 : view.cards[0]);
-}
-
-static uint16_t send_attempt(void)
-{
-    (void)make_attempt(S, "A", 1, PRICE);
-    return shop_send(S);
-}
-
-static uint16_t expire(void)
-{
-    pass_s(S, 1000);
-    return tick(S);
-}
-
-#define EVENT(NAME, text, call)                                                                    \
-    static void send_##NAME(void)                                                                  \
-    {                                                                                              \
-        (void)(call);                                                                              \
-    }
-EVENTS(EVENT)
-#undef EVENT
-
-static const struct {
-    const char *name;
-    void (*send)(void);
-} events[] = {
-#define EVENT(NAME, text, call) [NAME] = {text, send_##NAME},
-    EVENTS(EVENT)
-#undef EVENT
-};
-
-/* ---- what a client sees, and what it was promised ---- */
-
-static const char *path_text(uint32_t depth)
-{
-    static char text[256];
-    text[0] = 0;
-    for (uint32_t i = 0; i < depth; i++) {
-        size_t at = strlen(text);
-        snprintf(text + at, sizeof(text) - at, "%s%s", i == 0 ? "" : ", ", events[w.path[i]].name);
-    }
-    return text;
-}
-
-#define promised(condition, depth)                                                                 \
-    cr_assert(condition, "%s: broken after: %s: %s", w.plan->name, path_text(depth), #condition)
-
-static bool is_honoured(uint8_t state)
-{
-    return state >= ORDO_STATE_PAID && state <= ORDO_STATE_COMPLETED;
-}
-
-static void check_order(const struct ordo_order_view *view, int64_t sent, uint32_t depth)
-{
-    bool has_units = view->state == ORDO_STATE_ISSUING || view->state == ORDO_STATE_COMPLETED;
-    int64_t kept = view->paid + view->refund_due + view->review;
-    promised(!has_units || view->card_count == 1, depth);
-    promised(view->card_count <= 1, depth);
-    promised(view->paid == 0 || is_honoured(view->state), depth);
-    promised(view->paid <= PRICE, depth);
-    promised(!has_units || view->paid > 0 || view->review > 0 || view->refunded > 0, depth);
-    promised(view->state != ORDO_STATE_REFUNDING || view->refund_due > 0, depth);
-    promised(view->paid >= 0 && view->refund_due >= 0 && view->review >= 0, depth);
-    /* mark-paid may have stood for money that never came */
-    promised(kept + view->refunded >= sent || view->state == ORDO_STATE_NONE, depth);
-    promised(kept + view->refunded <= sent + PRICE, depth);
-}
-
-static void see(const struct ordo_order_view *a, const struct ordo_order_view *b, uint64_t stock)
-{
-    uint64_t key = stock;
-    const struct ordo_order_view *both[] = {a, b};
-    for (int i = 0; i < 2; i++) {
-        key = key * 16 + both[i]->state;
-        key = key * 128 + both[i]->flags;
-        key = key * 8 + (uint64_t)(both[i]->paid > 0) + 2 * (uint64_t)(both[i]->refund_due > 0) +
-              4 * (uint64_t)(both[i]->review > 0);
-    }
-    uint64_t slot = (key + 1) * 0x9e3779b97f4a7c15ull >> (64 - SEEN_BITS);
-    while (w.seen[slot] != 0 && w.seen[slot] != key + 1) {
-        slot = (slot + 1) % (1u << SEEN_BITS);
-    }
-    if (w.seen[slot] == 0) {
-        w.seen[slot] = key + 1;
-        w.seen_count++;
-        cr_assert(w.seen_count < (1u << SEEN_BITS) / 2);
-    }
-}
-
-static void check(uint32_t depth)
-{
-    struct ordo_fail fail = {.err = ORDO_OK};
-    enum ordo_err err = ordo_state_check(w.shop.state, &fail);
-    cr_assert_eq(err, ORDO_OK, "%s: %s, after: %s", w.plan->name, fail.text, path_text(depth));
-    struct ordo_hash128 a = w.digests[w.setup + depth];
-    struct ordo_hash128 b = ordo_state_digest_full(w.shop.state);
-    promised(a.low == b.low && a.high == b.high, depth);
-    struct ordo_order_view order_a = get(&w.shop, "A");
-    struct ordo_order_view order_b = get(&w.shop, "B");
-    struct ordo_stock_view s = stock(&w.shop, 1);
-    bool restocked = s.imported == 2;
-    check_order(&order_a, w.sent[0], depth);
-    check_order(&order_b, w.sent[1], depth);
-    promised(s.imported == 1 || restocked, depth);
-    promised(s.held + s.bound + s.revealed + s.voided <= s.imported, depth);
-    if (order_a.card_count == 1 && order_b.card_count == 1) {
-        promised(order_a.cards[0] != order_b.cards[0], depth);
-    }
-    struct ordo_totals totals;
-    ordo_state_totals(w.shop.state, &totals);
-    int64_t in = totals.accounts[ORDO_ACCOUNT_RECEIVED] + totals.accounts[ORDO_ACCOUNT_MANUAL];
-    int64_t out = totals.accounts[ORDO_ACCOUNT_APPLIED] + totals.accounts[ORDO_ACCOUNT_REFUND_DUE] +
-                  totals.accounts[ORDO_ACCOUNT_REFUNDED] + totals.accounts[ORDO_ACCOUNT_REVIEW];
-    promised(in == out, depth);
-    promised(totals.accounts[ORDO_ACCOUNT_RECEIVED] == w.sent[0] + w.sent[1], depth);
-    see(&order_a, &order_b, s.held + 3 * s.bound + 9 * s.revealed + 27 * s.voided);
-}
-
-/* ---- the journal, and a crash ---- */
-
-static void keep_record(uint32_t index)
-{
-    struct record *r = &w.records[index];
-    r->time_us = w.shop.time_us;
-    r->journaled = w.shop.applied.journaled;
-    r->command_size = w.shop.command_size;
-    r->outcome_size = (uint32_t)w.shop.outcome_size;
-    cr_assert(r->command_size <= RECORD_BYTES && r->outcome_size <= RECORD_BYTES);
-    memcpy(r->command, w.shop.command_bytes, r->command_size);
-    memcpy(r->outcome, w.shop.outcome_bytes, r->outcome_size);
-    w.digests[index + 1] = ordo_state_digest(w.shop.state);
-}
-
-/* A state is what its arena holds. To throw one away, that memory gets the bytes of a fresh state
- * again: a hundred times as fast as to map it anew. */
-static void begin_state(void)
-{
-    struct ordo_fail fail = {.err = ORDO_OK};
-    ordo_arena_init(&w.shop.arena);
-    enum ordo_err err = ordo_state_create(&w.shop.arena, &w.settings, &w.shop.state, &fail);
-    cr_assert_eq(err, ORDO_OK, "%s", fail.text);
-    ordo_arena_seal(&w.shop.arena);
-    cr_assert(w.shop.arena.bytes <= FRESH_BYTES, "%zu bytes", w.shop.arena.bytes);
-    for (uint32_t i = 0, at = 0; i < w.shop.arena.count; i++) {
-        const struct ordo_arena_item *item = &w.shop.arena.items[i];
-        memcpy(w.fresh + at, item->base, item->size);
-        at += item->size;
-    }
-}
-
-static void throw_state_away(void)
-{
-    for (uint32_t i = 0, at = 0; i < w.shop.arena.count; i++) {
-        const struct ordo_arena_item *item = &w.shop.arena.items[i];
-        memcpy(item->base, w.fresh + at, item->size);
-        at += item->size;
-    }
-}
-
-/* Throws the state away; the first `count` records make it again. */
-static void crash_here(uint32_t count, uint32_t depth)
-{
-    uint8_t bytes[ORDO_OUTCOME_SIZE_MAX];
-    struct ordo_applied applied;
-    throw_state_away();
-    for (uint32_t i = 0; i < count; i++) {
-        const struct record *r = &w.records[i];
-        struct ordo_writer out = ordo_writer_over(bytes, sizeof(bytes));
-        if (r->journaled) {
-            struct ordo_bytes command = {r->command, r->command_size};
-            ordo_apply(w.shop.state, r->time_us, command, &out, &applied);
-            promised(applied.journaled && ordo_writer_size(&out) == r->outcome_size, depth);
-            promised(memcmp(bytes, r->outcome, r->outcome_size) == 0, depth);
-        }
-    }
-    struct ordo_hash128 then = w.digests[count];
-    struct ordo_hash128 now = ordo_state_digest(w.shop.state);
-    promised(then.low == now.low && then.high == now.high, depth);
-    w.shop.time_us = w.records[count - 1].time_us + SECOND_US;
-    w.shop.next_id = count;
-}
-
-/* ---- all sequences ---- */
-
-static bool is_used(enum event event, uint32_t depth)
-{
-    for (uint32_t i = 0; i < depth; i++) {
-        if (w.path[i] == event) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What a gateway sends counts once, whatever became of it. */
-static void count_money(enum event event, uint32_t depth, int64_t sign)
-{
-    bool first = (event == PAY_A && !is_used(PAY_A_AGAIN, depth)) ||
-                 (event == PAY_A_AGAIN && !is_used(PAY_A, depth));
-    w.sent[0] += first || event == PAY_A_TWICE ? sign * PRICE : 0;
-    w.sent[0] += event == PAY_A_SHORT ? sign * (PRICE - 1) : 0;
-    w.sent[1] += event == PAY_B ? sign * PRICE : 0;
-}
-
-static void step(enum event event, uint32_t depth)
-{
-    crash_here(w.setup + depth, depth);
-    w.path[depth] = event;
-    events[event].send();
-    count_money(event, depth, 1);
-    keep_record(w.setup + depth);
-    w.steps++;
-    check(depth + 1);
-}
-
-/* Depth first without recursion: next[d] is the event of the plan to try at depth d. */
-static void walk(void)
-{
-    uint32_t next[DEPTH_MAX + 1] = {0};
-    uint32_t depth = 0;
-    for (;;) {
-        while (depth < w.depth && next[depth] < w.plan->count &&
-               is_used(w.plan->events[next[depth]], depth)) {
-            next[depth]++;
-        }
-        if (depth < w.depth && next[depth] < w.plan->count) {
-            step(w.plan->events[next[depth]++], depth);
-            next[++depth] = 0;
-            continue;
-        }
-        w.sequences += depth == w.depth;
-        if (depth == 0) {
-            return;
-        }
-        depth--;
-        count_money(w.path[depth], depth, -1);
-    }
-}
-
-static void run(const struct plan *plan)
-{
-    ordo_settings_standard(&w.settings);
-    w.settings.orders_max = 16;
-    w.settings.products_max = 1;
-    w.settings.cards_max = 16;
-    w.settings.secret_bytes_max = 4096;
-    w.settings.payments_max = 32;
-    w.settings.ids_max = 64;
-    w.settings.buyers_max = 16;
-    w.settings.balances_max = 4;
-    w.settings.merchants_max = 4;
-    w.settings.extras_max = 16;
-    w.settings.coupons_max = 1;
-    w.settings.channels_max = 1;
-    w.plan = plan;
-#ifdef ORDO_DEBUG_CHECKS
-    w.depth = (plan->depth * 3 + 1) / 4; /* costly checks: Release goes all the way */
-#else
-    w.depth = plan->depth;
-#endif
-    w.shop.time_us = 1700000000 * SECOND_US;
-    begin_state();
-    (void)make_product(&w.shop, 1, ORDO_STOCK_CARDS, plan->options);
-    expect_code(shop_send(&w.shop), OK);
-    keep_record(w.setup++);
-    expect_code(add_cards(&w.shop, 1, 1, 1), OK);
-    keep_record(w.setup++);
-    walk();
-    ordo_arena_fini(&w.shop.arena);
-    printf(
-        "interleave: %s: %lu sequences of %u out of %u events, %lu steps each after a crash, "
-        "%u different sights\n",
-        plan->name,
-        w.sequences,
-        w.depth,
-        plan->count,
-        w.steps,
-        w.seen_count);
-    fflush(stdout);
-}
 
 /* The issue's own list, seven deep. */
 #define THE_LIST                                                                                   \
-    7, 9,                                                                                          \
-    {                                                                                              \
-        CREATE_A, CREATE_B, PAY_A, PAY_A_AGAIN, PAY_B, EXPIRE, CANCEL_A, REFUND_A, RESTOCK         \
+    .depth = 7, .count = 9,                                                                        \
+    .events = {                                                                                    \
+        CREATE_A,                                                                                  \
+        CREATE_B,                                                                                  \
+        PAY_A,                                                                                     \
+        PAY_A_AGAIN,                                                                               \
+        PAY_B,                                                                                     \
+        EXPIRE,                                                                                    \
+        CANCEL_A,                                                                                  \
+        REFUND_A,                                                                                  \
+        RESTOCK,                                                                                   \
     }
 
 Test(interleave, of_pay_expire_cancel_refund_restock_when_late_money_reclaims_what_is_free)
 {
-    static const struct plan plan = {"late reclaim", 0, THE_LIST};
-    run(&plan);
+    static const struct plan plan = {.name = "late reclaim", THE_LIST};
+    interleave(&plan);
 }
 
 Test(interleave, of_pay_expire_cancel_refund_restock_when_late_money_waits_for_stock)
 {
-    static const struct plan plan = {"late back-order", ORDO_PRODUCT_LATE_BACKORDER, THE_LIST};
-    run(&plan);
+    static const struct plan plan = {
+        .name = "late back-order", .options = ORDO_PRODUCT_LATE_BACKORDER, THE_LIST};
+    interleave(&plan);
 }
 
 Test(interleave, of_pay_expire_cancel_refund_restock_when_late_money_goes_back)
 {
-    static const struct plan plan = {"late refund", ORDO_PRODUCT_LATE_REFUND, THE_LIST};
-    run(&plan);
+    static const struct plan plan = {
+        .name = "late refund", .options = ORDO_PRODUCT_LATE_REFUND, THE_LIST};
+    interleave(&plan);
 }
 
 Test(interleave, of_pay_expire_cancel_refund_restock_when_units_are_taken_by_the_payment)
 {
-    static const struct plan plan = {"hold at pay", ORDO_PRODUCT_HOLD_AT_PAY, THE_LIST};
-    run(&plan);
+    static const struct plan plan = {
+        .name = "hold at pay", .options = ORDO_PRODUCT_HOLD_AT_PAY, THE_LIST};
+    interleave(&plan);
 }
 
-/* Every event, less deep, from an order that exists and money that came for it. */
+/* The same about an order that is there, with other goods and limits; less deep. */
+#define THE_LIST_AGAIN                                                                             \
+    .fixed = 1, .depth = 6, .count = 10,                                                           \
+    .events = {                                                                                    \
+        CREATE_A,                                                                                  \
+        CREATE_B,                                                                                  \
+        PAY_A,                                                                                     \
+        PAY_A_TWICE,                                                                               \
+        PAY_B,                                                                                     \
+        EXPIRE,                                                                                    \
+        CANCEL_A,                                                                                  \
+        REFUND_A,                                                                                  \
+        RESTOCK,                                                                                   \
+        GIVE_BACK_A,                                                                               \
+    }
+
+Test(interleave, of_the_same_with_a_coupon_for_one)
+{
+    static const struct plan plan = {
+        .name = "coupon", .options = ORDO_PRODUCT_LATE_BACKORDER, .coupon = 1, THE_LIST_AGAIN};
+    interleave(&plan);
+}
+
+Test(interleave, of_the_same_by_one_buyer_for_counted_goods)
+{
+    static const struct plan plan = {
+        .name = "counted",
+        .options = ORDO_PRODUCT_MANUAL,
+        .mode = ORDO_STOCK_COUNTED,
+        .coupon = 2,
+        .one_buyer = true,
+        THE_LIST_AGAIN};
+    interleave(&plan);
+}
+
+Test(interleave, of_the_same_for_a_loop_pool)
+{
+    static const struct plan plan = {
+        .name = "loop", .mode = ORDO_STOCK_LOOP, .one_buyer = true, THE_LIST_AGAIN};
+    interleave(&plan);
+}
+
+/* Every verb about an order that is there. */
 #define EVERYTHING                                                                                 \
-    4, 20,                                                                                         \
-    {                                                                                              \
-        CREATE_A, PAY_A, PAY_A_TWICE, PAY_A_SHORT, EXPIRE, CANCEL_A, REFUND_A, RESTOCK, ATTEMPT_A, \
-            FAIL_A, MARK_A, GIVE_BACK_A, ACCEPT_A, FREEZE_A, UNFREEZE_A, ACK_A, ISSUE_A,           \
-            REPLACE_A, CHARGEBACK_A, WAIT_B                                                        \
+    .fixed = 1, .depth = 5, .count = 20,                                                           \
+    .events = {                                                                                    \
+        CREATE_A,   PAY_A,     PAY_A_TWICE, PAY_A_SHORT, EXPIRE,       CANCEL_A, REFUND_A,         \
+        RESTOCK,    ATTEMPT_A, FAIL_A,      MARK_A,      GIVE_BACK_A,  ACCEPT_A, FREEZE_A,         \
+        UNFREEZE_A, ACK_A,     ISSUE_A,     REPLACE_A,   CHARGEBACK_A, WAIT_B,                     \
     }
 
 Test(interleave, of_every_verb_with_a_person_who_issues)
 {
-    static const struct plan plan = {"manual", ORDO_PRODUCT_MANUAL, EVERYTHING};
-    run(&plan);
+    static const struct plan plan = {.name = "manual", .options = ORDO_PRODUCT_MANUAL, EVERYTHING};
+    interleave(&plan);
 }
 
 Test(interleave, of_every_verb_with_an_engine_that_issues)
 {
-    static const struct plan plan = {"automatic", ORDO_PRODUCT_LATE_BACKORDER, EVERYTHING};
-    run(&plan);
+    static const struct plan plan = {
+        .name = "automatic", .options = ORDO_PRODUCT_LATE_BACKORDER, EVERYTHING};
+    interleave(&plan);
 }
 
 /* A waitlist and back-orders of one product: who gets the freed unit. */
 Test(interleave, of_waiting_and_late_orders_for_one_unit)
 {
     static const struct plan plan = {
-        "waiting",
-        ORDO_PRODUCT_LATE_BACKORDER,
-        6,
-        9,
-        {CREATE_A, WAIT_B, PAY_A, PAY_B, EXPIRE, CANCEL_A, RELEASE_B, RESTOCK, GIVE_BACK_A}};
-    run(&plan);
+        .name = "waiting",
+        .options = ORDO_PRODUCT_LATE_BACKORDER,
+        .depth = 6,
+        .count = 9,
+        .events = {
+            CREATE_A,
+            WAIT_B,
+            PAY_A,
+            PAY_B,
+            EXPIRE,
+            CANCEL_A,
+            RELEASE_B,
+            RESTOCK,
+            GIVE_BACK_A,
+        }};
+    interleave(&plan);
 }
