@@ -6,7 +6,7 @@
 
 #define OPTIONS_KNOWN ORDO_CHANNEL_CONFIRM_BY_QUERY
 
-static uint64_t channel_hash(uint32_t shop, uint64_t channel)
+uint64_t ordo_channel_hash(uint32_t shop, uint64_t channel)
 {
     return ordo_mix(shop, channel);
 }
@@ -15,7 +15,7 @@ static uint32_t find(const struct ordo_state *s, uint32_t shop, uint64_t channel
 {
     const struct ordo_index *index = &s->indexes[ORDO_INDEX_CHANNEL];
     struct ordo_probe probe;
-    uint32_t row = ordo_index_first(index, channel_hash(shop, channel), &probe);
+    uint32_t row = ordo_index_first(index, ordo_channel_hash(shop, channel), &probe);
     for (; row != 0; row = ordo_index_next(index, &probe)) {
         const struct ordo_channel_row *at = ordo_channel_at(s, row);
         if (at->shop == shop && at->channel == channel) {
@@ -44,7 +44,8 @@ uint16_t ordo_decide_channel_put(struct ordo_state *s, const struct ordo_channel
     }
     if (row == 0) {
         row = ordo_rows_take(s, ORDO_TABLE_CHANNEL, 1);
-        ordo_index_insert(&s->indexes[ORDO_INDEX_CHANNEL], channel_hash(shop, put->channel), row);
+        ordo_index_insert(
+            &s->indexes[ORDO_INDEX_CHANNEL], ordo_channel_hash(shop, put->channel), row);
     }
     *ordo_channel_edit(s, row) = (struct ordo_channel_row){
         .short_tolerance = put->short_tolerance,

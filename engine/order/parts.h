@@ -307,6 +307,7 @@ uint16_t ordo_decide_release(struct ordo_state *s, const struct ordo_release *re
 
 /* ---- channels.c ---- */
 
+uint64_t ordo_channel_hash(uint32_t shop, uint64_t channel);
 /* Rules of the channel; all zero when none were put. */
 const struct ordo_channel_row *
 ordo_channel_of(const struct ordo_state *s, uint32_t shop, uint64_t channel);

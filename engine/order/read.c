@@ -269,6 +269,22 @@ static uint16_t answer_head(struct ordo_state *s, struct ordo_writer *out)
     return ORDO_RESULT_OK;
 }
 
+static uint16_t answer_settings(struct ordo_state *s, struct ordo_writer *out)
+{
+    const struct ordo_setting *setting;
+    uint32_t count = 0;
+    while (ordo_setting_at(count) != NULL) {
+        count++;
+    }
+    put_result(s, ORDO_RESULT_OK, 0, out);
+    ordo_write_varint(out, count);
+    for (uint32_t i = 0; (setting = ordo_setting_at(i)) != NULL; i++) {
+        ordo_write_varint(out, setting->key);
+        ordo_write_zigzag(out, ordo_settings_get(ordo_settings_of(s), setting));
+    }
+    return ORDO_RESULT_OK;
+}
+
 uint16_t ordo_answer_query(struct ordo_state *s, struct ordo_writer *out)
 {
     const struct ordo_command *command = &s->command;
@@ -282,6 +298,8 @@ uint16_t ordo_answer_query(struct ordo_state *s, struct ordo_writer *out)
         return answer_find(s, &command->find, out);
     case ORDO_KIND_STOCK:
         return answer_stock(s, command->stock.product, out);
+    case ORDO_KIND_SETTINGS_GET:
+        return answer_settings(s, out);
     case ORDO_KIND_COUPON:
         return answer_coupon(s, &command->coupon, out);
     default:

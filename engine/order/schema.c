@@ -121,6 +121,9 @@ static const struct ordo_field find_fields[] = {ROWS(FIND)};
 #define HOLDER struct ordo_coupon
 static const struct ordo_field coupon_fields[] = {ROWS(COUPON)};
 #undef HOLDER
+#define HOLDER struct ordo_settings_get
+static const struct ordo_field settings_get_fields[] = {ROWS(SETTINGS_GET)};
+#undef HOLDER
 #undef ROW
 
 /* Counts the fields before STAMPS: "(0 +1 +1 STAMPS +1)" becomes "(0 +1 +1 ) + 0 * (0 +1)". */
@@ -408,6 +411,7 @@ struct ordo_bytes ordo_command_order_id(const struct ordo_command *command)
     case ORDO_KIND_CHAIN:
     case ORDO_KIND_FIND:
     case ORDO_KIND_COUPON:
+    case ORDO_KIND_SETTINGS_GET:
         return none;
     default:
         return none;

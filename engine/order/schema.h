@@ -219,7 +219,8 @@
     U(channel, 255)                /* 0 = any */                                                   \
     T(merchant, ORDO_MERCHANT_MAX) /* empty = any */                                               \
     STAMPS
-#define ORDO_COUPON_FIELDS(U, N, T, B, K, L, P, STAMPS) T(coupon, ORDO_COUPON_MAX) STAMPS
+#define ORDO_COUPON_FIELDS(U, N, T, B, K, L, P, STAMPS)       T(coupon, ORDO_COUPON_MAX) STAMPS
+#define ORDO_SETTINGS_GET_FIELDS(U, N, T, B, K, L, P, STAMPS) STAMPS
 
 /* X(NAME, name, kind on wire and disk, name for people). Numbers are for ever; 24 is kept for the
  * tasks of sagas. */
@@ -256,7 +257,8 @@
     X(STOCK, stock, 0x83, "stock")                                                                 \
     X(HEAD, head, 0x84, "head")                                                                    \
     X(FIND, find, 0x85, "find")                                                                    \
-    X(COUPON, coupon, 0x86, "coupon")
+    X(COUPON, coupon, 0x86, "coupon")                                                              \
+    X(SETTINGS_GET, settings_get, 0x87, "settings-get")
 
 enum ordo_command_kind {
 #define ORDO_KIND(NAME, name, number, text) ORDO_KIND_##NAME = number,

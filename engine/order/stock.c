@@ -232,24 +232,6 @@ void ordo_stock_drop(struct ordo_state *s, uint32_t order)
 
 /* ---- issue: an operator gives a paid order its units ---- */
 
-/* Applied money becomes due back, over the newest payments that have some. */
-static void refund_missing(struct ordo_state *s, uint32_t order, int64_t amount)
-{
-    uint32_t touched = 0;
-    uint32_t row = ordo_order_at(s, order)->payment;
-    for (; row != 0 && amount != 0 && touched < ORDO_PAYMENTS_TOUCHED_MAX;
-         row = ordo_payment_at(s, row)->next) {
-        const struct ordo_payment_row *p = ordo_payment_at(s, row);
-        int64_t applied = ordo_payment_applied(p);
-        if (p->kind == ORDO_PAYMENT_ONE && applied > 0) {
-            struct ordo_money change = {.refund_due = applied < amount ? applied : amount};
-            ordo_payment_post(s, row, &change);
-            amount -= change.refund_due;
-            touched++;
-        }
-    }
-}
-
 static void issue_part(struct ordo_state *s, struct ordo_effect *effect, uint32_t order)
 {
     const struct ordo_order_row *o = ordo_order_at(s, order);
@@ -260,7 +242,9 @@ static void issue_part(struct ordo_state *s, struct ordo_effect *effect, uint32_
     ordo_order_flag(s, order, ORDO_FLAG_PARTIAL);
     ordo_order_issue(s, effect, order);
     int64_t applied = ordo_payment_applied(ordo_order_money(s, order));
-    refund_missing(s, order, applied - applied * units / o->quantity);
+    int64_t missing = applied - applied * units / o->quantity;
+    int64_t there = ordo_money_there(s, order, ORDO_PLACE_APPLIED);
+    ordo_money_back(s, order, ORDO_PLACE_APPLIED, missing < there ? missing : there, false);
 }
 
 static uint16_t
