@@ -11,7 +11,7 @@ static struct shop shop;
  */
 static void expect_coupon(uint64_t live, uint64_t returned, uint64_t overdrawn)
 {
-    struct ordo_coupon_view c = coupon_of(&shop, "ten");
+    struct ordo_coupon_view c = coupon(&shop, "ten");
     cr_assert_eq(c.used - c.returned, live, "%lu - %lu", c.used, c.returned);
     cr_assert_eq(c.returned, returned, "returned %lu", c.returned);
     cr_assert_eq(c.overdrawn, overdrawn, "overdrawn %lu", c.overdrawn);
@@ -41,7 +41,7 @@ Test(ac_17, a_coupon_for_three_is_used_three_times_and_each_overdraft_is_counted
     expect_code(create_with_coupon(&shop, "F", 6, "ten"), COUPON_SPENT);
     expect_disposition(pay(&shop, "D", "t4", PRICE - 100), APPLIED);
     cr_assert_eq(flags_of(&shop, "D") & ORDO_FLAG_COUPON_OVERDRAWN, 0);
-    expect_money(&shop, 3 * (PRICE - 100), 0, 0);
+    expect_sums(&shop, 3 * (PRICE - 100), 0, 0);
     case_close(&shop);
 }
 
@@ -72,29 +72,29 @@ Test(ac_17, a_chain_does_all_of_it_or_nothing)
 {
     case_open(&shop, 0, 9);
     expect_code(put_coupon(&shop, "ten", 100, 1), OK);
-    struct chain chain = {.count = 0};
+    chain_begin(&shop);
     make_create(&shop, "A", 1, 2);
-    chain_add(&chain, &shop);
+    chain_add(&shop);
     for (int i = 0; i < 2; i++) {
         struct ordo_create *c = make_create(&shop, i == 0 ? "B" : "C", 2, 1);
         c->coupon = text("ten");
         c->amount -= 100;
-        chain_add(&chain, &shop);
+        chain_add(&shop);
     }
-    expect_code(chain_send(&chain, &shop), COUPON_SPENT);
+    expect_code(chain_send(&shop), COUPON_SPENT);
     cr_assert_eq(shop.outcome.result.version, 3, "the third of them");
     expect_state(&shop, "A", NONE);
     expect_state(&shop, "B", NONE);
     expect_units(&shop, 9, 0, 0);
     expect_coupon(0, 0, 0);
-    chain.count = 0;
+    chain_begin(&shop);
     make_create(&shop, "A", 1, 2);
-    chain_add(&chain, &shop);
+    chain_add(&shop);
     struct ordo_create *c = make_create(&shop, "B", 2, 1);
     c->coupon = text("ten");
     c->amount -= 100;
-    chain_add(&chain, &shop);
-    expect_code(chain_send(&chain, &shop), OK);
+    chain_add(&shop);
+    expect_code(chain_send(&shop), OK);
     expect_state(&shop, "A", PENDING);
     expect_state(&shop, "B", PENDING);
     expect_units(&shop, 6, 3, 0);
@@ -112,7 +112,7 @@ Test(ac_18, cancelling_gives_the_coupon_back_exactly_once)
     expect_code(cancel(&shop, "A"), OK);
     expect_coupon(0, 1, 0);
     expect_code(cancel(&shop, "A"), OK);
-    expect_code(release_order(&shop, "A"), OK);
+    expect_code(release(&shop, "A"), OK);
     pass_s(&shop, DAY_S);
     expect_code(tick(&shop), OK);
     expect_disposition(pay(&shop, "A", "t1", PRICE - 100), LATE_REFUND_DUE);
@@ -129,19 +129,19 @@ Test(ac_18, a_refund_gives_the_coupon_back_only_when_nothing_was_ever_bound)
     expect_code(put_coupon(&shop, "ten", 100, 5), OK);
     expect_code(create_with_coupon(&shop, "A", 1, "ten"), OK);
     expect_disposition(pay(&shop, "A", "t1", PRICE - 100), APPLIED);
-    expect_code(refund_order(&shop, "A", 0, 1), OK);
+    expect_code(give_back(&shop, "A", 0, 1), OK);
     expect_state(&shop, "A", REFUNDED);
     expect_coupon(1, 0, 0);
 
-    (void)make_product(&shop, 1, ORDO_STOCK_CARDS, ORDO_PRODUCT_MANUAL);
+    (void)make_goods(&shop, 1, ORDO_STOCK_CARDS, ORDO_PRODUCT_MANUAL);
     expect_code(shop_send(&shop), OK);
     expect_code(create_with_coupon(&shop, "B", 2, "ten"), OK);
     expect_disposition(pay(&shop, "B", "t2", PRICE - 100), APPLIED);
     expect_state(&shop, "B", PAID);
     expect_coupon(2, 0, 0);
-    expect_code(refund_order(&shop, "B", 0, 0), OK);
+    expect_code(give_back(&shop, "B", 0, 0), OK);
     expect_state(&shop, "B", REFUNDING);
-    expect_code(refund_order(&shop, "B", 0, 0), REFUND_NOTHING); /* it is due once */
+    expect_code(give_back(&shop, "B", 0, 0), REFUND_NOTHING); /* it is due once */
     expect_coupon(1, 1, 0);
     expect_disposition(refund(&shop, "B", "t2", PRICE - 100), REFUND_ECHO);
     expect_state(&shop, "B", REFUNDED);

@@ -28,17 +28,17 @@ Test(ac_03, a_late_payment_reclaims_a_free_unit_and_uses_its_coupon_again)
     pass_deadline(&shop, "A");
     expect_state(&shop, "A", EXPIRED);
     expect_units(&shop, 2, 0, 0);
-    cr_assert_eq(coupon_of(&shop, "ten").returned, 1);
+    cr_assert_eq(coupon(&shop, "ten").returned, 1);
     pass_s(&shop, HOUR_S);
     expect_disposition(pay(&shop, "A", "t1", PRICE - 100), LATE_APPLIED);
     expect_state(&shop, "A", ISSUING);
     cr_assert_eq(flags_of(&shop, "A"), ORDO_FLAG_LATE);
-    struct ordo_coupon_view coupon = coupon_of(&shop, "ten");
-    cr_assert_eq(coupon.used - coupon.returned, 1);
-    cr_assert_eq(coupon.overdrawn, 0);
+    struct ordo_coupon_view ten = coupon(&shop, "ten");
+    cr_assert_eq(ten.used - ten.returned, 1);
+    cr_assert_eq(ten.overdrawn, 0);
     expect_code(create_with_coupon(&shop, "B", 2, "ten"), COUPON_SPENT);
     expect_units(&shop, 1, 0, 1);
-    expect_money(&shop, PRICE - 100, 0, 0);
+    expect_sums(&shop, PRICE - 100, 0, 0);
     case_close(&shop);
 }
 
@@ -50,7 +50,7 @@ Test(ac_04, late_payment_after_the_last_unit_went_to_another_waits_or_is_due_bac
     expect_disposition(pay(&shop, "A", "t1", PRICE), LATE_REFUND_DUE);
     expect_state(&shop, "A", REFUNDING);
     expect_units(&shop, 0, 0, 1);
-    expect_money(&shop, PRICE, PRICE, 0);
+    expect_sums(&shop, PRICE, PRICE, 0);
     expect_code(add_cards(&shop, 1, 2, 1), OK);
     expect_state(&shop, "A", REFUNDING); /* its money is on its way back */
     case_close(&shop);
@@ -59,7 +59,7 @@ Test(ac_04, late_payment_after_the_last_unit_went_to_another_waits_or_is_due_bac
     expect_disposition(pay(&shop, "A", "t1", PRICE), LATE_BACKORDER);
     expect_state(&shop, "A", BACKORDER);
     expect_units(&shop, 0, 0, 1);
-    expect_money(&shop, 2 * PRICE, 0, 0);
+    expect_sums(&shop, 2 * PRICE, 0, 0);
     expect_code(add_cards(&shop, 1, 2, 1), OK);
     expect_state(&shop, "A", ISSUING);
     expect_units(&shop, 0, 0, 2);
@@ -75,7 +75,7 @@ Test(ac_04, late_payment_is_due_back_when_the_product_never_honours_one)
     expect_disposition(pay(&shop, "A", "t1", PRICE), LATE_REFUND_DUE);
     expect_state(&shop, "A", REFUNDING);
     expect_units(&shop, 2, 0, 0);
-    expect_money(&shop, 0, PRICE, 0);
+    expect_sums(&shop, 0, PRICE, 0);
     case_close(&shop);
 }
 
@@ -87,7 +87,7 @@ Test(ac_04, a_back_order_without_stock_is_due_back_after_the_longest_wait)
     pass_deadline(&shop, "A");
     expect_state(&shop, "A", REFUNDING);
     cr_assert_neq(flags_of(&shop, "A") & ORDO_FLAG_REVIEW, 0);
-    expect_money(&shop, PRICE, PRICE, 0);
+    expect_sums(&shop, PRICE, PRICE, 0);
     expect_code(add_cards(&shop, 1, 2, 1), OK);
     expect_state(&shop, "A", REFUNDING);
     expect_units(&shop, 1, 0, 1);
@@ -111,7 +111,7 @@ Test(ac_05, a_payment_after_the_late_window_is_due_back_and_looked_at)
     expect_state(&shop, "B", REFUNDING);
     cr_assert_neq(flags_of(&shop, "B") & ORDO_FLAG_REVIEW, 0);
     expect_units(&shop, 2, 0, 1);
-    expect_money(&shop, PRICE, PRICE, 0);
+    expect_sums(&shop, PRICE, PRICE, 0);
     case_close(&shop);
 }
 
@@ -127,7 +127,7 @@ Test(ac_05, a_late_payment_of_a_buyer_who_has_paid_meanwhile_is_due_back_and_loo
     expect_disposition(pay(&shop, "A", "t1", PRICE), LATE_REFUND_DUE);
     cr_assert_neq(flags_of(&shop, "A") & ORDO_FLAG_REVIEW, 0);
     expect_units(&shop, 2, 0, 1);
-    expect_money(&shop, PRICE, PRICE, 0);
+    expect_sums(&shop, PRICE, PRICE, 0);
     case_close(&shop);
 }
 
@@ -208,11 +208,11 @@ Test(ac_16, a_hold_is_extended_to_its_limit_and_given_back_at_once)
     expect_code(extend(&shop, "A", 6000), HOLD_LIMIT);
     expect_code(extend(&shop, "A", 10), OK);
     cr_assert_eq(get(&shop, "A").deadline_us, created_us + 1200 * SECOND_US);
-    expect_code(release_order(&shop, "A"), OK);
-    expect_code(release_order(&shop, "A"), OK);
+    expect_code(release(&shop, "A"), OK);
+    expect_code(release(&shop, "A"), OK);
     expect_state(&shop, "A", CANCELLED);
     expect_units(&shop, 2, 0, 0);
-    expect_code(release_order(&shop, "B"), OK); /* before it comes */
+    expect_code(release(&shop, "B"), OK); /* before it comes */
     expect_code(create(&shop, "B", 2, 1), STATE_CANCELLED);
     expect_units(&shop, 2, 0, 0);
     case_close(&shop);

@@ -20,18 +20,18 @@ Test(ac_24, too_little_issues_nothing_and_too_much_is_due_back)
     expect_disposition(
         pay(&shop, "A", "t2", 1), SHORT); /* two of them do not add up by themselves */
     expect_state(&shop, "A", PENDING);
-    expect_money(&shop, 0, 0, PRICE);
-    expect_code(accept_review(&shop, "A"), OK);
+    expect_sums(&shop, 0, 0, PRICE);
+    expect_code(accept_money(&shop, "A"), OK);
     expect_state(&shop, "A", ISSUING);
     cr_assert_eq(flags_of(&shop, "A") & ORDO_FLAG_REVIEW, 0);
-    expect_money(&shop, PRICE, 0, 0);
+    expect_sums(&shop, PRICE, 0, 0);
 
     expect_code(create(&shop, "B", 2, 1), OK);
     expect_disposition(pay(&shop, "B", "t3", PRICE + 7), OVER_APPLIED);
     expect_state(&shop, "B", ISSUING);
     cr_assert_eq(get(&shop, "B").paid, PRICE);
     cr_assert_eq(get(&shop, "B").refund_due, 7);
-    expect_money(&shop, 2 * PRICE, 7, 0);
+    expect_sums(&shop, 2 * PRICE, 7, 0);
 
     struct ordo_fact *f = make_fact(&shop, ORDO_FACT_PAY, "C", "t4", PRICE);
     expect_code(create(&shop, "C", 3, 1), OK);
@@ -67,7 +67,7 @@ Test(ac_24, an_amount_of_its_own_belongs_to_the_attempt_and_to_no_other_order)
     expect_disposition(pay(&shop, "A", "t2", PRICE + 3), APPLIED);
     expect_state(&shop, "A", ISSUING);
     expect_units(&shop, 7, 0, 2);
-    expect_money(&shop, 2 * PRICE + 3, 3, PRICE);
+    expect_sums(&shop, 2 * PRICE + 3, 3, PRICE);
     case_close(&shop);
 }
 
@@ -91,7 +91,7 @@ Test(ac_24, the_tolerance_of_a_channel_is_its_own)
     make_fact(&shop, ORDO_FACT_PAY, "D", "t5", PRICE - 2)->channel = 2;
     expect_code(shop_send(&shop), OK);
     cr_assert_eq(shop.outcome.result.disposition, ORDO_DISPOSITION_SHORT);
-    expect_money(&shop, 3 * PRICE + 1, 4, 2 * PRICE - 5);
+    expect_sums(&shop, 3 * PRICE + 1, 4, 2 * PRICE - 5);
     case_close(&shop);
 }
 
@@ -145,7 +145,7 @@ Test(ac_28, a_channel_to_be_confirmed_pays_by_query_alone)
     expect_state(&shop, "A", PAYING);
     cr_assert_neq(flags_of(&shop, "A") & ORDO_FLAG_QUERY_DUE, 0);
     expect_units(&shop, 8, 1, 0);
-    expect_money(&shop, 0, 0, 0);
+    expect_sums(&shop, 0, 0, 0);
     expect_code(pay_by_query("A", "t1"), OK);
     cr_assert_eq(shop.outcome.result.disposition, ORDO_DISPOSITION_APPLIED);
     expect_state(&shop, "A", ISSUING);
@@ -192,7 +192,7 @@ Test(ac_29, a_success_with_a_refund_in_it_is_a_refund)
     expect_state(&shop, "A", REFUNDED);
     cr_assert_eq(get(&shop, "A").refunded, PRICE); /* no more than came */
     cr_assert_neq(flags_of(&shop, "A") & ORDO_FLAG_REVIEW, 0);
-    expect_money(&shop, 0, 0, 0);
+    expect_sums(&shop, 0, 0, 0);
 
     expect_code(create(&shop, "B", 2, 1), OK); /* its refund is the first that is heard of it */
     make_fact(&shop, ORDO_FACT_PAY, "B", "t2", PRICE)->refund_total = 200;
@@ -200,7 +200,7 @@ Test(ac_29, a_success_with_a_refund_in_it_is_a_refund)
     cr_assert_eq(shop.outcome.result.disposition, ORDO_DISPOSITION_REFUND_ECHO);
     expect_state(&shop, "B", PENDING);
     cr_assert_neq(flags_of(&shop, "B") & ORDO_FLAG_REVIEW, 0);
-    expect_money(&shop, 0, 0, PRICE - 200);
+    expect_sums(&shop, 0, 0, PRICE - 200);
     expect_units(&shop, 7, 1, 0);
     cr_assert_eq(stock(&shop, 1).voided, 1, "A's card was on its way");
     case_close(&shop);
@@ -215,7 +215,7 @@ Test(ac_29, a_refund_told_before_its_payment_is_remembered)
     expect_disposition(refund(&shop, "A", "t1", PRICE), ORPHAN);
     expect_disposition(pay(&shop, "A", "t1", PRICE), REFUND_ECHO);
     expect_state(&shop, "A", PENDING);
-    expect_money(&shop, 0, 0, 0);
+    expect_sums(&shop, 0, 0, 0);
     cr_assert_eq(account(&shop, ORDO_ACCOUNT_REFUNDED), PRICE);
     expect_units(&shop, 8, 1, 0);
     case_close(&shop);
@@ -232,7 +232,7 @@ Test(ac_32, what_changes_while_the_buyer_pays_does_not_change_what_he_pays)
     (void)make_attempt(&shop, "A", 1, PRICE + 4);
     expect_code(shop_send(&shop), OK);
     expect_code(create(&shop, "B", 2, 1), OK);
-    struct ordo_product_put *put = make_product(&shop, 1, ORDO_STOCK_CARDS, ORDO_PRODUCT_CLOSED);
+    struct ordo_product_put *put = make_goods(&shop, 1, ORDO_STOCK_CARDS, ORDO_PRODUCT_CLOSED);
     put->price = 2 * PRICE;
     put->sale_from_us = 1;
     put->sale_until_us = 2;
@@ -244,6 +244,6 @@ Test(ac_32, what_changes_while_the_buyer_pays_does_not_change_what_he_pays)
     expect_disposition(pay(&shop, "B", "t2", PRICE), APPLIED);
     expect_state(&shop, "A", ISSUING);
     expect_state(&shop, "B", ISSUING);
-    expect_money(&shop, 2 * PRICE + 4, 0, 0);
+    expect_sums(&shop, 2 * PRICE + 4, 0, 0);
     case_close(&shop);
 }

@@ -26,7 +26,7 @@ Test(ac_23, marked_as_paid_is_paid_and_the_real_payment_is_bound_to_it)
     expect_disposition(pay(&shop, "A", "t1", PRICE), BOUND_MANUAL);
     cr_assert_eq(account(&shop, ORDO_ACCOUNT_MANUAL), 0);
     cr_assert_eq(account(&shop, ORDO_ACCOUNT_RECEIVED), PRICE);
-    expect_money(&shop, PRICE, 0, 0);
+    expect_sums(&shop, PRICE, 0, 0);
     pass_s(&shop, 1);
     expect_disposition(pay(&shop, "A", "t1", PRICE), DUPLICATE);
     expect_disposition(pay(&shop, "A", "t2", PRICE), EXTRA_REFUND_DUE); /* one is bound, not two */
@@ -46,7 +46,7 @@ Test(ac_23, a_payment_of_another_amount_is_not_what_was_marked)
     cr_assert_neq(flags_of(&shop, "A") & ORDO_FLAG_LATE, 0);
     expect_disposition(pay(&shop, "A", "t1", PRICE + 1), EXTRA_REFUND_DUE);
     cr_assert_eq(account(&shop, ORDO_ACCOUNT_MANUAL), PRICE);
-    expect_money(&shop, PRICE, PRICE + 1, 0);
+    expect_sums(&shop, PRICE, PRICE + 1, 0);
     case_close(&shop);
 }
 
@@ -63,7 +63,7 @@ Test(ac_23, who_decides_by_hand_gives_a_name_and_a_reason)
     expect_code(shop_send(&shop), OPERATOR_MISSING);
     shop.command.mark_paid.order_id = text("nobody");
     expect_code(shop_send(&shop), OPERATOR_MISSING);
-    expect_code(refund_order(&shop, "nobody", 0, 0), ORDER_UNKNOWN);
+    expect_code(give_back(&shop, "nobody", 0, 0), ORDER_UNKNOWN);
     expect_state(&shop, "A", PENDING);
     case_close(&shop);
 }
@@ -106,7 +106,7 @@ Test(ac_34, a_delivery_that_is_not_seen_is_due_again_with_the_same_cards)
 static void open_on_tape(uint32_t options, uint32_t cards)
 {
     shop_open(&shop, NULL);
-    (void)make_product(&shop, 1, ORDO_STOCK_CARDS, options);
+    (void)make_goods(&shop, 1, ORDO_STOCK_CARDS, options);
     expect_code(TAPED(shop_send(&shop)), OK);
     expect_code(TAPED(add_cards(&shop, 1, 1, cards)), OK);
 }
@@ -122,17 +122,17 @@ Test(ac_12, a_crash_between_paid_and_issued_issues_once)
     expect_state(&shop, "A", PAID);
     crash(&tape, &shop);
     expect_state(&shop, "A", PAID);
-    expect_code(TAPED(issue_order(&shop, "A", 0)), OK);
+    expect_code(TAPED(issue(&shop, "A", 0)), OK);
     uint64_t card = get(&shop, "A").cards[0];
     crash(&tape, &shop);
-    expect_code(TAPED(issue_order(&shop, "A", 0)), OK); /* the operator saw no answer */
+    expect_code(TAPED(issue(&shop, "A", 0)), OK); /* the operator saw no answer */
     cr_assert_eq(shop.outcome.card_count, 0);
     cr_assert_eq(get(&shop, "A").cards[0], card);
     cr_assert_eq(get(&shop, "A").card_count, 1);
     expect_units(&shop, 2, 0, 1);
 
     /* Where nobody has to do it, there is nothing between the two: one command, two changes. */
-    (void)make_product(&shop, 1, ORDO_STOCK_CARDS, 0);
+    (void)make_goods(&shop, 1, ORDO_STOCK_CARDS, 0);
     expect_code(TAPED(shop_send(&shop)), OK);
     expect_code(TAPED(create(&shop, "B", 2, 1)), OK);
     (void)make_fact(&shop, ORDO_FACT_PAY, "B", "t2", PRICE);

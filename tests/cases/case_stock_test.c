@@ -25,7 +25,7 @@ Test(ac_13, two_who_pay_for_the_last_card_get_one_card_and_one_back_order)
     cr_assert_eq(cards_of(&shop, "B", cards), 1);
     expect_units(&shop, 0, 0, 1);
     cr_assert_eq(stock(&shop, 1).backorders, 1);
-    expect_money(&shop, 2 * PRICE, 0, 0);
+    expect_sums(&shop, 2 * PRICE, 0, 0);
     case_close(&shop);
 
     case_open(&shop, 0, 1); /* held at create, the second one does not even get to the gateway */
@@ -45,7 +45,7 @@ Test(ac_14, a_restock_serves_back_orders_once_in_the_order_of_payment)
     expect_code(create(&shop, "B", 2, 2), OK);
     expect_code(create(&shop, "C", 3, 1), OK);
     expect_code(create(&shop, "D", 4, 1), OK);
-    expect_code(void_cards(&shop, 1, 1, 2), OK);
+    expect_code(card_void(&shop, 1, 1, 2), OK);
     expect_disposition(pay(&shop, "B", "t2", 2 * PRICE), APPLIED);
     expect_disposition(pay(&shop, "C", "t3", PRICE), APPLIED);
     expect_disposition(pay(&shop, "A", "t1", PRICE), APPLIED);
@@ -83,7 +83,7 @@ Test(ac_14, a_restock_for_many_goes_on_until_all_are_served)
         snprintf(names[i], sizeof(names[i]), "o%u", i);
         expect_code(create(&shop, names[i], i + 1, 1), OK);
     }
-    expect_code(void_cards(&shop, 1, 1, 1), OK);
+    expect_code(card_void(&shop, 1, 1, 1), OK);
     for (uint32_t i = 0; i < 40; i++) {
         expect_disposition(pay(&shop, names[39 - i], names[i], PRICE), APPLIED);
     }
@@ -160,7 +160,7 @@ Test(ac_15, many_names_behind_one_address_share_its_quota)
 Test(ac_15, only_a_share_of_a_product_can_be_held_unpaid)
 {
     case_open(&shop, 0, 10);
-    make_product(&shop, 1, ORDO_STOCK_CARDS, 0)->held_share = 3000;
+    make_goods(&shop, 1, ORDO_STOCK_CARDS, 0)->held_share = 3000;
     expect_code(shop_send(&shop), OK);
     expect_code(create(&shop, "A", 1, 2), OK);
     expect_code(create(&shop, "B", 2, 2), HELD_SHARE);
@@ -177,7 +177,7 @@ Test(ac_15, only_a_share_of_a_product_can_be_held_unpaid)
 Test(ac_15, the_purchase_cap_counts_what_is_held_and_what_is_paid)
 {
     case_open(&shop, 0, 10);
-    make_product(&shop, 1, ORDO_STOCK_CARDS, 0)->purchase_cap = 3;
+    make_goods(&shop, 1, ORDO_STOCK_CARDS, 0)->purchase_cap = 3;
     expect_code(shop_send(&shop), OK);
     expect_code(create(&shop, "A", 1, 2), OK);
     expect_disposition(pay(&shop, "A", "t1", 2 * PRICE), APPLIED);
@@ -263,7 +263,7 @@ Test(ac_19, the_stock_that_is_shown_is_the_stock_that_can_be_sold)
     expect_code(cancel(&shop, "F"), OK);
     expect_units(&shop, 1, 1, 4);
     uint64_t card = get(&shop, "B").cards[0];
-    expect_code(replace_card(&shop, "B", card), OK);
+    expect_code(replace(&shop, "B", card), OK);
     cr_assert_eq(stock(&shop, 1).voided, 1);
     expect_units(&shop, 0, 1, 4);
     case_close(&shop);
@@ -296,7 +296,7 @@ Test(ac_21, a_loop_pool_gives_one_card_an_order_in_turn_and_never_ends)
     static const char *const trades[] = {"a", "b", "c", "d"};
     uint64_t cards[4];
     shop_open(&shop, NULL);
-    (void)make_product(&shop, 1, ORDO_STOCK_LOOP, 0);
+    (void)make_goods(&shop, 1, ORDO_STOCK_LOOP, 0);
     expect_code(shop_send(&shop), OK);
     expect_code(create(&shop, "none", 9, 1), STOCK_SHORT);
     expect_code(add_cards(&shop, 1, 1, 2), OK);
@@ -333,7 +333,7 @@ Test(ac_22, a_card_that_is_known_is_left_out_and_counted_unless_the_product_want
     cr_assert_eq(shop.outcome.result.version, 0);
     expect_units(&shop, 4, 0, 1);
 
-    (void)make_product(&shop, 1, ORDO_STOCK_CARDS, ORDO_PRODUCT_DUPLICATES);
+    (void)make_goods(&shop, 1, ORDO_STOCK_CARDS, ORDO_PRODUCT_DUPLICATES);
     expect_code(shop_send(&shop), OK);
     expect_code(add_cards(&shop, 1, 1, 5), OK);
     cr_assert_eq(shop.outcome.result.version, 5);

@@ -11,7 +11,7 @@ static void begin(struct shop *shop, uint8_t kind)
 /* ---- products, cards, coupons, channels ---- */
 
 struct ordo_product_put *
-make_product(struct shop *shop, uint32_t product, uint8_t mode, uint32_t options)
+make_goods(struct shop *shop, uint32_t product, uint8_t mode, uint32_t options)
 {
     begin(shop, ORDO_KIND_PRODUCT_PUT);
     struct ordo_product_put *put = &shop->command.product_put;
@@ -25,7 +25,7 @@ make_product(struct shop *shop, uint32_t product, uint8_t mode, uint32_t options
 
 void open_pool(struct shop *shop, uint32_t options, uint32_t cards)
 {
-    (void)make_product(shop, 1, ORDO_STOCK_CARDS, options);
+    (void)make_goods(shop, 1, ORDO_STOCK_CARDS, options);
     expect_code(shop_send(shop), OK);
     if (cards != 0) {
         expect_code(add_cards(shop, 1, 1, cards), OK);
@@ -44,15 +44,6 @@ void case_close(struct shop *shop)
     shop_close(shop);
 }
 
-uint16_t put_coupon(struct shop *shop, const char *coupon, int64_t discount, uint32_t uses_max)
-{
-    begin(shop, ORDO_KIND_COUPON_PUT);
-    shop->command.coupon_put.coupon = text(coupon);
-    shop->command.coupon_put.discount = discount;
-    shop->command.coupon_put.uses_max = uses_max;
-    return shop_send(shop);
-}
-
 struct ordo_channel_put *make_channel(struct shop *shop, uint32_t channel, uint32_t options)
 {
     begin(shop, ORDO_KIND_CHANNEL_PUT);
@@ -61,25 +52,13 @@ struct ordo_channel_put *make_channel(struct shop *shop, uint32_t channel, uint3
     return &shop->command.channel_put;
 }
 
-struct ordo_coupon_view coupon_of(struct shop *shop, const char *coupon)
-{
-    struct ordo_coupon_view view = {.product = 0};
-    begin(shop, ORDO_KIND_COUPON);
-    shop->command.coupon.coupon = text(coupon);
-    expect_code(shop_send(shop), OK);
-    ordo_coupon_view_decode(&shop->body, &view);
-    cr_assert(ordo_reader_done(&shop->body));
-    return view;
-}
-
 /* ---- buyers ---- */
 
-uint16_t
-create_with_coupon(struct shop *shop, const char *order, uint32_t buyer, const char *coupon)
+uint16_t create_with_coupon(struct shop *shop, const char *order, uint32_t buyer, const char *name)
 {
-    int64_t discount = coupon_of(shop, coupon).discount;
+    int64_t discount = coupon(shop, name).discount;
     struct ordo_create *c = make_create(shop, order, buyer, 1);
-    c->coupon = text(coupon);
+    c->coupon = text(name);
     c->amount -= discount;
     return shop_send(shop);
 }
@@ -102,21 +81,6 @@ make_attempt(struct shop *shop, const char *order, uint32_t channel, int64_t amo
     return &shop->command.attempt;
 }
 
-uint16_t extend(struct shop *shop, const char *order, uint32_t hold_ttl_s)
-{
-    begin(shop, ORDO_KIND_EXTEND);
-    shop->command.extend.order_id = text(order);
-    shop->command.extend.hold_ttl_s = hold_ttl_s;
-    return shop_send(shop);
-}
-
-uint16_t release_order(struct shop *shop, const char *order)
-{
-    begin(shop, ORDO_KIND_RELEASE);
-    shop->command.release.order_id = text(order);
-    return shop_send(shop);
-}
-
 struct ordo_order_view find_order(struct shop *shop, const char *trade, uint32_t channel)
 {
     struct ordo_order_view view = {.state = ORDO_STATE_NONE};
@@ -128,145 +92,6 @@ struct ordo_order_view find_order(struct shop *shop, const char *trade, uint32_t
         cr_assert(ordo_reader_done(&shop->body));
     }
     return view;
-}
-
-uint32_t cards_of(struct shop *shop, const char *order, uint64_t cards[ORDO_CARDS_MAX])
-{
-    begin(shop, ORDO_KIND_CARDS);
-    shop->command.cards.order_id = text(order);
-    expect_code(shop_send(shop), OK);
-    uint32_t count = (uint32_t)ordo_read_varint(&shop->body);
-    for (uint32_t i = 0; i < count; i++) {
-        cards[i] = ordo_read_varint(&shop->body);
-        (void)ordo_read_bytes(&shop->body, ORDO_SEALED_MAX);
-    }
-    cr_assert(ordo_reader_done(&shop->body));
-    return count;
-}
-
-void chain_add(struct chain *chain, struct shop *shop)
-{
-    const uint32_t head =
-        1 + ORDO_ID_SIZE + 1; /* kind, id and shop 0; a member has no id or shop */
-    uint8_t member[ORDO_MEMBER_MAX];
-    chain->size = chain->count == 0 ? 0 : chain->size;
-    struct ordo_writer w =
-        ordo_writer_over(chain->bytes + chain->size, sizeof(chain->bytes) - chain->size);
-    shop_encode(shop);
-    cr_assert(shop->command_size - head + 1 <= sizeof(member));
-    member[0] = shop->command_bytes[0];
-    memcpy(member + 1, shop->command_bytes + head, shop->command_size - head);
-    ordo_write_bytes(&w, (struct ordo_bytes){member, shop->command_size - head + 1});
-    cr_assert(!w.failed);
-    chain->size += (uint32_t)ordo_writer_size(&w);
-    chain->count++;
-}
-
-uint16_t chain_send(struct chain *chain, struct shop *shop)
-{
-    begin(shop, ORDO_KIND_CHAIN);
-    shop->command.chain.members.raw = (struct ordo_bytes){chain->bytes, chain->size};
-    shop->command.chain.members.count = chain->count;
-    return shop_send(shop);
-}
-
-/* ---- operators ---- */
-
-#define BY_ANN(fields)                                                                             \
-    do {                                                                                           \
-        (fields).operator_name = text("ann");                                                      \
-        (fields).reason = text("why");                                                             \
-    } while (0)
-
-uint16_t mark_paid(struct shop *shop, const char *order, uint32_t channel, int64_t amount)
-{
-    begin(shop, ORDO_KIND_MARK_PAID);
-    struct ordo_mark_paid *c = &shop->command.mark_paid;
-    c->order_id = text(order);
-    c->channel = channel;
-    c->amount = amount;
-    c->currency = CNY;
-    BY_ANN(*c);
-    return shop_send(shop);
-}
-
-uint16_t accept_review(struct shop *shop, const char *order)
-{
-    begin(shop, ORDO_KIND_ACCEPT);
-    shop->command.accept.order_id = text(order);
-    BY_ANN(shop->command.accept);
-    return shop_send(shop);
-}
-
-uint16_t refund_order(struct shop *shop, const char *order, int64_t amount, uint32_t done)
-{
-    begin(shop, ORDO_KIND_REFUND);
-    shop->command.refund.order_id = text(order);
-    shop->command.refund.amount = amount;
-    shop->command.refund.done = done;
-    BY_ANN(shop->command.refund);
-    return shop_send(shop);
-}
-
-uint16_t freeze_order(struct shop *shop, const char *order)
-{
-    begin(shop, ORDO_KIND_FREEZE);
-    shop->command.freeze.order_id = text(order);
-    BY_ANN(shop->command.freeze);
-    return shop_send(shop);
-}
-
-uint16_t unfreeze_order(struct shop *shop, const char *order)
-{
-    begin(shop, ORDO_KIND_UNFREEZE);
-    shop->command.unfreeze.order_id = text(order);
-    BY_ANN(shop->command.unfreeze);
-    return shop_send(shop);
-}
-
-uint16_t note_reviewed(struct shop *shop, const char *order)
-{
-    begin(shop, ORDO_KIND_NOTE);
-    shop->command.note.order_id = text(order);
-    shop->command.note.reviewed = 1;
-    BY_ANN(shop->command.note);
-    return shop_send(shop);
-}
-
-uint16_t issue_order(struct shop *shop, const char *order, uint32_t partial)
-{
-    begin(shop, ORDO_KIND_ISSUE);
-    shop->command.issue.order_id = text(order);
-    shop->command.issue.partial = partial;
-    BY_ANN(shop->command.issue);
-    return shop_send(shop);
-}
-
-uint16_t replace_card(struct shop *shop, const char *order, uint64_t card)
-{
-    begin(shop, ORDO_KIND_REPLACE);
-    shop->command.replace.order_id = text(order);
-    shop->command.replace.card = card;
-    BY_ANN(shop->command.replace);
-    return shop_send(shop);
-}
-
-uint16_t recall_card(struct shop *shop, uint64_t card)
-{
-    begin(shop, ORDO_KIND_RECALL);
-    shop->command.recall.card = card;
-    BY_ANN(shop->command.recall);
-    return shop_send(shop);
-}
-
-uint16_t void_cards(struct shop *shop, uint32_t product, uint64_t first, uint64_t last)
-{
-    begin(shop, ORDO_KIND_CARD_VOID);
-    shop->command.card_void.product = product;
-    shop->command.card_void.first = first;
-    shop->command.card_void.last = last;
-    BY_ANN(shop->command.card_void);
-    return shop_send(shop);
 }
 
 /* ---- time ---- */
@@ -296,7 +121,7 @@ void expect_units(struct shop *shop, uint64_t free, uint64_t held, uint64_t give
     cr_assert_eq(s.available, open, "available %lu, not %lu", s.available, open);
 }
 
-void expect_money(struct shop *shop, int64_t applied, int64_t refund_due, int64_t review)
+void expect_sums(struct shop *shop, int64_t applied, int64_t refund_due, int64_t review)
 {
     int64_t is_applied = account(shop, ORDO_ACCOUNT_APPLIED);
     int64_t is_due = account(shop, ORDO_ACCOUNT_REFUND_DUE);

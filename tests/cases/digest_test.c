@@ -25,7 +25,7 @@ static void heard(uint16_t code)
 Test(digest, covers_every_outcome)
 {
     shop_open(&shop, NULL);
-    (void)make_product(&shop, 1, ORDO_STOCK_CARDS, 0);
+    (void)make_goods(&shop, 1, ORDO_STOCK_CARDS, 0);
     heard(shop_send(&shop));
     heard(add_cards(&shop, 1, 1, 3));
     heard(create(&shop, "A", 1, 2));

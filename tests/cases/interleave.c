@@ -58,7 +58,7 @@ static uint16_t restock(uint32_t card)
     if (w.plan->mode != ORDO_STOCK_COUNTED) {
         return add_cards(S, 1, card, 1);
     }
-    struct ordo_product_put *put = make_product(S, 1, w.plan->mode, w.plan->options);
+    struct ordo_product_put *put = make_goods(S, 1, w.plan->mode, w.plan->options);
     put->counted = 1;
     put->price += w.plan->coupon == 0 ? 0 : DISCOUNT;
     return shop_send(S);
@@ -67,7 +67,7 @@ static uint16_t restock(uint32_t card)
 static uint16_t send_replace(void)
 {
     struct ordo_order_view view = get(S, "A");
-    return replace_card(S, "A", view.card_count == 0 ? 1 : view.cards[0]);
+    return replace(S, "A", view.card_count == 0 ? 1 : view.cards[0]);
 }
 
 static uint16_t send_attempt(void)
@@ -179,7 +179,7 @@ static void check(uint32_t depth)
         promised(order_a.cards[0] != order_b.cards[0], depth);
     }
     if (w.plan->coupon != 0) {
-        struct ordo_coupon_view c = coupon_of(&w.shop, "c");
+        struct ordo_coupon_view c = coupon(&w.shop, "c");
         promised(c.used - c.returned <= c.uses_max + c.overdrawn, depth);
         promised(c.returned <= c.used && c.used - c.returned <= 2, depth);
     }
@@ -321,7 +321,7 @@ static void walk(void)
 /* One unit, and a coupon when the orders name one. */
 static void open_sale(void)
 {
-    struct ordo_product_put *put = make_product(S, 1, w.plan->mode, w.plan->options);
+    struct ordo_product_put *put = make_goods(S, 1, w.plan->mode, w.plan->options);
     put->price += w.plan->coupon == 0 ? 0 : DISCOUNT;
     expect_code(shop_send(S), OK);
     keep_record(w.setup++);

@@ -25,19 +25,19 @@
     X(PAY_B, "pay B", pay(S, "B", "t3", PRICE))                                                    \
     X(EXPIRE, "expire", expire())                                                                  \
     X(CANCEL_A, "cancel A", cancel(S, "A"))                                                        \
-    X(RELEASE_B, "release B", release_order(S, "B"))                                               \
+    X(RELEASE_B, "release B", release(S, "B"))                                                     \
     X(REFUND_A, "refund A", refund(S, "A", "t1", PRICE))                                           \
     X(CHARGEBACK_A, "chargeback A", fact(S, ORDO_FACT_CHARGEBACK, "A", "t1", PRICE))               \
     X(RESTOCK, "restock", restock(2))                                                              \
     X(ATTEMPT_A, "attempt A", send_attempt())                                                      \
     X(FAIL_A, "fail A", fact(S, ORDO_FACT_FAIL, "A", "t1", PRICE))                                 \
     X(MARK_A, "mark A", mark_paid(S, "A", 1, PRICE))                                               \
-    X(GIVE_BACK_A, "give back A", refund_order(S, "A", 0, 0))                                      \
-    X(ACCEPT_A, "accept A", accept_review(S, "A"))                                                 \
-    X(FREEZE_A, "freeze A", freeze_order(S, "A"))                                                  \
-    X(UNFREEZE_A, "unfreeze A", unfreeze_order(S, "A"))                                            \
+    X(GIVE_BACK_A, "give back A", give_back(S, "A", 0, false))                                     \
+    X(ACCEPT_A, "accept A", accept_money(S, "A"))                                                  \
+    X(FREEZE_A, "freeze A", freeze(S, "A"))                                                        \
+    X(UNFREEZE_A, "unfreeze A", unfreeze(S, "A"))                                                  \
     X(ACK_A, "ack A", acknowledge(S, "A"))                                                         \
-    X(ISSUE_A, "issue A", issue_order(S, "A", 0))                                                  \
+    X(ISSUE_A, "issue A", issue(S, "A", false))                                                    \
     X(REPLACE_A, "replace A", send_replace())
 
 enum event {
