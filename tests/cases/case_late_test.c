@@ -94,6 +94,31 @@ Test(ac_04, a_back_order_without_stock_is_due_back_after_the_longest_wait)
     case_close(&shop);
 }
 
+/* AC-04 (dujiao-next#108): the buyer had named a number, paid late and got another one. */
+Test(ac_04, a_late_order_that_named_its_card_gets_that_one_or_its_money)
+{
+    shop_open(&shop, NULL);
+    (void)make_goods(&shop, 1, ORDO_STOCK_PRESELECT, ORDO_PRODUCT_LATE_BACKORDER);
+    expect_code(shop_send(&shop), OK);
+    expect_code(add_cards(&shop, 1, 1, 3), OK);
+    make_create(&shop, "A", 1, 1)->card = 2;
+    expect_code(shop_send(&shop), OK);
+    make_create(&shop, "B", 2, 1)->card = 2;
+    expect_code(shop_send(&shop), CARD_TAKEN);
+    make_create(&shop, "B", 2, 1)->card = 3;
+    expect_code(shop_send(&shop), OK);
+    pass_deadline(&shop, "A");
+    expect_state(&shop, "B", EXPIRED);
+    make_create(&shop, "C", 3, 1)->card = 2;
+    expect_code(shop_send(&shop), OK);
+    expect_disposition(pay(&shop, "A", "t1", PRICE), LATE_REFUND_DUE); /* 2 is C's */
+    expect_disposition(pay(&shop, "B", "t2", PRICE), LATE_APPLIED);
+    cr_assert_eq(get(&shop, "B").cards[0], 3);
+    expect_units(&shop, 1, 1, 1);
+    expect_sums(&shop, PRICE, PRICE, 0);
+    case_close(&shop);
+}
+
 /* AC-05 (comment in dujiao-next#108): whoever has the merchant's key can play old callbacks again;
  * late payments need a limit. */
 Test(ac_05, a_payment_after_the_late_window_is_due_back_and_looked_at)

@@ -153,6 +153,79 @@ Test(ac_09, a_payment_before_its_order_waits_and_pays_it_when_it_comes)
     case_close(&shop);
 }
 
+/* AC-09 (orion-key F8): the money came while the order still waited for a unit. */
+Test(ac_09, a_payment_of_a_waiting_order_pays_it_when_its_turn_comes)
+{
+    case_open(&shop, 0, 1);
+    expect_code(create(&shop, "A", 1, 1), OK);
+    expect_code(create_waiting(&shop, "B", 2, 3000), OK);
+    expect_disposition(pay(&shop, "B", "t2", PRICE), ORPHAN);
+    expect_state(&shop, "B", NONE);
+    expect_code(mark_paid(&shop, "B", 1, PRICE), ORDER_WAITS);
+    expect_code(cancel(&shop, "A"), OK);
+    cr_assert_eq(shop.outcome.effect_count, 2);
+    expect_state(&shop, "B", ISSUING);
+    cr_assert_eq(flags_of(&shop, "B"), 0);
+    expect_units(&shop, 0, 0, 1);
+    expect_sums(&shop, PRICE, 0, 0);
+
+    expect_code(create_waiting(&shop, "C", 3, 100), OK); /* its turn never comes */
+    expect_disposition(pay(&shop, "C", "t3", PRICE), ORPHAN);
+    pass_deadline(&shop, "C");
+    expect_state(&shop, "C", EXPIRED);
+    cr_assert_neq(flags_of(&shop, "C") & ORDO_FLAG_REVIEW, 0);
+    expect_sums(&shop, PRICE, 0, PRICE);
+    expect_code(accept_money(&shop, "C"), STOCK_SHORT);
+    expect_code(give_back(&shop, "C", 0, false), OK);
+    expect_sums(&shop, PRICE, PRICE, 0);
+    case_close(&shop);
+}
+
+/* AC-09 (orion-key F8): money that was charged back before its order came paid the order. */
+Test(ac_09, money_that_is_gone_again_pays_nothing)
+{
+    case_open(&shop, 0, 3);
+    expect_disposition(pay(&shop, "A", "t1", PRICE), ORPHAN);
+    expect_disposition(fact(&shop, ORDO_FACT_CHARGEBACK, "A", "t1", PRICE), APPLIED);
+    expect_disposition(fact(&shop, ORDO_FACT_CHARGEBACK, "B", "t2", PRICE), ORPHAN);
+    expect_disposition(pay(&shop, "B", "t2", PRICE), REFUND_ECHO);
+    expect_disposition(pay(&shop, "C", "t3", PRICE), ORPHAN);
+    expect_disposition(refund(&shop, "C", "t3", 1), REFUND_ECHO);
+    expect_code(create(&shop, "A", 1, 1), OK);
+    expect_code(create(&shop, "B", 2, 1), OK);
+    expect_code(create(&shop, "C", 3, 1), OK);
+    expect_state(&shop, "A", PENDING);
+    expect_state(&shop, "B", PENDING);
+    expect_state(&shop, "C", PENDING);
+    expect_units(&shop, 0, 3, 0);
+    expect_sums(&shop, 0, 0, 3 * PRICE - 1);
+    case_close(&shop);
+}
+
+/* AC-10 (card-system's code): the order was taken back before it came; its money came all the same.
+ */
+Test(ac_10, money_for_an_order_that_was_released_in_advance_is_due_back)
+{
+    case_open(&shop, 0, 3);
+    expect_code(release(&shop, "A"), OK);
+    expect_state(&shop, "A", CANCELLED);
+    expect_disposition(pay(&shop, "A", "t1", PRICE), LATE_REFUND_DUE);
+    expect_state(&shop, "A", REFUNDING);
+    expect_code(create(&shop, "A", 1, 1), STATE_CANCELLED);
+    expect_code(mark_paid(&shop, "A", 1, 0), STATE_REFUNDING);
+    expect_disposition(pay(&shop, "B", "t2", PRICE), ORPHAN);
+    expect_code(release(&shop, "B"), OK);
+    expect_state(&shop, "B", CANCELLED);
+    cr_assert_neq(flags_of(&shop, "B") & ORDO_FLAG_REVIEW, 0);
+    expect_code(create(&shop, "B", 2, 1), STATE_CANCELLED);
+    expect_code(give_back(&shop, "B", 0, true), OK);
+    expect_disposition(refund(&shop, "A", "t1", PRICE), REFUND_ECHO);
+    expect_state(&shop, "A", REFUNDED);
+    expect_sums(&shop, 0, 0, 0);
+    expect_units(&shop, 3, 0, 0);
+    case_close(&shop);
+}
+
 /* AC-10 (card-system's code): a callback for a purged order was answered with "success" and its
  * money was nowhere. */
 Test(ac_10, money_for_an_unknown_order_is_kept_found_and_given_back)

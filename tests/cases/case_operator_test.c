@@ -68,6 +68,43 @@ Test(ac_23, who_decides_by_hand_gives_a_name_and_a_reason)
     case_close(&shop);
 }
 
+/* AC-23 (dujiao-next#288, #167): an order under suspicion was handed out while a person looked at
+ * it, and after the all-clear it was forgotten.
+ */
+Test(ac_23, a_frozen_order_is_paid_and_handed_out_when_it_thaws)
+{
+    case_open(&shop, 0, 2);
+    expect_code(create(&shop, "A", 1, 1), OK);
+    expect_code(freeze(&shop, "A"), OK);
+    expect_disposition(pay(&shop, "A", "t1", PRICE), APPLIED);
+    expect_state(&shop, "A", PAID);
+    expect_code(issue(&shop, "A", false), ORDER_FROZEN);
+    expect_units(&shop, 1, 1, 0);
+    expect_code(unfreeze(&shop, "A"), OK);
+    expect_state(&shop, "A", ISSUING);
+    expect_code(freeze(&shop, "A"), OK);
+    cr_assert_eq(get(&shop, "A").deadline_us, 0);
+    expect_code(replace(&shop, "A", 1), ORDER_FROZEN);
+    expect_code(unfreeze(&shop, "A"), OK);
+    cr_assert_eq(get(&shop, "A").deadline_us, shop.time_us + 600 * SECOND_US);
+
+    (void)make_goods(&shop, 1, ORDO_STOCK_CARDS, ORDO_PRODUCT_HOLD_AT_PAY);
+    expect_code(shop_send(&shop), OK);
+    expect_code(create(&shop, "B", 2, 1), OK); /* frozen in the queue: stocked, not issued */
+    expect_code(card_void(&shop, 1, 2, 2), OK);
+    expect_disposition(pay(&shop, "B", "t2", PRICE), APPLIED);
+    expect_code(freeze(&shop, "B"), OK);
+    expect_code(add_cards(&shop, 1, 3, 1), OK);
+    expect_state(&shop, "B", PAID);
+    expect_units(&shop, 0, 1, 1);
+    expect_disposition(fact(&shop, ORDO_FACT_CHARGEBACK, "B", "t2", PRICE), APPLIED);
+    expect_state(&shop, "B", PAID);
+    expect_sums(&shop, PRICE, 0, PRICE);
+    expect_code(unfreeze(&shop, "B"), OK);
+    expect_state(&shop, "B", ISSUING);
+    case_close(&shop);
+}
+
 /* AC-34 (review of dubinc/dub#4427): the dispatch failed after its claim was set, and the claim was
  * never released: no retry. */
 Test(ac_34, a_delivery_that_is_not_seen_is_due_again_with_the_same_cards)

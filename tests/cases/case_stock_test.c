@@ -107,6 +107,31 @@ Test(ac_14, a_restock_for_many_goes_on_until_all_are_served)
     case_close(&shop);
 }
 
+/* AC-14 (acg-faka#940; dujiao-next#76): less came than was paid for; who agreed to less had to be
+ * refunded by hand.
+ */
+Test(ac_14, who_takes_fewer_units_gets_the_rest_of_the_money_back)
+{
+    case_open(&shop, ORDO_PRODUCT_HOLD_AT_PAY, 3);
+    expect_code(create(&shop, "A", 1, 3), OK);
+    expect_code(card_void(&shop, 1, 1, 3), OK);
+    expect_disposition(pay(&shop, "A", "t1", 3 * PRICE), APPLIED);
+    expect_code(issue(&shop, "A", true), STOCK_SHORT);
+    expect_code(add_cards(&shop, 1, 4, 2), OK);
+    expect_code(issue(&shop, "A", false), STOCK_SHORT);
+    expect_code(issue(&shop, "A", true), OK);
+    expect_state(&shop, "A", ISSUING);
+    cr_assert_neq(flags_of(&shop, "A") & ORDO_FLAG_PARTIAL, 0);
+    cr_assert_eq(get(&shop, "A").card_count, 2);
+    expect_sums(&shop, 2 * PRICE, PRICE, 0);
+    expect_units(&shop, 0, 0, 2);
+    expect_code(add_cards(&shop, 1, 6, 2), OK);
+    cr_assert_eq(get(&shop, "A").card_count, 2);
+    expect_units(&shop, 2, 0, 2);
+    expect_code(acknowledge(&shop, "A"), OK);
+    case_close(&shop);
+}
+
 /* AC-15 (dujiao-next#105; dujiaoka#198): somebody put the whole stock into unpaid orders. */
 Test(ac_15, who_hoards_with_k_names_holds_k_quotas_and_no_more)
 {
