@@ -10,7 +10,8 @@
 static bool has_units(const struct ordo_state *s, const struct ordo_order_row *o)
 {
     uint32_t card = ordo_extra_at(s, o->extra)->card; /* row 0 names none */
-    if (card != 0 && ordo_card_at(s, card)->state != ORDO_CARD_FREE) {
+    bool named = card != 0 && !ORDO_CANARY(late_card_of_another);
+    if (named && ordo_card_at(s, card)->state != ORDO_CARD_FREE) {
         return false;
     }
     return ordo_stock_open(ordo_product_at(s, o->product), o->quantity);
@@ -29,7 +30,7 @@ unsigned ordo_late_obstacles(const struct ordo_state *s, uint32_t order)
     /* an expired order stays unchanged: its last transition is the expiry */
     bool missed = s->now_us - o->changed_us > window_us && !ORDO_CANARY(late_window_ignored);
     found |= missed ? ORDO_LATE_WINDOW : 0;
-    found |= buyer->paid != 0 ? ORDO_LATE_PAID_TWICE : 0;
+    found |= buyer->paid != 0 && !ORDO_CANARY(late_buyer_paid_twice) ? ORDO_LATE_PAID_TWICE : 0;
     bool capped = p->purchase_cap != 0 && (uint64_t)o->quantity + buyer->held > p->purchase_cap;
     found |= capped ? ORDO_LATE_CAP : 0;
     bool units = has_units(s, o) || ORDO_CANARY(late_payment_oversells);
