@@ -1,6 +1,12 @@
 /* One command of each kind: mostly about something that is there and mostly right. */
 #include "history.h"
 
+/* States in which a fact makes a difference. */
+#define ALL_STATES UINT32_MAX
+#define PAYING     (1u << ORDO_STATE_PAYING)
+#define PAYABLE                                                                                    \
+    (1u << ORDO_STATE_PENDING | PAYING | 1u << ORDO_STATE_PAY_FAILED | 1u << ORDO_STATE_EXPIRED)
+
 static bool wrong(struct history *h)
 {
     return h->adversity > 0 && history_chance(h, (h->adversity + 3) / 4);
@@ -77,6 +83,17 @@ pick_id(struct history *h, struct oracle *o, struct ordo_command *c, enum ordo_e
     return order == NULL ? any_order_id(h) : bytes_of(order->id);
 }
 
+/* One in these states (bits), when one is found quickly. */
+static const struct o_order *
+pick_in(struct history *h, struct oracle *o, struct ordo_command *c, uint32_t states)
+{
+    const struct o_order *order = pick(h, o, c, ORDO_EVENT_NOTE);
+    for (uint32_t i = 0; order != NULL && i < 8 && (states >> order->state & 1) == 0; i++) {
+        order = pick(h, o, c, ORDO_EVENT_NOTE);
+    }
+    return order;
+}
+
 static uint32_t any_product(struct history *h)
 {
     return 1 + history_below(h, h->products + (wrong(h) ? 1 : 0));
@@ -146,11 +163,12 @@ static void make_product_put(struct history *h, struct oracle *o, struct ordo_co
     p->price = there != NULL && history_chance(h, 56) ? there->put.price
                                                       : prices[history_below(h, rarely(h) ? 6 : 5)];
     p->currency = 156 + (wrong(h) ? 1 : 0);
-    p->stock_mode = h->modes[p->product] ^ (wrong(h) ? 1 : 0);
+    p->stock_mode = (h->modes[p->product] + (wrong(h) ? 1 : 0)) % 5;
     p->hold_ttl_s = ttls[history_below(h, 4)];
     p->counted = p->stock_mode == ORDO_STOCK_COUNTED || wrong(h)
                      ? history_below(h, history_chance(h, 32) ? h->quantity_max + 2 : h->import_max)
                      : 0;
+    p->counted = there != NULL && o_free(o, there) > h->plenty ? 0 : p->counted;
     p->purchase_cap = caps[history_below(h, 5)];
     p->held_share = shares[history_below(h, 6)];
     if (history_chance(h, 8)) {
@@ -172,11 +190,13 @@ static void make_product_put(struct history *h, struct oracle *o, struct ordo_co
     }
 }
 
-static void make_card_import(struct history *h, const struct oracle *o, struct ordo_command *c)
+static void make_card_import(struct history *h, struct oracle *o, struct ordo_command *c)
 {
     struct ordo_writer w = ordo_writer_over(h->blob, sizeof(h->blob));
     uint32_t count = 1 + history_below(h, h->import_max);
-    if (o->t.card_count + count > O_CARDS_MAX / 2) {
+    c->card_import.product = any_product(h);
+    const struct o_product *p = o_find_product(o, c->shop, c->card_import.product);
+    if (o->t.card_count + count > O_CARDS_MAX / 2 || (p != NULL && o_free(o, p) > h->plenty)) {
         c->kind = ORDO_KIND_CONTINUE;
         return;
     }
@@ -187,7 +207,6 @@ static void make_card_import(struct history *h, const struct oracle *o, struct o
         uint32_t size = 57 + history_below(h, 7) - (wrong(h) && history_chance(h, 2) ? 20 : 0);
         ordo_write_bytes(&w, (struct ordo_bytes){card, size});
     }
-    c->card_import.product = any_product(h);
     c->card_import.cards.raw = (struct ordo_bytes){h->blob, (uint32_t)ordo_writer_size(&w)};
     c->card_import.cards.count = count;
     if (rarely(h) && wrong(h)) {
@@ -225,6 +244,8 @@ static void make_channel_put(struct history *h, struct ordo_channel_put *p)
 
 /* ---- orders ---- */
 
+static void make_fact(struct history *h, struct oracle *o, struct ordo_command *c);
+
 static void repeat_create(const struct o_order *order, struct ordo_create *c)
 {
     c->order_id = bytes_of(order->id);
@@ -247,10 +268,13 @@ static void fill_create(struct history *h, struct oracle *o, uint32_t shop, stru
     ordo_put_le32(h->keys[1], 1 + history_below(h, h->second_keys));
     c->buyer = (struct ordo_bytes){h->keys[0], ORDO_ID_SIZE};
     c->product = any_product(h);
+    for (uint32_t i = 0; i < 4 && o_find_product(o, shop, c->product) == NULL; i++) {
+        c->product = any_product(h);
+    }
     c->quantity = 1 + history_below(h, h->quantity_max);
     if (h->second_keys != 0 && history_chance(h, 48)) {
         c->second_key = (struct ordo_bytes){h->keys[1], ORDO_ID_SIZE};
-        c->second_key.size -= wrong(h) && rarely(h) ? 1 : 0;
+        c->second_key.size -= wrong(h) && history_chance(h, 4) ? 1 : 0;
     }
     if (h->coupons != 0 && history_chance(h, 16)) {
         c->coupon = history_text(h, "c", history_below(h, 3 + (wrong(h) ? 1 : 0)));
@@ -294,6 +318,11 @@ static void make_create(struct history *h, struct oracle *o, struct ordo_command
         return;
     }
     fill_create(h, o, c->shop, &c->create);
+    if (o_find_order(o, c->shop, c->create.order_id) != NULL && !wrong(h)) {
+        memset(&c->create, 0, sizeof(c->create)); /* no number is left */
+        c->kind = ORDO_KIND_FACT;
+        make_fact(h, o, c);
+    }
 }
 
 static void make_chain(struct history *h, struct oracle *o, struct ordo_command *c)
@@ -393,7 +422,9 @@ static void make_fact(struct history *h, struct oracle *o, struct ordo_command *
         ORDO_FACT_CHARGEBACK};
     struct ordo_fact *f = &c->fact;
     f->fact = wrong(h) && rarely(h) ? 0 : kinds[history_below(h, sizeof(kinds))];
-    const struct o_order *order = pick(h, o, c, ORDO_EVENT_NOTE);
+    bool fails = f->fact == ORDO_FACT_FAIL || f->fact == ORDO_FACT_CLOSE;
+    bool any = f->fact == ORDO_FACT_REFUND || history_chance(h, 8);
+    const struct o_order *order = pick_in(h, o, c, any ? ALL_STATES : fails ? PAYING : PAYABLE);
     bool wants = order != NULL && history_chance(h, 40) && order->state == ORDO_STATE_NONE;
     order = wants || history_chance(h, 4) ? NULL : order;
     f->order_id = order == NULL ? any_order_id(h) : bytes_of(order->id);

@@ -83,8 +83,6 @@ void history_begin(struct history *h, uint64_t seed, uint64_t number)
     h->bytes = bytes;
     h->random = seed * 0x9e3779b97f4a7c15u + number * 0xd1342543de82ef95u;
     h->begin_us = h->time_us = START_US;
-    static const uint32_t lengths[] = {40, 150, 500, 2000};
-    h->length = 20 + history_below(h, lengths[history_below(h, 4)] - 20);
     for (uint32_t kind = 0; kind < HISTORY_KINDS; kind++) {
         bool always = kind == ORDO_KIND_CREATE || kind == ORDO_KIND_FACT;
         uint32_t dice = history_below(h, 16);
@@ -95,7 +93,12 @@ void history_begin(struct history *h, uint64_t seed, uint64_t number)
     static const uint32_t orders[] = {2, 6, 16, HISTORY_ORDERS_MAX};
     static const uint32_t quantities[] = {1, 2, 3, 8, ORDO_QUANTITY_MAX};
     static const uint32_t imports[] = {2, 8, 32, ORDO_IMPORT_MAX};
+    static const uint32_t paces_of_orders[] = {4, 10, 20, 50};
     h->orders = 1 + history_below(h, orders[history_below(h, 4)]);
+    h->length =
+        SETUP_SIZE + h->orders * (3 + history_below(h, paces_of_orders[history_below(h, 4)]));
+    h->length = h->length < HISTORY_COMMANDS_MAX ? h->length : HISTORY_COMMANDS_MAX;
+    h->plenty = history_chance(h, 16) ? UINT32_MAX : history_below(h, 12);
     h->buyers = 1 + history_below(h, 6);
     h->second_keys = history_below(h, 4);
     h->products = 1 + history_below(h, 4);
@@ -106,7 +109,7 @@ void history_begin(struct history *h, uint64_t seed, uint64_t number)
     h->import_max = imports[history_below(h, history_chance(h, 4) ? 4 : 3)];
     h->pace = history_below(h, 6);
     h->adversity = history_chance(h, 32) ? 1 + history_below(h, 4) : history_below(h, 16);
-    h->options_mask = (uint32_t)next_random(h) & (uint32_t)next_random(h);
+    h->options_mask = (uint32_t)next_random(h) | (uint32_t)next_random(h);
     for (uint32_t i = 0; i < O_PRODUCTS_MAX; i++) {
         h->modes[i] = history_chance(h, 32) ? history_below(h, 2) * 3 : history_below(h, 5);
     }
