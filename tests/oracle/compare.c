@@ -164,7 +164,7 @@ static bool same_answer(struct pair *pair)
 bool pair_apply(struct pair *pair, uint64_t time_us, struct ordo_bytes bytes)
 {
     struct ordo_command command;
-    struct ordo_writer w = ordo_writer_over(pair->bytes, ORDO_OUTCOME_SIZE_MAX);
+    struct ordo_writer w = ordo_writer_over(pair->bytes, sizeof(pair->bytes));
     if (!ordo_command_decode(bytes, &command)) {
         return differs(pair, "the command cannot be decoded");
     }
@@ -192,14 +192,20 @@ static uint16_t ask(struct pair *pair, uint64_t time_us, struct ordo_command *qu
 {
     uint8_t bytes[256];
     struct ordo_writer w = ordo_writer_over(bytes, sizeof(bytes));
-    struct ordo_writer out = ordo_writer_over(pair->bytes, sizeof(pair->bytes));
+    struct ordo_writer out = ordo_writer_over(pair->view, sizeof(pair->view));
     struct ordo_result result = {.code = ORDO_RESULT_UNKNOWN};
     struct ordo_applied applied;
     ordo_command_encode(query, &w);
     struct ordo_bytes asked = {bytes, (uint32_t)ordo_writer_size(&w)};
     ordo_apply(pair->state, time_us, asked, &out, &applied);
-    pair->body = ordo_reader_over(pair->bytes, ordo_writer_size(&out));
+    pair->body = ordo_reader_over(pair->view, ordo_writer_size(&out));
     return ordo_result_decode(&pair->body, applied.seq, &result) ? result.code : UINT16_MAX;
+}
+
+/* Not one that only facts have named. */
+static bool is_known(const struct ordo_order_view *view)
+{
+    return view->version != 0 || (view->flags & ORDO_FLAG_WAITING) != 0;
 }
 
 static bool same_order(struct pair *pair, uint64_t time_us, uint32_t index)
@@ -211,6 +217,10 @@ static bool same_order(struct pair *pair, uint64_t time_us, uint32_t index)
         return true;
     }
     query.get.order_id = b.order_id;
+    if (!is_known(&b)) {
+        SAME(pair, "code of get", ask(pair, time_us, &query), ORDO_RESULT_ORDER_UNKNOWN);
+        return true;
+    }
     SAME(pair, "code of get", ask(pair, time_us, &query), ORDO_RESULT_OK);
     ordo_order_view_decode(&pair->body, &a);
     SAME(pair, "get is whole", ordo_reader_done(&pair->body), true);
@@ -350,13 +360,15 @@ bool pair_dump(struct pair *pair, uint64_t time_us)
     struct ordo_fail fail = {.err = ORDO_OK};
     uint32_t shop;
     uint32_t i = 0;
+    uint32_t known = 0;
     struct ordo_order_view order;
     for (; oracle_order(pair->oracle, i, &shop, &order); i++) {
         if (!same_order(pair, time_us, i)) {
             return false;
         }
+        known += order.state != ORDO_STATE_NONE;
     }
-    if (!same_totals(pair, i) || !same_balances(pair)) {
+    if (!same_totals(pair, known) || !same_balances(pair)) {
         return false;
     }
     struct ordo_stock_view stock;

@@ -21,7 +21,8 @@ struct pair {
     struct ordo_applied applied;
     struct ordo_outcome outcome;
     struct oracle_answer answer;
-    uint8_t bytes[ORDO_QUERY_SIZE_MAX];
+    uint8_t bytes[ORDO_OUTCOME_SIZE_MAX];   /* of the last outcome */
+    uint8_t view[ORDO_QUERY_SIZE_MAX];      /* of the last query */
     struct ordo_reader body;                /* of the last query */
     uint64_t facts[ORDO_DISPOSITION_COUNT]; /* of this history */
     uint64_t codes[PAIR_CODES];             /* over all histories */

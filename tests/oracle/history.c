@@ -218,9 +218,30 @@ static bool repeat(struct history *h, struct ordo_command *command)
     return false;
 }
 
+/* The first command of every journal: all settings as they are. */
+static void append_genesis(struct history *h)
+{
+    struct ordo_command command = {.kind = ORDO_KIND_SETTINGS};
+    struct ordo_settings_values values = history_settings();
+    struct ordo_writer w = ordo_writer_over(h->blob, sizeof(h->blob));
+    uint32_t count = 0;
+    for (; ordo_setting_at(count) != NULL; count++) {
+        ordo_write_varint(&w, ordo_setting_at(count)->key);
+        ordo_write_zigzag(&w, ordo_settings_get(&values, ordo_setting_at(count)));
+    }
+    command.settings.pairs.raw = (struct ordo_bytes){h->blob, (uint32_t)ordo_writer_size(&w)};
+    command.settings.pairs.count = count;
+    ordo_put_le64(command.id, ++h->next_id);
+    append(h, &command);
+}
+
 void history_next(struct history *h, struct oracle *o)
 {
     struct ordo_command command;
+    if (h->count == 0) {
+        append_genesis(h);
+        return;
+    }
     memset(&command, 0, sizeof(command));
     ORDO_ASSERT(h->count < HISTORY_COMMANDS_MAX);
     let_time_pass(h, o);

@@ -74,7 +74,6 @@ struct o_order *o_new_order(struct oracle *o, uint32_t shop, struct ordo_bytes i
     order->shop = shop;
     o_text(order->id, sizeof(order->id), id);
     order->created_us = o->now;
-    order->changed_us = o->now;
     (void)o_touch(o, order);
     return order;
 }
@@ -104,6 +103,12 @@ void o_name_card(struct oracle *o, struct o_order *order, uint64_t card)
     struct oracle_effect *effect = o_touch(o, order);
     ORDO_ASSERT(effect->card_count < ORDO_CARDS_MAX);
     effect->cards[effect->card_count++] = card;
+}
+
+/* Not one that only facts have named. */
+bool o_is_known(const struct o_order *order)
+{
+    return order->created || order->state != ORDO_STATE_NONE;
 }
 
 bool o_is_unpaid(const struct o_order *order)
@@ -252,10 +257,19 @@ static uint16_t compare_id(const struct o_id *known, const struct o_id *asked)
     return same ? ORDO_RESULT_OK : ORDO_RESULT_ID_CONTENT;
 }
 
+/* Refused before anybody looked for the order. */
+static bool names_no_order(uint16_t code)
+{
+    return (code >= ORDO_RESULT_ID_KIND && code <= ORDO_RESULT_ID_CONTENT) ||
+           code == ORDO_RESULT_FACT_INVALID || code == ORDO_RESULT_FACT_UNVERIFIED ||
+           code == ORDO_RESULT_OPERATOR_MISSING || code == ORDO_RESULT_REASON_MISSING;
+}
+
 static void finish(struct oracle *o, const struct ordo_command *c, uint16_t code)
 {
     struct oracle_answer *answer = o->answer;
-    struct o_order *own = o_find_order(o, c->shop, ordo_command_order_id(c));
+    struct o_order *own =
+        names_no_order(code) ? NULL : o_find_order(o, c->shop, ordo_command_order_id(c));
     answer->result = (struct ordo_result){
         .seq = o->seq, .code = code, .disposition = o->disposition, .version = o->number};
     if (own != NULL) {
@@ -308,10 +322,16 @@ void oracle_apply(
     answer->journaled = true;
     o->seq++;
     struct o_order *own = o_find_order(o, command->shop, ordo_command_order_id(command));
-    if (own != NULL) {
+    if (own != NULL && o_is_known(own)) {
         (void)o_touch(o, own);
     }
     uint16_t code = known != NULL ? compare_id(known, &asked) : decide(o, command, own);
+    if (names_no_order(code)) {
+        for (uint32_t i = 0; i < answer->effect_count; i++) {
+            own->last_seq = answer->effects[i].prev_seq;
+        }
+        answer->effect_count = 0;
+    }
     if (code == ORDO_RESULT_OK) {
         o_serve(o);
     }

@@ -416,6 +416,9 @@ uint16_t o_fact(struct oracle *o, uint32_t shop, const struct ordo_fact *f)
     if (f->verified_by == ORDO_VERIFIED_NONE) {
         return ORDO_RESULT_FACT_UNVERIFIED;
     }
+    if (order != NULL) {
+        (void)o_touch(o, order);
+    }
     bool pays = f->fact == ORDO_FACT_PAY && f->refund_total == 0;
     bool ends = f->fact == ORDO_FACT_FAIL || f->fact == ORDO_FACT_CLOSE;
     const struct o_payment *p = find_payment(o, shop, f);

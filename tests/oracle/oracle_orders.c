@@ -249,7 +249,7 @@ uint16_t o_create(struct oracle *o, uint32_t shop, const struct ordo_create *c)
     memcpy(wanted.id, order->id, sizeof(wanted.id));
     wanted.flags = order->flags;
     wanted.last_seq = order->last_seq;
-    wanted.created_us = wanted.changed_us = o->now;
+    wanted.created_us = o->now;
     wanted.counts = O_COUNTS_HELD;
     *order = wanted;
     if (order->coupon[0] != 0) {
@@ -465,6 +465,8 @@ uint16_t o_release(struct oracle *o, uint32_t shop, struct ordo_bytes id)
     }
     uint16_t code = o_may(order, ORDO_EVENT_RELEASE);
     if (code == ORDO_RESULT_OK) {
+        order->created_us = o_is_known(order) ? order->created_us : o->now;
+        (void)o_touch(o, order);
         stop(o, order, ORDO_EVENT_RELEASE);
     }
     return code;

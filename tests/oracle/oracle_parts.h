@@ -160,6 +160,7 @@ bool o_is(const char *text, struct ordo_bytes bytes);
 uint16_t o_may(const struct o_order *order, enum ordo_event event); /* order may be NULL */
 uint8_t o_event(struct oracle *o, struct o_order *order, enum ordo_event event);
 void o_name_card(struct oracle *o, struct o_order *order, uint64_t card);
+bool o_is_known(const struct o_order *order);
 bool o_is_unpaid(const struct o_order *order);
 bool o_is_honoured(const struct o_order *order);
 

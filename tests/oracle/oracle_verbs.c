@@ -117,6 +117,7 @@ static uint16_t refund(struct oracle *o, struct o_order *order, const struct ord
     if (order == NULL) {
         return ORDO_RESULT_ORDER_UNKNOWN;
     }
+    (void)o_touch(o, order); /* also one that only facts have named */
     bool honoured = o_is_honoured(order);
     enum ordo_account sources[3] = {
         ORDO_ACCOUNT_REFUND_DUE, ORDO_ACCOUNT_APPLIED, ORDO_ACCOUNT_REVIEW};
@@ -182,14 +183,13 @@ static uint16_t unfreeze(struct oracle *o, struct o_order *order)
     if (code != ORDO_RESULT_OK) {
         return code;
     }
-    bool was_frozen = (order->flags & ORDO_FLAG_FROZEN) != 0;
     order->flags &= ~(uint32_t)ORDO_FLAG_FROZEN;
     (void)o_event(o, order, ORDO_EVENT_UNFREEZE);
     const struct o_product *p = o_find_product(o, order->shop, order->product);
-    if (was_frozen && order->state == ORDO_STATE_PAID && order->units > 0 &&
+    if (order->state == ORDO_STATE_PAID && order->units > 0 &&
         (p->put.options & ORDO_PRODUCT_MANUAL) == 0) {
         o_issue(o, order);
-    } else if (was_frozen && order->state == ORDO_STATE_ISSUING) {
+    } else if (order->state == ORDO_STATE_ISSUING) {
         o_start_delivery(o, order);
     }
     return ORDO_RESULT_OK;
