@@ -72,6 +72,7 @@ static uint16_t decide(struct ordo_state *s)
     case ORDO_KIND_HEAD:
     case ORDO_KIND_FIND:
     case ORDO_KIND_COUPON:
+    case ORDO_KIND_SETTINGS_GET:
     default:
         ORDO_ASSERT(command->kind == ORDO_KIND_TICK); /* queries are answered elsewhere */
         return ORDO_RESULT_MALFORMED;
@@ -122,7 +123,9 @@ static void conclude(
     head->seq = s->seq;
     head->time_us = s->now_us;
     ordo_outcome_updates(&s->outcome, s->now_us, head->update_seq + 1, hash_update, head);
+    const uint8_t *begin = out->at;
     ordo_outcome_encode(&s->outcome, s->seq, out);
+    head->outcome_hash = ordo_hash64(begin, (size_t)(out->at - begin), head->outcome_hash);
     *applied = (struct ordo_applied){
         .seq = s->seq,
         .update_seq = head->update_seq,
@@ -136,6 +139,7 @@ static void
 apply_internal(struct ordo_state *s, struct ordo_writer *out, struct ordo_applied *applied)
 {
     s->outcome.result.code = decide(s);
+    ordo_serve(s);
     conclude(s, NULL, out, applied);
 }
 
@@ -174,6 +178,9 @@ static void apply_identified(
         ORDO_ASSERT(s->outcome.effect_count == 0);
         answer_undecided(s, out, applied);
         return;
+    }
+    if (result->code == ORDO_RESULT_OK) {
+        ordo_serve(s);
     }
     conclude(s, content, out, applied);
 }

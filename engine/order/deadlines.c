@@ -69,7 +69,7 @@ static void sift_down(struct ordo_state *s, uint32_t at, struct ordo_due due)
     put_at(s, at, due);
 }
 
-void ordo_deadline_add(struct ordo_state *s, uint32_t order)
+static void add(struct ordo_state *s, uint32_t order)
 {
     struct ordo_deadlines *d = &s->deadlines;
     ORDO_ASSERT(d->count < d->count_max);
@@ -78,7 +78,7 @@ void ordo_deadline_add(struct ordo_state *s, uint32_t order)
     sift_up(s, ++d->count, (struct ordo_due){.deadline_us = deadline_us, .order = order});
 }
 
-void ordo_deadline_remove(struct ordo_state *s, uint32_t order)
+static void take_out(struct ordo_state *s, uint32_t order)
 {
     struct ordo_deadlines *d = &s->deadlines;
     uint32_t at = s->links[order].heap_at;
@@ -97,6 +97,20 @@ void ordo_deadline_remove(struct ordo_state *s, uint32_t order)
     }
 }
 
+void ordo_deadline_set(struct ordo_state *s, uint32_t order, uint64_t deadline_us)
+{
+    if (ordo_order_at(s, order)->deadline_us == deadline_us) {
+        return;
+    }
+    if (ordo_order_at(s, order)->deadline_us != 0) {
+        take_out(s, order);
+    }
+    ordo_order_edit(s, order)->deadline_us = deadline_us;
+    if (deadline_us != 0) {
+        add(s, order);
+    }
+}
+
 uint32_t ordo_deadline_due(const struct ordo_state *s, uint64_t now_us)
 {
     const struct ordo_deadlines *d = &s->deadlines;
@@ -109,5 +123,8 @@ uint32_t ordo_deadline_due(const struct ordo_state *s, uint64_t now_us)
 uint64_t ordo_state_next_deadline_us(const struct ordo_state *s)
 {
     const struct ordo_deadlines *d = &s->deadlines;
+    if (ordo_head(s)->serve_first != 0) {
+        return 0; /* at once: somebody waits for units that are free */
+    }
     return d->count == 0 ? UINT64_MAX : d->heap[1].deadline_us;
 }

@@ -57,10 +57,11 @@
     RETURNED(__VA_ARGS__)
 
 /* An event of the engine's own that means something in one state alone. */
-#define STAYS ORDO_CELL_STAY, 0, ORDO_DISPOSITION_NONE, ORDO_RESULT_OK
-#define ONLY(from, to)                                                                             \
+#define ONLY(paid, backorder, issuing)                                                             \
     {                                                                                              \
-        [S(NONE)... S(REFUNDED)] = {STAYS}, [S(from)] = MOVE(to, NONE)                             \
+        [S(NONE)] = STAY(NONE), UNPAID(STAY(NONE)), [S(PAID)] = paid, [S(BACKORDER)] = backorder,  \
+        [S(ISSUING)] = issuing, [S(COMPLETED)] = STAY(NONE), CLOSED(STAY(NONE)),                   \
+        RETURNED(STAY(NONE))                                                                       \
     }
 
 /* Whatever the state of an order that was created. */
@@ -149,10 +150,10 @@ static const struct ordo_cell cells[ORDO_EVENT_COUNT][ORDO_STATE_COUNT] = {
          HONOURED(STAY(NONE)),
          [S(REFUNDING)] = REFUSE(STATE_REFUNDING),
          [S(REFUNDED)] = REFUSE(STATE_REFUNDED)},
-    [ORDO_EVENT_NO_STOCK] = ONLY(PAID, BACKORDER),
-    [ORDO_EVENT_STOCKED] = ONLY(BACKORDER, PAID),
-    [ORDO_EVENT_BACKORDER_OVER] = ONLY(BACKORDER, REFUNDING),
-    [ORDO_EVENT_REDELIVER] = ONLY(ISSUING, ISSUING),
+    [ORDO_EVENT_NO_STOCK] = ONLY(MOVE(BACKORDER, NONE), STAY(NONE), STAY(NONE)),
+    [ORDO_EVENT_STOCKED] = ONLY(STAY(NONE), MOVE(PAID, NONE), STAY(NONE)),
+    [ORDO_EVENT_BACKORDER_OVER] = ONLY(STAY(NONE), MOVE(REFUNDING, NONE), STAY(NONE)),
+    [ORDO_EVENT_REDELIVER] = ONLY(STAY(NONE), STAY(NONE), MOVE(ISSUING, NONE)),
     [ORDO_EVENT_REPLACE] =
         {[S(NONE)] = REFUSE(ORDER_UNKNOWN),
          REFUSE_UNPAID,

@@ -34,7 +34,8 @@ uint32_t ordo_order_known(const struct ordo_state *s, uint32_t shop, struct ordo
         return 0;
     }
     uint32_t row = ordo_order_find(s, shop, order_id);
-    return row != 0 && ordo_order_at(s, row)->state != ORDO_STATE_NONE ? row : 0;
+    const struct ordo_order_row *o = ordo_order_at(s, row); /* row 0 is in state NONE */
+    return o->state != ORDO_STATE_NONE || ordo_order_is_waiting(o) ? row : 0;
 }
 
 static void list_append(struct ordo_state *s, uint8_t state, uint32_t order)
@@ -132,12 +133,24 @@ void ordo_order_step(
     head->orders_in[cell->to]++;
     list_remove(s, row->state, order);
     list_append(s, cell->to, order);
-    bool was_unpaid = ordo_state_is_unpaid(row->state);
+    bool same_deadline = row->state == cell->to ||
+                         (ordo_state_is_unpaid(row->state) && ordo_state_is_unpaid(cell->to));
     row->state = cell->to;
     row->version++;
     row->changed_us = s->now_us;
-    if (was_unpaid && !ordo_state_is_unpaid(cell->to)) {
-        ordo_deadline_remove(s, order);
-        row->deadline_us = 0;
+    if (!same_deadline) {
+        ordo_deadline_set(s, order, 0);
     }
+}
+
+void ordo_order_flag(struct ordo_state *s, uint32_t order, unsigned flags)
+{
+    struct ordo_order_row *o = ordo_order_edit(s, order);
+    o->flags = (uint8_t)(o->flags | flags);
+}
+
+void ordo_order_unflag(struct ordo_state *s, uint32_t order, unsigned flags)
+{
+    struct ordo_order_row *o = ordo_order_edit(s, order);
+    o->flags = (uint8_t)(o->flags & ~flags);
 }

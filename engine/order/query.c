@@ -30,6 +30,7 @@ void ordo_order_view_encode(const struct ordo_order_view *view, struct ordo_writ
     ordo_write_zigzag(out, view->paid);
     ordo_write_zigzag(out, view->refund_due);
     ordo_write_zigzag(out, view->refunded);
+    ordo_write_zigzag(out, view->review);
     ordo_write_varint(out, view->last_seq);
     ordo_write_varint(out, view->card_count);
     for (uint32_t i = 0; i < view->card_count; i++) {
@@ -54,6 +55,7 @@ void ordo_order_view_decode(struct ordo_reader *in, struct ordo_order_view *view
     view->paid = ordo_read_zigzag(in);
     view->refund_due = ordo_read_zigzag(in);
     view->refunded = ordo_read_zigzag(in);
+    view->review = ordo_read_zigzag(in);
     view->last_seq = ordo_read_varint(in);
     view->card_count = (uint32_t)read_max(in, ORDO_CARDS_MAX);
     for (uint32_t i = 0; i < view->card_count; i++) {
@@ -76,6 +78,8 @@ void ordo_stock_view_encode(const struct ordo_stock_view *view, struct ordo_writ
     ordo_write_varint(out, view->bound);
     ordo_write_varint(out, view->revealed);
     ordo_write_varint(out, view->voided);
+    ordo_write_varint(out, view->backorders);
+    ordo_write_varint(out, view->waiting);
 }
 
 void ordo_stock_view_decode(struct ordo_reader *in, struct ordo_stock_view *view)
@@ -90,6 +94,36 @@ void ordo_stock_view_decode(struct ordo_reader *in, struct ordo_stock_view *view
     view->bound = ordo_read_varint(in);
     view->revealed = ordo_read_varint(in);
     view->voided = ordo_read_varint(in);
+    view->backorders = ordo_read_varint(in);
+    view->waiting = ordo_read_varint(in);
+}
+
+void ordo_coupon_view_encode(const struct ordo_coupon_view *view, struct ordo_writer *out)
+{
+    ordo_write_bytes(out, view->coupon);
+    ordo_write_varint(out, view->product);
+    ordo_write_zigzag(out, view->discount);
+    ordo_write_varint(out, view->discount_share);
+    ordo_write_varint(out, view->uses_max);
+    ordo_write_varint(out, view->used);
+    ordo_write_varint(out, view->returned);
+    ordo_write_varint(out, view->overdrawn);
+    ordo_write_varint(out, view->valid_from_us);
+    ordo_write_varint(out, view->valid_until_us);
+}
+
+void ordo_coupon_view_decode(struct ordo_reader *in, struct ordo_coupon_view *view)
+{
+    view->coupon = ordo_read_bytes(in, ORDO_COUPON_MAX);
+    view->product = ordo_read_varint(in);
+    view->discount = ordo_read_zigzag(in);
+    view->discount_share = (uint32_t)read_max(in, UINT32_MAX);
+    view->uses_max = ordo_read_varint(in);
+    view->used = ordo_read_varint(in);
+    view->returned = ordo_read_varint(in);
+    view->overdrawn = ordo_read_varint(in);
+    view->valid_from_us = ordo_read_varint(in);
+    view->valid_until_us = ordo_read_varint(in);
 }
 
 void ordo_head_view_encode(const struct ordo_head_view *view, struct ordo_writer *out)
