@@ -253,6 +253,121 @@ Test(chain, a_card_goes_to_one_member)
     cr_expect_eq(get(&shop, "o2").cards[1], 13);
 }
 
+/* ---- members that are paid at once ---- */
+
+Test(chain, a_member_whose_money_waits_holds_nothing_unpaid)
+{
+    cr_assert_eq(set(&shop, "second_key_quota", 2), ORDO_RESULT_OK);
+    cr_assert_eq(set(&shop, "buyer_quota", 2), ORDO_RESULT_OK);
+    cr_assert_eq(pay(&shop, "o1", "t1", 2 * PRICE), ORDO_DISPOSITION_ORPHAN);
+    chain_begin(&shop);
+    make_create(&shop, "o1", 1, 2);
+    under_key(&shop, 7);
+    chain_add(&shop);
+    make_create(&shop, "o2", 1, 2);
+    under_key(&shop, 7);
+    chain_add(&shop);
+    cr_expect_eq(chain_send(&shop), ORDO_RESULT_OK);
+    cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_ISSUING);
+    cr_expect_eq(state_of(&shop, "o2"), ORDO_STATE_PENDING);
+}
+
+Test(chain, what_is_held_at_pay_is_gone_when_an_earlier_member_is_paid)
+{
+    struct ordo_product_put *put = make_product(&shop, 2, ORDO_STOCK_COUNTED);
+    put->options = ORDO_PRODUCT_HOLD_AT_PAY;
+    put->counted = 1;
+    cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
+    cr_assert_eq(pay(&shop, "o2", "t2", PRICE), ORDO_DISPOSITION_ORPHAN);
+    static const char *const names[] = {"o1", "o2", "o3"};
+    chain_begin(&shop);
+    for (uint32_t i = 0; i < 3; i++) {
+        make_create(&shop, names[i], i, 1)->product = 2;
+        chain_add(&shop);
+    }
+    expect_refused(ORDO_RESULT_STOCK_SHORT, 3);
+    chain_begin(&shop);
+    make_create(&shop, "o1", 1, 1)->product = 2;
+    chain_add(&shop);
+    make_create(&shop, "o3", 3, 1)->product = 2;
+    chain_add(&shop);
+    cr_expect_eq(chain_send(&shop), ORDO_RESULT_OK, "neither has taken the unit");
+}
+
+/* ---- capacities ---- */
+
+static void open_small(void)
+{
+    struct ordo_settings_values v = shop_small();
+    v.orders_max = 16;
+    v.buyers_max = 16;
+    v.extras_max = 16;
+    shop_open(&shop, &v);
+    cr_assert_eq(put_product(&shop, 1, PRICE, ORDO_STOCK_UNLIMITED), ORDO_RESULT_OK);
+    cr_assert_eq(put_coupon(&shop, "TEN", 10, 100), ORDO_RESULT_OK);
+}
+
+static void use_up(uint32_t orders, bool buyers, bool coupons)
+{
+    for (uint32_t i = 0; i < orders; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "p%u", i);
+        struct ordo_create *c = make_create(&shop, name, buyers ? 10 + i : 10, 1);
+        if (coupons) {
+            c->coupon = text("TEN");
+            c->amount -= 10;
+        }
+        cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
+    }
+}
+
+Test(chain, members_together_need_room_for_their_orders, .init = open_small)
+{
+    use_up(15, false, false);
+    chain_begin(&shop);
+    add("o1", 1, 1);
+    add("o2", 2, 1);
+    expect_refused(ORDO_RESULT_FULL_ORDERS, 2);
+    cr_assert_eq(pay(&shop, "o1", "t1", 1), ORDO_DISPOSITION_ORPHAN);
+    expect_refused(ORDO_RESULT_FULL_ORDERS, 2); /* the payment has taken the last */
+}
+
+static void open_few_extras(void)
+{
+    struct ordo_settings_values v = shop_small();
+    v.extras_max = 16;
+    shop_open(&shop, &v);
+    cr_assert_eq(put_product(&shop, 1, PRICE, ORDO_STOCK_UNLIMITED), ORDO_RESULT_OK);
+    cr_assert_eq(put_coupon(&shop, "TEN", 10, 100), ORDO_RESULT_OK);
+}
+
+Test(chain, members_together_need_room_for_what_few_orders_have, .init = open_few_extras)
+{
+    use_up(15, false, true);
+    chain_begin(&shop);
+    add("o1", 1, 1);
+    make_create(&shop, "o2", 1, 1);
+    under_key(&shop, 7);
+    chain_add(&shop);
+    make_create(&shop, "o3", 2, 1);
+    under_key(&shop, 7);
+    chain_add(&shop);
+    expect_refused(ORDO_RESULT_FULL_EXTRAS, 3);
+}
+
+Test(chain, members_together_need_room_for_their_buyers, .init = open_small)
+{
+    use_up(14, true, false); /* two rows are left */
+    cr_assert_eq(pay(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_ORPHAN);
+    chain_begin(&shop);
+    make_create(&shop, "o1", 1, 1);
+    under_key(&shop, 7);
+    chain_add(&shop);
+    add("o2", 2, 1);
+    cr_expect_eq(chain_send(&shop), ORDO_RESULT_OK, "a paid member keeps no second key");
+    cr_assert_eq(cancel(&shop, "o2"), ORDO_RESULT_OK);
+}
+
 Test(chain, the_largest_outcome_fits)
 {
     cr_assert_eq(put_product(&shop, 3, 0, ORDO_STOCK_CARDS), ORDO_RESULT_OK);
