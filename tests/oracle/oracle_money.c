@@ -84,7 +84,7 @@ void o_review_goes(struct oracle *o, struct o_order *order)
         const struct o_payment *p = &o->t.payments[i];
         if (&o->t.orders[p->order] == order &&
             (p->at[ORDO_ACCOUNT_REVIEW] != 0 || p->at[ORDO_ACCOUNT_REFUNDED] != 0 ||
-             p->charged_back || (!p->received && p->noted != 0))) {
+             p->charged_back)) {
             return;
         }
     }
@@ -273,6 +273,9 @@ static void place(
     post(o, p, ORDO_ACCOUNT_REFUND_DUE, over);
     post(o, p, ORDO_ACCOUNT_APPLIED, p->amount - over);
     if (due) {
+        if (disposition == ORDO_DISPOSITION_LATE_REFUND_DUE) {
+            o_settle_empty(o, order);
+        }
         return;
     }
     if (disposition == ORDO_DISPOSITION_LATE_APPLIED ||

@@ -296,6 +296,9 @@ void o_paid(struct oracle *o, struct o_order *order)
         (void)o_event(o, order, ORDO_EVENT_NO_STOCK);
         order->queue_place = ++o->t.place;
         order->deadline_us = o->now + (uint64_t)o->settings.backorder_max_s * O_SECOND;
+        if (o_head(o, product_of(o, order)) == order) {
+            o_note(o, product_of(o, order)); /* it may need less than those that wait */
+        }
         return;
     }
     bool manual = (product_of(o, order)->put.options & ORDO_PRODUCT_MANUAL) != 0;
@@ -340,6 +343,7 @@ void o_end_unpaid(struct oracle *o, struct o_order *order)
         o_leave_queue(o, order);
     }
     o_give_back(o, order);
+    order->flags &= ~(uint32_t)ORDO_FLAG_QUERY_DUE;
     order->counts = O_COUNTS_NOT;
     return_coupon(o, order);
 }

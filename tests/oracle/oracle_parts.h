@@ -185,6 +185,7 @@ uint16_t o_card_import(struct oracle *o, uint32_t shop, const struct ordo_card_i
 uint16_t o_card_void(struct oracle *o, uint32_t shop, const struct ordo_card_void *c);
 uint16_t o_replace(struct oracle *o, struct o_order *order, uint64_t card);
 uint16_t o_recall(struct oracle *o, uint32_t shop, uint64_t card);
+void o_note(struct oracle *o, struct o_product *p); /* to be served */
 void o_serve(struct oracle *o);
 
 /* oracle_orders.c */
@@ -228,6 +229,7 @@ uint16_t o_channel_put(struct oracle *o, uint32_t shop, const struct ordo_channe
 /* oracle_verbs.c */
 uint16_t o_verb(struct oracle *o, const struct ordo_command *c);
 void o_freeze(struct o_order *order);
+void o_settle_empty(struct oracle *o, struct o_order *order);
 uint8_t o_settle(struct oracle *o, struct o_order *order);
 
 #endif

@@ -73,6 +73,12 @@ uint64_t o_free(const struct oracle *o, const struct o_product *p)
 uint64_t o_units(const struct oracle *o, const struct o_product *p, enum o_unit unit, bool unpaid)
 {
     uint64_t count = 0;
+    if (has_cards(p) && !is_loop(p) && !unpaid) {
+        for (uint32_t i = 0; i < o->t.card_count; i++) {
+            count += o->t.cards[i].product == p && o->t.cards[i].unit == unit;
+        }
+        return count;
+    }
     for (uint32_t i = 0; i < o->t.order_count; i++) {
         const struct o_order *order = &o->t.orders[i];
         bool counts = order->shop == p->shop && order->product == p->put.product &&
@@ -118,7 +124,7 @@ bool o_is_available(struct oracle *o, const struct o_order *order)
 
 /* ---- units change hands ---- */
 
-static void note(struct oracle *o, struct o_product *p)
+void o_note(struct oracle *o, struct o_product *p)
 {
     for (uint32_t i = 0; i < o->noted_count; i++) {
         if (o->noted[i] == p) {
@@ -160,7 +166,7 @@ static void set_cards(struct oracle *o, struct o_order *order, enum o_unit unit)
         }
         card->unit = unit;
         card->place = unit == O_FREE ? ++o->t.place : 0;
-        card->order = unit == O_FREE || unit == O_VOID ? NULL : order;
+        card->order = unit == O_FREE ? NULL : order;
     }
 }
 
@@ -188,17 +194,28 @@ void o_give_back(struct oracle *o, struct o_order *order)
     p->free += p->put.stock_mode == ORDO_STOCK_COUNTED ? order->units : 0;
     set_cards(o, order, O_FREE);
     forget_units(order);
-    note(o, p);
+    o_note(o, p);
 }
 
-/* For a loop product nothing is lost: its cards go round. */
+/* What is bound becomes void; a card that was revealed before a replace stays so. The cards of a
+ * loop product go round all the same. */
 void o_void_units(struct oracle *o, struct o_order *order)
 {
     struct o_product *p = product_of(o, order);
+    uint32_t stay = 0;
     ORDO_ASSERT(order->unit == O_BOUND);
-    p->voided += is_loop(p) ? 0 : order->units;
-    set_cards(o, order, O_VOID);
+    for (uint32_t i = 0; i < order->card_count && !is_loop(p); i++) {
+        struct o_card *card = &o->t.cards[order->cards[i] - 1];
+        if (card->unit == O_REVEALED) {
+            order->cards[stay++] = order->cards[i];
+            continue;
+        }
+        card->unit = O_VOID;
+        card->order = NULL;
+    }
+    p->voided += order->units - stay;
     forget_units(order);
+    order->card_count = stay;
 }
 
 void o_leave_queue(struct oracle *o, struct o_order *order)
@@ -206,7 +223,7 @@ void o_leave_queue(struct oracle *o, struct o_order *order)
     ORDO_ASSERT(order->queue_place != 0);
     order->queue_place = 0;
     order->flags &= ~(uint32_t)ORDO_FLAG_WAITING;
-    note(o, product_of(o, order));
+    o_note(o, product_of(o, order));
 }
 
 void o_start_delivery(struct oracle *o, struct o_order *order)
@@ -253,7 +270,9 @@ static void serve_one(struct oracle *o, struct o_order *order)
     bool waited = (order->flags & ORDO_FLAG_WAITING) != 0;
     (void)o_touch(o, order);
     o_leave_queue(o, order);
-    o_take(o, order, order->quantity);
+    if (!waited || (p->put.options & ORDO_PRODUCT_HOLD_AT_PAY) == 0) {
+        o_take(o, order, order->quantity);
+    }
     if (waited) {
         o_admit(o, order);
     } else if (
@@ -264,22 +283,21 @@ static void serve_one(struct oracle *o, struct o_order *order)
     }
 }
 
-/* Each noted product in its order; one without room stays noted for the next command. */
+/* Each noted product in its order. Without room the rest stays noted for the next command. */
 void o_serve(struct oracle *o)
 {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < o->noted_count; i++) {
-        struct o_product *p = o->noted[i];
+    while (o->noted_count > 0) {
+        const struct o_product *p = o->noted[0];
         const struct o_order *head = o_head(o, p);
-        while (head != NULL && o_has_units(o, p, head->quantity) && has_room(o, head)) {
+        if (head == NULL || !o_has_units(o, p, head->quantity)) {
+            o->noted_count--;
+            memmove(o->noted, o->noted + 1, o->noted_count * sizeof(o->noted[0]));
+        } else if (has_room(o, head)) {
             serve_one(o, &o->t.orders[head - o->t.orders]);
-            head = o_head(o, p);
-        }
-        if (head != NULL && o_has_units(o, p, head->quantity)) {
-            o->noted[kept++] = p;
+        } else {
+            return;
         }
     }
-    o->noted_count = kept;
 }
 
 /* ---- commands ---- */
@@ -314,7 +332,7 @@ uint16_t o_product_put(struct oracle *o, uint32_t shop, const struct ordo_produc
     p->free += put->counted;
     p->imported += put->counted;
     if (put->counted != 0) {
-        note(o, p);
+        o_note(o, p);
     }
     return ORDO_RESULT_OK;
 }
@@ -359,7 +377,7 @@ uint16_t o_card_import(struct oracle *o, uint32_t shop, const struct ordo_card_i
         p->imported++;
         o->number++;
     }
-    note(o, p);
+    o_note(o, p);
     return ORDO_RESULT_OK;
 }
 
@@ -432,7 +450,8 @@ uint16_t o_replace(struct oracle *o, struct o_order *order, uint64_t card)
     if (!exchange(o, order, index)) {
         return ORDO_RESULT_STOCK_SHORT;
     }
-    o_set_units(o, order, O_BOUND);
+    o->t.cards[order->cards[index] - 1].unit = O_BOUND;
+    order->unit = O_BOUND;
     (void)o_event(o, order, ORDO_EVENT_REPLACE);
     o_start_delivery(o, order);
     o_name_card(o, order, order->cards[index]);

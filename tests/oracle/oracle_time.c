@@ -25,7 +25,6 @@ static void unpaid_is_due(struct oracle *o, struct o_order *order)
         order->deadline_us = o->now + (uint64_t)o->settings.query_grace_s * O_SECOND;
         return;
     }
-    order->flags &= ~(uint32_t)ORDO_FLAG_QUERY_DUE;
     (void)o_event(o, order, ORDO_EVENT_EXPIRE);
     o_end_unpaid(o, order);
 }
@@ -56,10 +55,19 @@ static void is_due(struct oracle *o, struct o_order *order)
         order->flags |= ORDO_FLAG_REVIEW;
         (void)o_event(o, order, ORDO_EVENT_BACKORDER_OVER);
         o_money_back_whole(o, order, ORDO_STATE_BACKORDER);
+        o_settle_empty(o, order);
     } else {
         ORDO_ASSERT(order->state == ORDO_STATE_ISSUING);
         delivery_is_due(o, order);
     }
+}
+
+static uint32_t transitions_of(const struct oracle *o, const struct o_order *order)
+{
+    bool empty = order->state == ORDO_STATE_BACKORDER &&
+                 o_sum(o, order, ORDO_ACCOUNT_APPLIED) == 0 &&
+                 o_sum(o, order, ORDO_ACCOUNT_REFUND_DUE) == 0;
+    return empty ? 2 : 1;
 }
 
 /* What is due when the tick begins, each once, by (deadline, order of creation of the row). */
@@ -68,6 +76,7 @@ void o_tick(struct oracle *o, uint64_t now_us)
     uint64_t until = now_us < o->now ? now_us : o->now;
     struct o_order *due[ITEMS_MAX];
     uint32_t count = 0;
+    uint32_t transitions = 0;
     while (count < ITEMS_MAX) {
         struct o_order *next = NULL;
         for (uint32_t i = 0; i < o->t.order_count; i++) {
@@ -80,7 +89,8 @@ void o_tick(struct oracle *o, uint64_t now_us)
                 next = order;
             }
         }
-        if (next == NULL) {
+        transitions += next == NULL ? 0 : transitions_of(o, next);
+        if (next == NULL || transitions > ORDO_TRANSITIONS_MAX) {
             break;
         }
         due[count++] = next;

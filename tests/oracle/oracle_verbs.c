@@ -29,6 +29,14 @@ uint8_t o_settle(struct oracle *o, struct o_order *order)
     return disposition;
 }
 
+/* It has come to REFUNDING: with nothing due that is over at once. */
+void o_settle_empty(struct oracle *o, struct o_order *order)
+{
+    if (order->state == ORDO_STATE_REFUNDING && o_sum(o, order, ORDO_ACCOUNT_REFUND_DUE) == 0) {
+        (void)o_event(o, order, ORDO_EVENT_REFUND_ALL);
+    }
+}
+
 /* An expired order can be had by an operator when its units are there. */
 static uint16_t may_reclaim(struct oracle *o, const struct o_order *order)
 {
@@ -74,6 +82,16 @@ static uint16_t mark_paid(struct oracle *o, struct o_order *order, const struct 
     return code;
 }
 
+static uint32_t applied_payments(const struct oracle *o, const struct o_order *order)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < o->t.payment_count; i++) {
+        const struct o_payment *p = &o->t.payments[i];
+        count += &o->t.orders[p->order] == order && p->at[ORDO_ACCOUNT_APPLIED] > 0;
+    }
+    return count;
+}
+
 static uint16_t accept(struct oracle *o, struct o_order *order)
 {
     uint16_t code = o_may(order, ORDO_EVENT_ACCEPT);
@@ -100,6 +118,9 @@ static uint16_t accept(struct oracle *o, struct o_order *order)
         int64_t lacks = order->amount - o_sum(o, order, ORDO_ACCOUNT_APPLIED);
         int64_t there = with[i]->at[ORDO_ACCOUNT_REVIEW];
         int64_t n = lacks < 0 ? 0 : lacks < there ? lacks : there;
+        if (with[i]->at[ORDO_ACCOUNT_APPLIED] == 0 && applied_payments(o, order) >= NEWEST_MAX) {
+            n = 0;
+        }
         o_move(o, with[i], ORDO_ACCOUNT_REVIEW, ORDO_ACCOUNT_APPLIED, n);
         o_move(o, with[i], ORDO_ACCOUNT_REVIEW, ORDO_ACCOUNT_REFUND_DUE, there - n);
     }
@@ -159,10 +180,11 @@ static uint16_t refund(struct oracle *o, struct o_order *order, const struct ord
         return ORDO_RESULT_OK;
     }
     uint8_t before = order->state;
-    bool whole = honoured && o_sum(o, order, ORDO_ACCOUNT_APPLIED) == 0;
+    bool whole = honoured && order->amount > 0 && o_sum(o, order, ORDO_ACCOUNT_APPLIED) == 0;
     (void)o_event(o, order, whole ? ORDO_EVENT_REFUND_DUE_ALL : ORDO_EVENT_REFUND_DUE);
     if (whole) {
         o_money_back_whole(o, order, before);
+        o_settle_empty(o, order);
     }
     return ORDO_RESULT_OK;
 }
