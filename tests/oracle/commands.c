@@ -1,6 +1,8 @@
 /* One command of each kind: mostly about something that is there and mostly right. */
 #include "history.h"
 
+#define TRIES 12 /* to find something that fits */
+
 /* States in which a fact makes a difference. */
 #define ALL_STATES UINT32_MAX
 #define PAYING     (1u << ORDO_STATE_PAYING)
@@ -66,9 +68,9 @@ pick(struct history *h, struct oracle *o, struct ordo_command *c, enum ordo_even
     if (o->t.order_count == 0 || wrong(h)) {
         return NULL;
     }
-    for (uint32_t i = 0; i < 5; i++) {
+    for (uint32_t i = 0; i < TRIES; i++) {
         order = &o->t.orders[history_below(h, o->t.order_count)];
-        if (o_may(order, event) == ORDO_RESULT_OK && (order->created || i == 4)) {
+        if (o_may(order, event) == ORDO_RESULT_OK && order->created) {
             break;
         }
     }
@@ -97,6 +99,48 @@ pick_in(struct history *h, struct oracle *o, struct ordo_command *c, uint32_t st
 static uint32_t any_product(struct history *h)
 {
     return 1 + history_below(h, h->products + (wrong(h) ? 1 : 0));
+}
+
+/* One that was put, when one is found quickly; with cards when they are wanted. */
+static uint32_t put_product(struct history *h, struct oracle *o, uint32_t shop, bool cards)
+{
+    uint32_t product = any_product(h);
+    for (uint32_t i = 0; i < TRIES && !wrong(h); i++) {
+        const struct o_product *p = o_find_product(o, shop, product);
+        if (p != NULL && (!cards || p->put.stock_mode <= ORDO_STOCK_PRESELECT)) {
+            break;
+        }
+        product = any_product(h);
+    }
+    return product;
+}
+
+/* The order of a payment with money there, when one is found quickly. */
+static const struct o_order *
+pick_with(struct history *h, struct oracle *o, struct ordo_command *c, enum ordo_account account)
+{
+    for (uint32_t i = 0; i < TRIES && o->t.payment_count != 0 && !wrong(h); i++) {
+        const struct o_payment *p = &o->t.payments[history_below(h, o->t.payment_count)];
+        if (p->at[account] != 0) {
+            c->shop = p->shop;
+            return &o->t.orders[p->order];
+        }
+    }
+    return pick(h, o, c, ORDO_EVENT_NOTE);
+}
+
+/* A number that no order has, the nth from somewhere; any when all are taken. */
+static struct ordo_bytes
+free_number(struct history *h, struct oracle *o, uint32_t shop, uint32_t nth)
+{
+    uint32_t first = history_below(h, h->orders);
+    for (uint32_t i = 0; i < h->orders; i++) {
+        struct ordo_bytes id = history_text(h, "o", (first + i) % h->orders);
+        if (o_find_order(o, shop, id) == NULL && nth-- == 0) {
+            return id;
+        }
+    }
+    return any_order_id(h);
 }
 
 static struct ordo_bytes operator_name(struct history *h)
@@ -155,8 +199,8 @@ static void make_product_put(struct history *h, struct oracle *o, struct ordo_co
 {
     static const int64_t prices[] = {500, 500, 1, 333, 0, ORDO_AMOUNT_MAX};
     static const uint32_t ttls[] = {0, 0, 60, 3600};
-    static const uint32_t caps[] = {0, 0, 1, 3, 64};
-    static const uint32_t shares[] = {0, 0, 5000, 2500, 10000, 1};
+    static const uint32_t caps[] = {0, 0, 0, 0, 1, 3, 64};
+    static const uint32_t shares[] = {0, 0, 0, 5000, 10000, 1};
     struct ordo_product_put *p = &c->product_put;
     p->product = any_product(h);
     const struct o_product *there = o_find_product(o, c->shop, p->product);
@@ -169,7 +213,7 @@ static void make_product_put(struct history *h, struct oracle *o, struct ordo_co
                      ? history_below(h, history_chance(h, 32) ? h->quantity_max + 2 : h->import_max)
                      : 0;
     p->counted = there != NULL && o_free(o, there) > h->plenty ? 0 : p->counted;
-    p->purchase_cap = caps[history_below(h, 5)];
+    p->purchase_cap = caps[history_below(h, 7)];
     p->held_share = shares[history_below(h, 6)];
     if (history_chance(h, 8)) {
         p->sale_from_us = h->time_us + history_below(h, 30) * O_SECOND;
@@ -194,7 +238,7 @@ static void make_card_import(struct history *h, struct oracle *o, struct ordo_co
 {
     struct ordo_writer w = ordo_writer_over(h->blob, sizeof(h->blob));
     uint32_t count = 1 + history_below(h, h->import_max);
-    c->card_import.product = any_product(h);
+    c->card_import.product = put_product(h, o, c->shop, true);
     const struct o_product *p = o_find_product(o, c->shop, c->card_import.product);
     if (o->t.card_count + count > O_CARDS_MAX / 2 || (p != NULL && o_free(o, p) > h->plenty)) {
         c->kind = ORDO_KIND_CONTINUE;
@@ -257,27 +301,24 @@ static void repeat_create(const struct o_order *order, struct ordo_create *c)
     c->coupon = bytes_of(order->coupon);
 }
 
-static void fill_create(struct history *h, struct oracle *o, uint32_t shop, struct ordo_create *c)
+static void
+fill_create(struct history *h, struct oracle *o, uint32_t shop, uint32_t nth, struct ordo_create *c)
 {
-    c->order_id = any_order_id(h);
-    for (uint32_t i = 0; i < 6 && o_find_order(o, shop, c->order_id) != NULL; i++) {
-        c->order_id = any_order_id(h);
-    }
+    c->order_id = wrong(h) ? any_order_id(h) : free_number(h, o, shop, nth);
     uint32_t buyer = history_below(h, h->buyers);
     ordo_put_le32(h->keys[0], buyer);
     ordo_put_le32(h->keys[1], 1 + history_below(h, h->second_keys));
     c->buyer = (struct ordo_bytes){h->keys[0], ORDO_ID_SIZE};
-    c->product = any_product(h);
-    for (uint32_t i = 0; i < 4 && o_find_product(o, shop, c->product) == NULL; i++) {
-        c->product = any_product(h);
-    }
+    c->product = put_product(h, o, shop, false);
     c->quantity = 1 + history_below(h, h->quantity_max);
     if (h->second_keys != 0 && history_chance(h, 48)) {
         c->second_key = (struct ordo_bytes){h->keys[1], ORDO_ID_SIZE};
         c->second_key.size -= wrong(h) && history_chance(h, 4) ? 1 : 0;
     }
-    if (h->coupons != 0 && history_chance(h, 16)) {
-        c->coupon = history_text(h, "c", history_below(h, 3 + (wrong(h) ? 1 : 0)));
+    if (h->coupons != 0 && history_chance(h, 24)) {
+        c->coupon = o->coupon_count != 0 && !wrong(h)
+                        ? bytes_of(o->t.coupons[history_below(h, o->coupon_count)].text)
+                        : history_text(h, "c", history_below(h, 4));
     }
     static const uint32_t ttls[] = {0, 0, 30, 1800};
     c->hold_ttl_s = ttls[history_below(h, 4)];
@@ -317,7 +358,7 @@ static void make_create(struct history *h, struct oracle *o, struct ordo_command
         }
         return;
     }
-    fill_create(h, o, c->shop, &c->create);
+    fill_create(h, o, c->shop, 0, &c->create);
     if (o_find_order(o, c->shop, c->create.order_id) != NULL && !wrong(h)) {
         memset(&c->create, 0, sizeof(c->create)); /* no number is left */
         c->kind = ORDO_KIND_FACT;
@@ -335,7 +376,7 @@ static void make_chain(struct history *h, struct oracle *o, struct ordo_command 
         struct ordo_command member = {.kind = ORDO_KIND_CREATE};
         uint8_t bytes[ORDO_MEMBER_MAX + 32];
         struct ordo_writer one = ordo_writer_over(bytes, sizeof(bytes));
-        fill_create(h, o, c->shop, &member.create);
+        fill_create(h, o, 0, i, &member.create);
         member.create.wait_s = wrong(h) ? member.create.wait_s : 0;
         units += member.create.quantity;
         if (units > 64 && !wrong(h)) {
@@ -356,6 +397,12 @@ static void make_chain(struct history *h, struct oracle *o, struct ordo_command 
 static void make_attempt(struct history *h, struct oracle *o, struct ordo_command *c)
 {
     const struct o_order *order = pick(h, o, c, ORDO_EVENT_ATTEMPT);
+    for (uint32_t i = 0; order != NULL && i < o->t.order_count && h->merchants > 3; i++) {
+        const struct o_order *other = &o->t.orders[i];
+        bool more = o_is_unpaid(other) && other->attempt_count > order->attempt_count;
+        order = more ? other : order; /* to have one with all that it may have */
+        c->shop = order->shop;
+    }
     struct ordo_attempt *a = &c->attempt;
     a->order_id = order == NULL ? any_order_id(h) : bytes_of(order->id);
     a->channel = 1 + history_below(h, h->channels);
@@ -376,6 +423,11 @@ static void make_extend(struct history *h, struct oracle *o, struct ordo_command
 }
 
 /* ---- payment facts ---- */
+
+static bool has_number_left(const struct history *h, const struct oracle *o)
+{
+    return o->t.order_count < h->orders;
+}
 
 /* About a payment that is there: it comes again, is refunded or charged back. */
 static void
@@ -425,6 +477,17 @@ static void make_fact(struct history *h, struct oracle *o, struct ordo_command *
     bool fails = f->fact == ORDO_FACT_FAIL || f->fact == ORDO_FACT_CLOSE;
     bool any = f->fact == ORDO_FACT_REFUND || history_chance(h, 8);
     const struct o_order *order = pick_in(h, o, c, any ? ALL_STATES : fails ? PAYING : PAYABLE);
+    if (fails && order != NULL && order->state != ORDO_STATE_PAYING && !history_chance(h, 12)) {
+        f->fact = ORDO_FACT_PAY;
+        fails = false;
+    }
+    bool payable = any || fails || order == NULL || (PAYABLE >> order->state & 1) != 0;
+    if (!payable && history_chance(h, 56) && f->fact == ORDO_FACT_PAY && has_number_left(h, o)) {
+        memset(f, 0, sizeof(*f));
+        c->kind = ORDO_KIND_CREATE;
+        fill_create(h, o, c->shop, 0, &c->create);
+        return;
+    }
     bool wants = order != NULL && history_chance(h, 40) && order->state == ORDO_STATE_NONE;
     order = wants || history_chance(h, 4) ? NULL : order;
     f->order_id = order == NULL ? any_order_id(h) : bytes_of(order->id);
@@ -473,7 +536,9 @@ static void make_mark_paid(struct history *h, struct oracle *o, struct ordo_comm
 
 static void make_refund(struct history *h, struct oracle *o, struct ordo_command *c)
 {
-    const struct o_order *order = pick(h, o, c, ORDO_EVENT_NOTE);
+    static const enum ordo_account accounts[] = {
+        ORDO_ACCOUNT_APPLIED, ORDO_ACCOUNT_REVIEW, ORDO_ACCOUNT_REFUND_DUE};
+    const struct o_order *order = pick_with(h, o, c, accounts[history_below(h, 3)]);
     c->refund.order_id = order == NULL ? any_order_id(h) : bytes_of(order->id);
     c->refund.done = history_below(h, 2);
     if (order != NULL && history_chance(h, 32)) {
@@ -481,6 +546,13 @@ static void make_refund(struct history *h, struct oracle *o, struct ordo_command
         c->refund.amount = bent(h, history_chance(h, 32) ? most : most / 3);
     }
     BY(refund);
+}
+
+static void make_accept(struct history *h, struct oracle *o, struct ordo_command *c)
+{
+    const struct o_order *order = pick_with(h, o, c, ORDO_ACCOUNT_REVIEW);
+    c->accept.order_id = order == NULL ? any_order_id(h) : bytes_of(order->id);
+    BY(accept);
 }
 
 static void make_replace(struct history *h, struct oracle *o, struct ordo_command *c)
@@ -494,9 +566,9 @@ static void make_replace(struct history *h, struct oracle *o, struct ordo_comman
     BY(replace);
 }
 
-static void make_card_void(struct history *h, const struct oracle *o, struct ordo_command *c)
+static void make_card_void(struct history *h, struct oracle *o, struct ordo_command *c)
 {
-    c->card_void.product = any_product(h);
+    c->card_void.product = put_product(h, o, c->shop, true);
     c->card_void.first = any_card(h, o);
     c->card_void.last = c->card_void.first + history_below(h, wrong(h) ? 300 : 4);
     c->card_void.last -= wrong(h) && c->card_void.first != 0 ? 1 : 0;
@@ -512,7 +584,6 @@ static void make_verb(struct history *h, struct oracle *o, struct ordo_command *
         break
     switch (c->kind) {
         VERB(ISSUE, issue, ORDO_EVENT_NO_STOCK);
-        VERB(ACCEPT, accept, ORDO_EVENT_ACCEPT);
         VERB(FREEZE, freeze, ORDO_EVENT_FREEZE);
         VERB(UNFREEZE, unfreeze, ORDO_EVENT_UNFREEZE);
         VERB(NOTE, note, ORDO_EVENT_NOTE);
@@ -589,6 +660,9 @@ void history_make(struct history *h, struct oracle *o, struct ordo_command *c)
         break;
     case ORDO_KIND_MARK_PAID:
         make_mark_paid(h, o, c);
+        break;
+    case ORDO_KIND_ACCEPT:
+        make_accept(h, o, c);
         break;
     case ORDO_KIND_REFUND:
         make_refund(h, o, c);

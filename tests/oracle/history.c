@@ -90,26 +90,32 @@ void history_begin(struct history *h, uint64_t seed, uint64_t number)
         h->weights[kind] = usual[kind] * factor;
         h->weight_sum += h->weights[kind];
     }
-    static const uint32_t orders[] = {2, 6, 16, HISTORY_ORDERS_MAX};
+    static const uint32_t orders[] = {3, 10, 24, HISTORY_ORDERS_MAX};
     static const uint32_t quantities[] = {1, 2, 3, 8, ORDO_QUANTITY_MAX};
     static const uint32_t imports[] = {2, 8, 32, ORDO_IMPORT_MAX};
-    static const uint32_t paces_of_orders[] = {4, 10, 20, 50};
+    static const uint32_t paces_of_orders[] = {4, 8, 12, 30};
     h->orders = 1 + history_below(h, orders[history_below(h, 4)]);
     h->length =
         SETUP_SIZE + h->orders * (3 + history_below(h, paces_of_orders[history_below(h, 4)]));
     h->length = h->length < HISTORY_COMMANDS_MAX ? h->length : HISTORY_COMMANDS_MAX;
-    h->plenty = history_chance(h, 16) ? UINT32_MAX : history_below(h, 12);
-    h->buyers = 1 + history_below(h, 6);
+    h->buyers = 1 + history_below(h, 12);
     h->second_keys = history_below(h, 4);
     h->products = 1 + history_below(h, 4);
     h->channels = 1 + history_below(h, 4);
-    h->merchants = 1 + history_below(h, history_chance(h, 8) ? 9 : 3);
+    h->merchants = 1 + history_below(h, history_chance(h, 8) ? 12 : 3);
     h->coupons = history_below(h, 4);
     h->quantity_max = quantities[history_below(h, 5)];
+    h->plenty = history_chance(h, 16) ? UINT32_MAX : h->quantity_max * history_below(h, 4);
     h->import_max = imports[history_below(h, history_chance(h, 4) ? 4 : 3)];
     h->pace = history_below(h, 6);
     h->adversity = history_chance(h, 32) ? 1 + history_below(h, 4) : history_below(h, 16);
     h->options_mask = (uint32_t)next_random(h) | (uint32_t)next_random(h);
+    if (history_chance(h, 2)) { /* a storm of attempts: an order may have 16 */
+        h->channels = 4;
+        h->merchants = 12;
+        h->weight_sum += 200 - h->weights[ORDO_KIND_ATTEMPT];
+        h->weights[ORDO_KIND_ATTEMPT] = 200;
+    }
     for (uint32_t i = 0; i < O_PRODUCTS_MAX; i++) {
         h->modes[i] = history_chance(h, 32) ? history_below(h, 2) * 3 : history_below(h, 5);
     }
@@ -156,7 +162,7 @@ static void let_time_pass(struct history *h, const struct oracle *o)
 
 /* ---- commands ---- */
 
-static uint8_t next_kind(struct history *h)
+static uint8_t next_kind(struct history *h, const struct oracle *o)
 {
     static const uint8_t setup[] = {
         ORDO_KIND_SETTINGS,
@@ -173,6 +179,9 @@ static uint8_t next_kind(struct history *h)
     }
     uint32_t dice = history_below(h, h->weight_sum);
     uint8_t kind = 0;
+    if (o->t.order_count == 0 && !history_chance(h, 1)) {
+        return ORDO_KIND_CREATE;
+    }
     while (dice >= h->weights[kind]) {
         dice -= h->weights[kind++];
     }
@@ -245,7 +254,7 @@ void history_next(struct history *h, struct oracle *o)
     memset(&command, 0, sizeof(command));
     ORDO_ASSERT(h->count < HISTORY_COMMANDS_MAX);
     let_time_pass(h, o);
-    command.kind = next_kind(h);
+    command.kind = next_kind(h, o);
     command.shop = history_chance(h, 1) ? 1 : 0;
     h->text_count = 0;
     history_make(h, o, &command);
