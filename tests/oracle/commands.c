@@ -195,6 +195,19 @@ static void make_settings(struct history *h, const struct oracle *o, struct ordo
     s->pairs.count = count;
 }
 
+/* No new units while this is true: there are some, or not enough orders wait yet. */
+static bool has_plenty(struct history *h, struct oracle *o, const struct o_product *p)
+{
+    uint32_t wait = 0;
+    for (uint32_t i = 0; i < o->t.order_count; i++) {
+        const struct o_order *order = &o->t.orders[i];
+        bool of_it = order->shop == p->shop && order->product == p->put.product;
+        wait += of_it && order->queue_place != 0;
+    }
+    bool too_soon = h->crowd && wait < 12 && history_chance(h, 56);
+    return p->imported != 0 && (too_soon || o_free(o, p) > h->plenty);
+}
+
 static void make_product_put(struct history *h, struct oracle *o, struct ordo_command *c)
 {
     static const int64_t prices[] = {500, 500, 1, 333, 0, ORDO_AMOUNT_MAX};
@@ -212,10 +225,13 @@ static void make_product_put(struct history *h, struct oracle *o, struct ordo_co
     p->counted = p->stock_mode == ORDO_STOCK_COUNTED || wrong(h)
                      ? history_below(h, history_chance(h, 32) ? h->quantity_max + 2 : h->import_max)
                      : 0;
-    p->counted = there != NULL && o_free(o, there) > h->plenty ? 0 : p->counted;
+    p->counted = there != NULL && has_plenty(h, o, there) ? 0 : p->counted;
     p->purchase_cap = caps[history_below(h, 7)];
     p->held_share = shares[history_below(h, 6)];
-    if (history_chance(h, 8)) {
+    if (h->crowd && !wrong(h)) {
+        p->purchase_cap = p->held_share = 0;
+        p->options &= ~(uint64_t)ORDO_PRODUCT_CLOSED;
+    } else if (history_chance(h, 8)) {
         p->sale_from_us = h->time_us + history_below(h, 30) * O_SECOND;
         p->sale_until_us =
             history_chance(h, 32) ? p->sale_from_us + history_below(h, 600) * O_SECOND : 0;
@@ -240,7 +256,7 @@ static void make_card_import(struct history *h, struct oracle *o, struct ordo_co
     uint32_t count = 1 + history_below(h, h->import_max);
     c->card_import.product = put_product(h, o, c->shop, true);
     const struct o_product *p = o_find_product(o, c->shop, c->card_import.product);
-    if (o->t.card_count + count > O_CARDS_MAX / 2 || (p != NULL && o_free(o, p) > h->plenty)) {
+    if (o->t.card_count + count > O_CARDS_MAX / 2 || (p != NULL && has_plenty(h, o, p))) {
         c->kind = ORDO_KIND_CONTINUE;
         return;
     }
@@ -322,7 +338,7 @@ fill_create(struct history *h, struct oracle *o, uint32_t shop, uint32_t nth, st
     }
     static const uint32_t ttls[] = {0, 0, 30, 1800};
     c->hold_ttl_s = ttls[history_below(h, 4)];
-    c->wait_s = history_chance(h, 24) ? 1 + history_below(h, 3600) : 0;
+    c->wait_s = history_chance(h, h->crowd ? 60 : 24) ? 1 + history_below(h, 3600) : 0;
     if (wrong(h)) {
         c->quantity = history_chance(h, 8) ? history_below(h, 2) * 65 : c->quantity;
     }

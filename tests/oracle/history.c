@@ -63,6 +63,22 @@ struct ordo_settings_values history_settings(void)
     return v;
 }
 
+static void make_crowd(struct history *h)
+{
+    h->crowd = true;
+    h->orders = HISTORY_ORDERS_MAX;
+    h->length = 200 + history_below(h, 400);
+    h->products = 1 + history_below(h, 3);
+    h->plenty = history_below(h, 3);
+    h->import_max = ORDO_IMPORT_MAX;
+    h->pace = history_below(h, 4);
+    h->weight_sum += 300;
+    h->weights[ORDO_KIND_CREATE] += 300;
+    for (uint32_t i = 0; i < O_PRODUCTS_MAX; i++) {
+        h->modes[i] = history_below(h, 2) * ORDO_STOCK_COUNTED;
+    }
+}
+
 /* Relative frequency of the kinds; a history leaves some out and overdoes others. */
 static const uint8_t usual[HISTORY_KINDS] = {
     [ORDO_KIND_SETTINGS] = 2,    [ORDO_KIND_PRODUCT_PUT] = 3,  [ORDO_KIND_CARD_IMPORT] = 4,
@@ -118,6 +134,9 @@ void history_begin(struct history *h, uint64_t seed, uint64_t number)
     }
     for (uint32_t i = 0; i < O_PRODUCTS_MAX; i++) {
         h->modes[i] = history_chance(h, 32) ? history_below(h, 2) * 3 : history_below(h, 5);
+    }
+    if (history_chance(h, 6)) {
+        make_crowd(h);
     }
 }
 

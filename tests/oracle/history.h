@@ -41,6 +41,7 @@ struct history {
     uint32_t coupons;
     uint32_t quantity_max;
     uint32_t import_max;
+    bool crowd;         /* many wait for few units, then many units come at once */
     uint32_t plenty;    /* free units of a product from which on none are added */
     uint32_t pace;      /* of time, 0 stands nearly still */
     uint32_t adversity; /* of 64: how often something is wrong on purpose */

@@ -98,6 +98,15 @@ struct oracle_effect *o_touch(struct oracle *o, struct o_order *order)
     return effect;
 }
 
+uint32_t o_transitions(const struct oracle *o)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < o->answer->effect_count; i++) {
+        count += o->answer->effects[i].transition_count;
+    }
+    return count;
+}
+
 void o_name_card(struct oracle *o, struct o_order *order, uint64_t card)
 {
     struct oracle_effect *effect = o_touch(o, order);

@@ -155,6 +155,7 @@ struct oracle {
 struct o_order *o_find_order(struct oracle *o, uint32_t shop, struct ordo_bytes id);
 struct o_order *o_new_order(struct oracle *o, uint32_t shop, struct ordo_bytes id);
 struct oracle_effect *o_touch(struct oracle *o, struct o_order *order);
+uint32_t o_transitions(const struct oracle *o); /* of the outcome, so far */
 void o_text(char *to, size_t size, struct ordo_bytes from);
 bool o_is(const char *text, struct ordo_bytes bytes);
 uint16_t o_may(const struct o_order *order, enum ordo_event event); /* order may be NULL */

@@ -251,17 +251,15 @@ void o_issue(struct oracle *o, struct o_order *order)
 static bool has_room(struct oracle *o, const struct o_order *head)
 {
     const struct oracle_answer *answer = o->answer;
-    uint32_t transitions = 0;
     uint32_t cards = 0;
     for (uint32_t i = 0; i < answer->effect_count; i++) {
         if (answer->effects[i].order_id == head->id) {
             return false; /* once in an outcome */
         }
-        transitions += answer->effects[i].transition_count;
         cards += answer->effects[i].card_count;
     }
     return answer->effect_count + 1 <= ORDO_TRANSITIONS_MAX &&
-           transitions + 2 <= ORDO_TRANSITIONS_MAX && cards + head->quantity <= ORDO_CARDS_MAX;
+           o_transitions(o) + 2 <= ORDO_TRANSITIONS_MAX && cards + head->quantity <= ORDO_CARDS_MAX;
 }
 
 static void serve_one(struct oracle *o, struct o_order *order)

@@ -76,7 +76,6 @@ void o_tick(struct oracle *o, uint64_t now_us)
     uint64_t until = now_us < o->now ? now_us : o->now;
     struct o_order *due[ITEMS_MAX];
     uint32_t count = 0;
-    uint32_t transitions = 0;
     while (count < ITEMS_MAX) {
         struct o_order *next = NULL;
         for (uint32_t i = 0; i < o->t.order_count; i++) {
@@ -89,13 +88,15 @@ void o_tick(struct oracle *o, uint64_t now_us)
                 next = order;
             }
         }
-        transitions += next == NULL ? 0 : transitions_of(o, next);
-        if (next == NULL || transitions > ORDO_TRANSITIONS_MAX) {
+        if (next == NULL) {
             break;
         }
         due[count++] = next;
     }
     for (uint32_t i = 0; i < count; i++) {
+        if (o_transitions(o) + transitions_of(o, due[i]) > ORDO_TRANSITIONS_MAX) {
+            break;
+        }
         is_due(o, due[i]);
     }
 }
