@@ -69,12 +69,18 @@ struct ordo_settings_values history_settings(void);
 /* Reads an item again; texts point into the history. */
 void history_read(const struct history *h, uint32_t index, struct ordo_command *command);
 
-/* For commands.c. Below: a number under bound, 0 for bound 0. */
+/* For the makers of commands. Below: a number under bound, 0 for bound 0. */
 uint32_t history_below(struct history *h, uint32_t bound);
 bool history_chance(struct history *h, uint32_t of_64);
 struct ordo_bytes history_text(struct history *h, const char *prefix, uint32_t number);
 
 /* commands.c: fills command->kind, shop and the content. */
 void history_make(struct history *h, struct oracle *o, struct ordo_command *command);
+void history_fill_create(
+    struct history *h, struct oracle *o, uint32_t shop, uint32_t nth, struct ordo_create *c);
+
+/* commands_money.c */
+void history_make_fact(struct history *h, struct oracle *o, struct ordo_command *command);
+void history_make_verb(struct history *h, struct oracle *o, struct ordo_command *command);
 
 #endif

@@ -193,7 +193,6 @@ void o_serve(struct oracle *o);
 uint64_t o_buyer_units(const struct oracle *o, const struct o_order *order, enum o_counts counts);
 int64_t o_price(struct oracle *o, const struct o_order *order); /* what it must cost */
 uint16_t o_create(struct oracle *o, uint32_t shop, const struct ordo_create *create);
-uint16_t o_chain(struct oracle *o, uint32_t shop, const struct ordo_chain *chain);
 void o_admit(struct oracle *o, struct o_order *order);
 void o_paid(struct oracle *o, struct o_order *order);
 void o_late(struct oracle *o, struct o_order *order);
@@ -206,6 +205,7 @@ uint16_t o_attempt(struct oracle *o, struct o_order *order, const struct ordo_at
 uint16_t o_delivery_ack(struct oracle *o, struct o_order *order);
 
 /* oracle_time.c */
+uint16_t o_chain(struct oracle *o, uint32_t shop, const struct ordo_chain *chain);
 void o_tick(struct oracle *o, uint64_t now_us);
 void o_resume(struct oracle *o, uint64_t now_us);
 uint16_t o_coupon_put(struct oracle *o, uint32_t shop, const struct ordo_coupon_put *put);

@@ -1,7 +1,8 @@
-/* Time and policy: ticks, the start after an outage, coupons. */
+/* Chains, time (ticks, the start after an outage), coupons. */
 #include "oracle_parts.h"
 
-#define ITEMS_MAX 16 /* of one tick */
+#define ITEMS_MAX       16 /* of one tick */
+#define CHAIN_UNITS_MAX 64
 
 static bool wants_query(const struct oracle *o, const struct o_order *order)
 {
@@ -135,5 +136,74 @@ uint16_t o_coupon_put(struct oracle *o, uint32_t shop, const struct ordo_coupon_
         o_text(c->text, sizeof(c->text), put->coupon);
     }
     c->put = *put;
+    return ORDO_RESULT_OK;
+}
+
+/* ---- chain ---- */
+
+static void keep(struct o_tables *to, const struct o_tables *from)
+{
+    to->order_count = from->order_count;
+    to->payment_count = from->payment_count;
+    to->card_count = from->card_count;
+    to->balance_count = from->balance_count;
+    to->place = from->place;
+    memcpy(to->products, from->products, sizeof(to->products));
+    memcpy(to->coupons, from->coupons, sizeof(to->coupons));
+    memcpy(to->balances, from->balances, sizeof(to->balances));
+    memcpy(to->orders, from->orders, from->order_count * sizeof(to->orders[0]));
+    memcpy(to->payments, from->payments, from->payment_count * sizeof(to->payments[0]));
+    memcpy(to->cards, from->cards, from->card_count * sizeof(to->cards[0]));
+}
+
+static bool read_members(
+    const struct ordo_chain *chain, uint32_t shop, struct ordo_command *members, uint8_t *bytes)
+{
+    struct ordo_reader in = ordo_reader_over(chain->members.raw.data, chain->members.raw.size);
+    uint64_t units = 0;
+    for (uint32_t i = 0; i < chain->members.count; i++) {
+        struct ordo_bytes member = ordo_read_bytes(&in, ORDO_MEMBER_MAX);
+        struct ordo_writer w = ordo_writer_over(bytes, 2 * ORDO_MEMBER_MAX);
+        static const uint8_t no_id[ORDO_ID_SIZE];
+        if (member.size == 0 || member.data[0] != ORDO_KIND_CREATE) {
+            return false;
+        }
+        ordo_write_u8(&w, ORDO_KIND_CREATE);
+        ordo_write_raw(&w, no_id, sizeof(no_id));
+        ordo_write_varint(&w, shop);
+        ordo_write_raw(&w, member.data + 1, member.size - 1);
+        struct ordo_bytes whole = {bytes, (uint32_t)ordo_writer_size(&w)};
+        if (!ordo_command_decode(whole, &members[i]) || members[i].create.wait_s != 0) {
+            return false;
+        }
+        units += members[i].create.quantity;
+        bytes += 2 * ORDO_MEMBER_MAX; /* the texts of the member point into it */
+    }
+    return chain->members.count >= 1 && units <= CHAIN_UNITS_MAX;
+}
+
+/* Done one after the other; the first refusal takes everything back. */
+uint16_t o_chain(struct oracle *o, uint32_t shop, const struct ordo_chain *chain)
+{
+    static struct ordo_command members[ORDO_CHAIN_MAX];
+    static uint8_t bytes[2 * ORDO_MEMBER_MAX * ORDO_CHAIN_MAX];
+    if (!read_members(chain, shop, members, bytes)) {
+        return ORDO_RESULT_CHAIN_INVALID;
+    }
+    keep(&o->before, &o->t);
+    for (uint32_t i = 0; i < chain->members.count; i++) {
+        uint16_t code = o_create(o, shop, &members[i].create);
+        if (code != ORDO_RESULT_OK) {
+            uint32_t made = o->t.order_count;
+            keep(&o->t, &o->before);
+            memset(
+                &o->t.orders[o->t.order_count],
+                0,
+                (made - o->t.order_count) * sizeof(struct o_order));
+            o->answer->effect_count = o->answer->posting_count = 0;
+            o->number = i + 1;
+            return code;
+        }
+    }
     return ORDO_RESULT_OK;
 }
