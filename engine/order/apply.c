@@ -1,3 +1,4 @@
+#include "base/canary.h"
 #include "order/parts.h"
 #include "order/query.h"
 
@@ -125,7 +126,8 @@ static void conclude(
     ordo_outcome_updates(&s->outcome, s->now_us, head->update_seq + 1, hash_update, head);
     const uint8_t *begin = out->at;
     ordo_outcome_encode(&s->outcome, s->seq, out);
-    head->outcome_hash = ordo_hash64(begin, (size_t)(out->at - begin), head->outcome_hash);
+    uint64_t outcome_hash = ordo_hash64(begin, (size_t)(out->at - begin), head->outcome_hash);
+    head->outcome_hash = ORDO_CANARY(outcomes_not_in_digest) ? 0 : outcome_hash;
     *applied = (struct ordo_applied){
         .seq = s->seq,
         .update_seq = head->update_seq,

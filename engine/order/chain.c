@@ -1,3 +1,4 @@
+#include "base/canary.h"
 #include "order/parts.h"
 
 /* A chain: several creates that happen together or not at all. One command, one record, one
@@ -58,6 +59,9 @@ uint16_t ordo_decide_chain(struct ordo_state *s, const struct ordo_chain *chain)
             s->outcome.result.version = i + 1;
         } else {
             c->paid = is_paid_at_once(s, c);
+            if (ORDO_CANARY(chain_half_applied)) {
+                ordo_create_do(s, c, false);
+            }
         }
     }
     if (code != ORDO_RESULT_OK) {

@@ -1,3 +1,4 @@
+#include "base/canary.h"
 #include "order/parts.h"
 
 #include <string.h>
@@ -48,7 +49,8 @@ void ordo_coupon_use(struct ordo_state *s, uint32_t order)
     ordo_extra_edit(s, ordo_order_at(s, order)->extra)->coupon_live = true;
     coupon->used++;
     ORDO_ASSERT(coupon->used > coupon->returned);
-    if (coupon->used - coupon->returned > coupon->uses_max) {
+    bool over = coupon->used - coupon->returned > coupon->uses_max;
+    if (over && !ORDO_CANARY(overdraft_uncounted)) {
         coupon->overdrawn++;
         ordo_order_flag(s, order, ORDO_FLAG_COUPON_OVERDRAWN);
     }
@@ -61,7 +63,7 @@ void ordo_coupon_return(struct ordo_state *s, uint32_t order)
         return;
     }
     ordo_extra_edit(s, ordo_order_at(s, order)->extra)->coupon_live = false;
-    coupon->returned++;
+    coupon->returned += ORDO_CANARY(coupon_returned_twice) ? 2 : 1;
     ORDO_ASSERT(coupon->returned <= coupon->used);
 }
 

@@ -1,3 +1,4 @@
+#include "base/canary.h"
 #include "order/parts.h"
 
 #include <string.h>
@@ -207,7 +208,8 @@ static uint16_t check_limits(
     const struct ordo_settings_values *settings = ordo_settings_of(s);
     const struct ordo_buyer_row *buyer = ordo_buyer_at(s, rows->buyer); /* row 0 is all zero */
     uint64_t wanted = c->create->quantity;
-    uint64_t bought = wanted + taken->bought + buyer->held + buyer->paid;
+    uint64_t held = ORDO_CANARY(cap_not_counting_held) ? 0 : buyer->held;
+    uint64_t bought = wanted + taken->bought + held + buyer->paid;
     if (p->purchase_cap != 0 && bought > p->purchase_cap) {
         return ORDO_RESULT_PURCHASE_CAP;
     }

@@ -1,3 +1,4 @@
+#include "base/canary.h"
 #include "order/parts.h"
 
 /* A verified payment fact gets exactly one disposition and the result OK; only a fact that is no
@@ -77,13 +78,14 @@ static struct verdict classify(struct ordo_state *s, const struct ordo_fact_case
     const struct ordo_channel_row *rules = ordo_channel_of(s, o->shop, c->fact->channel);
     int64_t over = c->fact->amount - payable(s, c);
     if (c->fact->currency != ordo_product_at(s, o->product)->currency ||
-        over < -rules->short_tolerance) {
+        (over < -rules->short_tolerance && !ORDO_CANARY(amount_unchecked))) {
         return (struct verdict){ORDO_EVENT_PAY_SHORT, 0};
     }
     if (over > rules->over_tolerance) {
         return (struct verdict){ORDO_EVENT_PAY_OVER, over};
     }
-    bool late = o->state == ORDO_STATE_EXPIRED;
+    bool past = ORDO_CANARY(time_decides_not_state) && o->deadline_us <= s->now_us;
+    bool late = o->state == ORDO_STATE_EXPIRED || past;
     return (struct verdict){late ? classify_late(s, c->order) : ORDO_EVENT_PAY, 0};
 }
 
@@ -96,7 +98,7 @@ static struct ordo_money place_of(uint8_t disposition, int64_t amount, int64_t s
         break;
     case ORDO_DISPOSITION_LATE_REFUND_DUE:
     case ORDO_DISPOSITION_EXTRA_REFUND_DUE:
-        place.refund_due = amount;
+        place.refund_due = ORDO_CANARY(extra_payment_swallowed) ? 0 : amount;
         break;
     case ORDO_DISPOSITION_SHORT:
     case ORDO_DISPOSITION_ORPHAN:
@@ -168,7 +170,8 @@ static uint8_t bind_manual(struct ordo_state *s, struct ordo_fact_case *c)
 static bool is_same_payment(const struct ordo_state *s, const struct ordo_fact_case *c)
 {
     const struct ordo_payment_row *p = ordo_payment_at(s, c->payment);
-    if (p->order != c->order || p->currency != c->fact->currency) {
+    bool other = p->order != c->order && !ORDO_CANARY(payment_of_another_order_counts);
+    if (other || p->currency != c->fact->currency) {
         return false;
     }
     bool names_amount = c->fact->fact == ORDO_FACT_PAY;
@@ -193,8 +196,11 @@ static uint8_t decide_pay(struct ordo_state *s, struct ordo_fact_case *c)
 {
     const struct ordo_payment_row *p = ordo_payment_at(s, c->payment);
     bool received = (p->flags & ORDO_PAYMENT_RECEIVED) != 0;
-    if (received && c->fact->refund_total > 0) {
+    if (received && c->fact->refund_total > 0 && !ORDO_CANARY(refund_in_success_unseen)) {
         return ordo_fact_refund(s, c);
+    }
+    if (received && ORDO_CANARY(issue_on_second_callback)) {
+        ordo_order_issue(s, c->effect, c->order);
     }
     if (received) {
         return ordo_fact_stay(s, c, ORDO_EVENT_PAY_AGAIN);
@@ -284,7 +290,8 @@ static bool is_unconfirmed(const struct ordo_state *s, const struct ordo_fact_ca
     }
     const struct ordo_channel_row *rules = ordo_channel_of(s, s->command.shop, fact->channel);
     bool received = (ordo_payment_at(s, c->payment)->flags & ORDO_PAYMENT_RECEIVED) != 0;
-    return (rules->options & ORDO_CHANNEL_CONFIRM_BY_QUERY) != 0 && !received;
+    return (rules->options & ORDO_CHANNEL_CONFIRM_BY_QUERY) != 0 && !received &&
+           !ORDO_CANARY(unconfirmed_payment_counts);
 }
 
 /* Nothing is kept but the wish for a query, and time for it. */
@@ -329,7 +336,7 @@ uint16_t ordo_decide_fact(struct ordo_state *s, const struct ordo_fact *fact)
     struct ordo_fact_case c = {.fact = fact, .key = {.trade_no = fact->trade_no}};
     c.order = ordo_order_find(s, s->command.shop, fact->order_id);
     c.key.merchant = ordo_merchant_find(s, s->command.shop, fact->channel, fact->merchant);
-    if (c.key.merchant != 0) {
+    if (c.key.merchant != 0 && !ORDO_CANARY(callback_is_always_new)) {
         c.payment = ordo_payment_find(s, &c.key);
     }
     if (is_unconfirmed(s, &c)) {

@@ -1,3 +1,4 @@
+#include "base/canary.h"
 #include "order/stock.h"
 
 #include <string.h>
@@ -24,7 +25,7 @@ static bool card_is_known(const struct ordo_state *s, uint32_t product, const ui
     for (; row != 0; row = ordo_index_next(index, &probe)) {
         const struct ordo_card_row *card = ordo_card_at(s, row);
         if (card->product == product && ordo_id_equal(card->tag, tag)) {
-            return true;
+            return !ORDO_CANARY(known_card_loaded_again);
         }
     }
     return false;

@@ -1,3 +1,4 @@
+#include "base/canary.h"
 #include "order/parts.h"
 
 /* An expired order that is paid after all, by a fact or by an operator, takes units again as if it
@@ -9,7 +10,8 @@
 static bool has_units(const struct ordo_state *s, const struct ordo_order_row *o)
 {
     uint32_t card = ordo_extra_at(s, o->extra)->card; /* row 0 names none */
-    if (card != 0 && ordo_card_at(s, card)->state != ORDO_CARD_FREE) {
+    bool named = card != 0 && !ORDO_CANARY(late_card_of_another);
+    if (named && ordo_card_at(s, card)->state != ORDO_CARD_FREE) {
         return false;
     }
     return ordo_stock_open(ordo_product_at(s, o->product), o->quantity);
@@ -26,11 +28,13 @@ unsigned ordo_late_obstacles(const struct ordo_state *s, uint32_t order)
 
     unsigned found = (p->options & ORDO_PRODUCT_LATE_REFUND) != 0 ? ORDO_LATE_REFUSED : 0;
     /* an expired order stays unchanged: its last transition is the expiry */
-    found |= s->now_us - o->changed_us > window_us ? ORDO_LATE_WINDOW : 0;
-    found |= buyer->paid != 0 ? ORDO_LATE_PAID_TWICE : 0;
+    bool missed = s->now_us - o->changed_us > window_us && !ORDO_CANARY(late_window_ignored);
+    found |= missed ? ORDO_LATE_WINDOW : 0;
+    found |= buyer->paid != 0 && !ORDO_CANARY(late_buyer_paid_twice) ? ORDO_LATE_PAID_TWICE : 0;
     bool capped = p->purchase_cap != 0 && (uint64_t)o->quantity + buyer->held > p->purchase_cap;
     found |= capped ? ORDO_LATE_CAP : 0;
-    found |= has_units(s, o) ? 0 : ORDO_LATE_UNITS;
+    bool units = has_units(s, o) || ORDO_CANARY(late_payment_oversells);
+    found |= units ? 0 : ORDO_LATE_UNITS;
     return found | (ordo_buyer_room(s, row) ? 0 : ORDO_LATE_BUYERS);
 }
 

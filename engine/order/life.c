@@ -1,3 +1,4 @@
+#include "base/canary.h"
 #include "order/parts.h"
 
 /* The ways of an order that several decisions share: it is admitted to a hold, paid, issued, and
@@ -59,7 +60,8 @@ void ordo_order_admit(
     const struct ordo_order_row *o = ordo_order_at(s, order);
     ORDO_ASSERT(o->state == ORDO_STATE_NONE && o->units == ORDO_UNITS_NONE);
     uint16_t currency = ordo_product_at(s, o->product)->currency;
-    uint32_t orphan = ordo_order_waiting_money(s, order, o->amount, currency);
+    uint32_t orphan =
+        ORDO_CANARY(orphan_forgotten) ? 0 : ordo_order_waiting_money(s, order, o->amount, currency);
     bool paid = orphan != 0 || o->amount == 0;
     if ((ordo_product_at(s, o->product)->options & ORDO_PRODUCT_HOLD_AT_PAY) == 0) {
         ordo_stock_hold(s, order, !paid);
@@ -85,6 +87,7 @@ void ordo_order_paid(
     const struct ordo_order_row *o = ordo_order_at(s, order);
     const struct ordo_product_row *p = ordo_product_at(s, o->product);
     bool was_unpaid = ordo_state_is_unpaid(o->state);
+    bool frozen = (o->flags & ORDO_FLAG_FROZEN) != 0 && !ORDO_CANARY(frozen_order_issued);
     ordo_order_step(s, effect, order, event);
     ORDO_ASSERT(o->state == ORDO_STATE_PAID);
     ordo_order_unflag(s, order, ORDO_FLAG_QUERY_DUE);
@@ -98,7 +101,7 @@ void ordo_order_paid(
         ordo_order_step(s, effect, order, ORDO_EVENT_NO_STOCK);
         ordo_queue_join(s, order, ORDO_QUEUE_BACKORDER);
         ordo_deadline_set(s, order, seconds_on(s, ordo_settings_of(s)->backorder_max_s));
-    } else if ((p->options & ORDO_PRODUCT_MANUAL) == 0 && (o->flags & ORDO_FLAG_FROZEN) == 0) {
+    } else if ((p->options & ORDO_PRODUCT_MANUAL) == 0 && !frozen) {
         ordo_order_issue(s, effect, order);
     }
 }
@@ -112,7 +115,7 @@ void ordo_order_issue(struct ordo_state *s, struct ordo_effect *effect, uint32_t
 
 void ordo_order_redeliver_from_now(struct ordo_state *s, uint32_t order)
 {
-    int64_t redelivery_s = ordo_settings_of(s)->redelivery_s;
+    int64_t redelivery_s = ORDO_CANARY(delivery_tried_once) ? 0 : ordo_settings_of(s)->redelivery_s;
     ordo_order_edit(s, order)->tries = 0;
     ordo_deadline_set(s, order, redelivery_s == 0 ? 0 : seconds_on(s, redelivery_s));
 }

@@ -1,3 +1,4 @@
+#include "base/canary.h"
 #include "order/parts.h"
 
 /* What people decide about an order: that it is paid, that money in review is enough, that money
@@ -189,7 +190,8 @@ uint16_t ordo_decide_refund(struct ordo_state *s, const struct ordo_refund *refu
     }
     struct ordo_effect *effect = ordo_effect_begin(s, order, true);
     bool done = refund->done != 0;
-    unsigned places = ORDO_PLACE_APPLIED | ORDO_PLACE_REVIEW | (done ? ORDO_PLACE_DUE : 0);
+    unsigned places = ORDO_PLACE_APPLIED | ORDO_PLACE_REVIEW |
+                      (done || ORDO_CANARY(refund_due_twice) ? ORDO_PLACE_DUE : 0);
     int64_t there = ordo_money_there(s, order, places);
     if (there == 0) {
         code = ORDO_RESULT_REFUND_NOTHING;

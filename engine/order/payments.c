@@ -1,3 +1,4 @@
+#include "base/canary.h"
 #include "order/parts.h"
 
 #include <string.h>
@@ -355,7 +356,7 @@ static void move_in(struct ordo_state *s, struct ordo_payment_row *p, uint32_t m
         return;
     }
     struct ordo_balance_row *balance = ordo_balance_edit(s, balance_take(s, to, p->currency));
-    post(s, balance, ORDO_ACCOUNT_MANUAL, -p->amount);
+    post(s, balance, ORDO_ACCOUNT_MANUAL, ORDO_CANARY(manual_counted_twice) ? 0 : -p->amount);
     post(s, balance, ORDO_ACCOUNT_RECEIVED, p->amount);
     p->merchant = merchant;
 }

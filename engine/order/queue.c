@@ -1,3 +1,4 @@
+#include "base/canary.h"
 #include "order/parts.h"
 
 /* Who gets a freed unit: back-orders by sequence of payment, then waiting orders by sequence of
@@ -165,8 +166,10 @@ void ordo_serve(struct ordo_state *s)
     uint32_t product;
     while ((product = ordo_head(s)->serve_first) != 0) { /* ends: serves one, or unmarks one */
         const struct ordo_product_row *p = ordo_product_at(s, product);
-        uint32_t order = p->backorder_first != 0 ? p->backorder_first : p->wait_first;
-        if (order == 0 || !ordo_stock_has(p, ordo_order_at(s, order)->quantity)) {
+        uint32_t first = ORDO_CANARY(backorders_lifo) ? p->backorder_last : p->backorder_first;
+        uint32_t order = first != 0 ? first : p->wait_first;
+        bool forget = ORDO_CANARY(restock_forgets_the_rest) && s->outcome.effect_count > 9;
+        if (order == 0 || !ordo_stock_has(p, ordo_order_at(s, order)->quantity) || forget) {
             unmark_first(s);
             continue;
         }

@@ -1,3 +1,4 @@
+#include "base/canary.h"
 #include "order/parts.h"
 
 /* Money that goes back. Gateways tell a refund as a cumulative total, in a fact of its own, in a
@@ -142,7 +143,8 @@ uint8_t ordo_fact_refund(struct ordo_state *s, struct ordo_fact_case *c)
     if (c->fact->refund_total > p->amount) {
         ordo_order_flag(s, c->order, ORDO_FLAG_REVIEW);
     }
-    int64_t delta = least(c->fact->refund_total, p->amount) - p->refunded;
+    int64_t most = ORDO_CANARY(refund_beyond_received) ? INT64_MAX : p->amount;
+    int64_t delta = least(c->fact->refund_total, most) - p->refunded;
     if (delta <= 0) {
         return ordo_fact_stay(s, c, ORDO_EVENT_PAY_AGAIN);
     }

@@ -1,4 +1,5 @@
 #include "order/stock.h"
+#include "base/canary.h"
 
 /* The life of units: free -> held -> bound -> revealed, or void. One-time cards are rows that move
  * with them; a hold takes the card that the order named, or the first of the queue, and a release
@@ -23,8 +24,8 @@ bool ordo_stock_has(const struct ordo_product_row *product, uint64_t units)
 
 bool ordo_stock_open(const struct ordo_product_row *product, uint64_t units)
 {
-    return product->backorder_first == 0 && product->wait_first == 0 &&
-           ordo_stock_has(product, units);
+    bool waits = product->wait_first != 0 && !ORDO_CANARY(wait_overtaken_by_create);
+    return product->backorder_first == 0 && !waits && ordo_stock_has(product, units);
 }
 
 uint32_t
@@ -199,7 +200,9 @@ static uint32_t void_bound(struct ordo_state *s, uint32_t order)
     for (uint32_t i = count; i > 0; i--) {
         struct ordo_card_row *card = ordo_card_edit(s, cards[i - 1]);
         card->next = 0;
-        if (card->state == ORDO_CARD_BOUND) {
+        if (card->state == ORDO_CARD_BOUND && ORDO_CANARY(read_card_back_to_pool)) {
+            ordo_card_append(s, cards[i - 1]);
+        } else if (card->state == ORDO_CARD_BOUND) {
             card->state = ORDO_CARD_VOID;
             card->order = 0;
         } else {

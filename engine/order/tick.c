@@ -1,3 +1,4 @@
+#include "base/canary.h"
 #include "order/parts.h"
 
 /* Time. A tick works off at most sixteen due items, first by (deadline, order row); what is left is
@@ -105,7 +106,8 @@ static uint32_t transitions_of(const struct ordo_state *s, uint32_t order)
 
 uint16_t ordo_decide_tick(struct ordo_state *s, const struct ordo_tick *tick)
 {
-    uint64_t now_us = tick->now_us < s->now_us ? tick->now_us : s->now_us;
+    bool early = tick->now_us < s->now_us && !ORDO_CANARY(expiry_by_another_clock);
+    uint64_t now_us = early ? tick->now_us : s->now_us;
     for (uint32_t i = 0; i < ORDO_TICK_MAX; i++) {
         uint32_t order = ordo_deadline_due(s, now_us);
         uint32_t left = ORDO_TRANSITIONS_MAX - s->outcome.transition_count;
@@ -125,7 +127,8 @@ uint16_t ordo_decide_resume(struct ordo_state *s, const struct ordo_resume *resu
 {
     static const uint8_t unpaid[] = {ORDO_STATE_PENDING, ORDO_STATE_PAYING, ORDO_STATE_PAY_FAILED};
     uint64_t now_us = resume->now_us < s->now_us ? resume->now_us : s->now_us;
-    uint64_t until_us = now_us + (uint64_t)ordo_settings_of(s)->resume_grace_s * 1000000;
+    int64_t grace_s = ORDO_CANARY(resume_without_grace) ? 0 : ordo_settings_of(s)->resume_grace_s;
+    uint64_t until_us = now_us + (uint64_t)grace_s * 1000000;
     for (uint32_t i = 0; i < sizeof(unpaid); i++) {
         uint32_t order = s->lists[unpaid[i]].first;
         for (; order != 0; order = s->links[order].next) {

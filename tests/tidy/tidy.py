@@ -37,7 +37,7 @@ PACKAGES = {
     "xxhash.h": ["engine/base/hash.c"],
     "sodium.h": ["net/client/seal.c"],
     "openssl/": ["journal/chain.c"],
-    "criterion/": ["tests/unit/*"],
+    "criterion/": ["tests/unit/*", "tests/cases/*"],
 }
 
 # First path component of an include of ours, by the folder that includes it. The linker knows the same layers; this

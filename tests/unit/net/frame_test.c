@@ -432,6 +432,8 @@ Test(frame, names_the_command_and_field_that_is_wrong)
     }
 }
 
+/* AC-31 (Ydisks-Xianyu-Helper#63): of a frame with several messages only the first was processed.
+ */
 Test(frame, reads_the_others_when_one_command_is_wrong)
 {
     uint8_t bytes[256];

@@ -209,6 +209,8 @@ static void expect_mixed(nng_socket s, const char *pattern)
     nng_msg_free(reply);
 }
 
+/* AC-31 (Ydisks-Xianyu-Helper#63): of a frame with several messages only the first was processed.
+ */
 Test(server, puts_every_result_where_its_command_was)
 {
     static const char *patterns[] = {
