@@ -62,7 +62,7 @@ static void make_product_put(struct history *h, struct oracle *o, struct ordo_co
     const struct o_product *there = o_find_product(o, c->shop, p->product);
     p->price = there != NULL && history_chance(h, 56)
                    ? there->put.price
-                   : prices[history_below(h, pick_rarely(h) ? 6 : 5)];
+                   : prices[history_below(h, history_chance(h, 6) ? 6 : 5)];
     p->currency = 156 + (pick_wrong(h) ? 1 : 0);
     p->stock_mode = (h->modes[p->product] + (pick_wrong(h) ? 1 : 0)) % 5;
     p->hold_ttl_s = ttls[history_below(h, 4)];
@@ -86,6 +86,12 @@ static void make_product_put(struct history *h, struct oracle *o, struct ordo_co
     }
     if (p->stock_mode == ORDO_STOCK_PRESELECT && !pick_wrong(h)) {
         p->options &= ~(uint64_t)ORDO_PRODUCT_HOLD_AT_PAY;
+    }
+    if (pick_rarely(h)) { /* the ends of the ranges */
+        p->purchase_cap = UINT32_MAX;
+        p->sale_until_us = UINT64_MAX;
+        p->hold_ttl_s = 604800;
+        p->counted = p->stock_mode == ORDO_STOCK_COUNTED ? UINT32_MAX : p->counted;
     }
     if (pick_wrong(h)) {
         p->options |= history_chance(h, 8) ? 64 : 0;
@@ -127,7 +133,7 @@ static void make_coupon_put(struct history *h, struct ordo_coupon_put *p)
     p->product = history_chance(h, 16) ? pick_any_product(h) : 0;
     p->discount = pick_bent(h, discounts[history_below(h, 4)]);
     p->discount_share = shares[history_below(h, 4)];
-    p->uses_max = history_below(h, 6);
+    p->uses_max = pick_rarely(h) ? UINT32_MAX : history_below(h, 6);
     if (history_chance(h, 8)) {
         p->valid_from_us = h->time_us + history_below(h, 30) * O_SECOND;
         p->valid_until_us = p->valid_from_us + history_below(h, 600) * O_SECOND;
@@ -183,7 +189,9 @@ void history_fill_create(
     c->hold_ttl_s = ttls[history_below(h, 4)];
     c->wait_s = history_chance(h, h->crowd ? 60 : 24) ? 1 + history_below(h, 3600) : 0;
     if (pick_wrong(h)) {
-        c->quantity = history_chance(h, 8) ? history_below(h, 2) * 65 : c->quantity;
+        c->quantity = history_chance(h, 8)
+                          ? history_below(h, 2) * 65 + (pick_rarely(h) ? UINT32_MAX - 65 : 0)
+                          : c->quantity;
     }
     const struct o_product *p = o_find_product(o, shop, c->product);
     if (p == NULL) {
@@ -194,7 +202,7 @@ void history_fill_create(
         c->quantity = pick_wrong(h) ? c->quantity : 1;
     }
     struct o_order order = {.shop = shop, .product = (uint32_t)c->product};
-    order.quantity = (uint32_t)c->quantity;
+    order.quantity = c->quantity <= ORDO_QUANTITY_MAX ? (uint32_t)c->quantity : 1;
     o_text(order.coupon, sizeof(order.coupon), c->coupon);
     c->amount = pick_bent(h, o_price(o, &order));
     c->currency = p->put.currency + (pick_wrong(h) ? 1 : 0);
@@ -285,6 +293,9 @@ static uint64_t about_now(struct history *h)
 {
     static const uint64_t by[] = {0, 0, 0, 0, 1, O_SECOND, 3600 * O_SECOND};
     uint64_t d = by[history_below(h, 7)];
+    if (pick_rarely(h)) {
+        return history_chance(h, 32) ? UINT64_MAX : 0;
+    }
     return history_chance(h, 32) ? h->time_us + d : h->time_us - d;
 }
 

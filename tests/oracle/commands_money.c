@@ -79,7 +79,7 @@ void history_make_fact(struct history *h, struct oracle *o, struct ordo_command 
     f->channel = 1 + history_below(h, h->channels);
     f->merchant = history_text(h, "m", history_below(h, h->merchants));
     f->trade_no =
-        pick_wrong(h) && pick_rarely(h) ? pick_bytes_of("") : history_text(h, "t", h->next_trade++);
+        pick_wrong(h) && pick_rarely(h) ? pick_bytes_of("") : pick_trade_no(h, h->next_trade++);
     f->amount = 500 * (1 + history_below(h, 2));
     f->currency = 156 + (pick_wrong(h) ? 1 : 0);
     if (order != NULL) {

@@ -389,6 +389,8 @@ bool pair_dump(struct pair *pair, uint64_t time_us)
             return false;
         }
     }
+    uint64_t next_us = oracle_next_deadline_us(pair->oracle);
+    SAME(pair, "next deadline", ordo_state_next_deadline_us(pair->state), next_us);
     if (ordo_state_check(pair->state, &fail) != ORDO_OK) {
         return differs(pair, "invariant: %s", fail.text);
     }

@@ -109,3 +109,13 @@ bool oracle_payment(const struct oracle *o, uint32_t index, struct oracle_paymen
     };
     return true;
 }
+
+uint64_t oracle_next_deadline_us(const struct oracle *o)
+{
+    uint64_t next = UINT64_MAX;
+    for (uint32_t i = 0; i < o->t.order_count; i++) {
+        uint64_t deadline = o->t.orders[i].deadline_us;
+        next = deadline != 0 && deadline < next ? deadline : next;
+    }
+    return o->noted_count != 0 ? 0 : next;
+}

@@ -150,16 +150,6 @@ void history_read(const struct history *h, uint32_t index, struct ordo_command *
 
 /* ---- time ---- */
 
-static uint64_t next_deadline(const struct oracle *o)
-{
-    uint64_t next = UINT64_MAX;
-    for (uint32_t i = 0; i < o->t.order_count; i++) {
-        uint64_t deadline = o->t.orders[i].deadline_us;
-        next = deadline != 0 && deadline < next ? deadline : next;
-    }
-    return next;
-}
-
 static void let_time_pass(struct history *h, const struct oracle *o)
 {
     static const uint64_t paces[] = {
@@ -168,7 +158,7 @@ static void let_time_pass(struct history *h, const struct oracle *o)
     if (history_chance(h, 48)) {
         step = (paces[h->pace] * history_below(h, 1000)) / 500;
     }
-    uint64_t next = next_deadline(o);
+    uint64_t next = oracle_next_deadline_us(o);
     if (next != UINT64_MAX && next > h->time_us && history_chance(h, 1 + h->pace)) {
         step = next - h->time_us + history_below(h, 3) - 1; /* just before, at and after it */
     } else if (history_chance(h, 1) && history_chance(h, 16)) {

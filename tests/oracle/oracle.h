@@ -69,6 +69,9 @@ struct oracle_payment {
 };
 bool oracle_payment(const struct oracle *o, uint32_t index, struct oracle_payment *payment);
 
+/* When a tick has something to do; 0 when a continue has, UINT64_MAX when nothing has. */
+uint64_t oracle_next_deadline_us(const struct oracle *o);
+
 /* What was decided since oracle_create(), over all resets: for the test of the test. */
 uint64_t oracle_events_seen(const struct oracle *o, uint32_t event);
 

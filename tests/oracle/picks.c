@@ -47,12 +47,29 @@ struct ordo_bytes pick_bytes_of(const char *text)
     return (struct ordo_bytes){(const uint8_t *)text, (uint32_t)strlen(text)};
 }
 
+/* Some numbers are as long as they may be. */
+struct ordo_bytes pick_number(struct history *h, uint32_t number)
+{
+    static const char longest[] = "an:order.with_a-long:number...1";
+    bool is_long = number % 5 == 4;
+    return history_text(h, is_long ? &longest[number > 9] : "o", number);
+}
+
+struct ordo_bytes pick_trade_no(struct history *h, uint32_t number)
+{
+    static const char *const prefixes[] = {
+        "t",
+        "a-trade-number-of-two-dozen-",
+        "a_trade.number:of-some-fifty-bytes-as-gateways-have-"};
+    return history_text(h, prefixes[number % 7 < 3 ? number % 7 : 0], number);
+}
+
 struct ordo_bytes pick_any_order_id(struct history *h)
 {
     if (pick_wrong(h) && history_chance(h, 4)) {
         return history_chance(h, 32) ? pick_bytes_of("") : history_text(h, "nobody", 1);
     }
-    return history_text(h, "o", history_below(h, h->orders));
+    return pick_number(h, history_below(h, h->orders));
 }
 
 struct o_order *
@@ -124,7 +141,7 @@ struct ordo_bytes pick_free_number(struct history *h, struct oracle *o, uint32_t
 {
     uint32_t first = history_below(h, h->orders);
     for (uint32_t i = 0; i < h->orders; i++) {
-        struct ordo_bytes id = history_text(h, "o", (first + i) % h->orders);
+        struct ordo_bytes id = pick_number(h, (first + i) % h->orders);
         if (o_find_order(o, shop, id) == NULL && nth-- == 0) {
             return id;
         }

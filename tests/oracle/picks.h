@@ -11,6 +11,9 @@ bool pick_rarely(struct history *h);
 int64_t pick_within(int64_t amount);
 int64_t pick_bent(struct history *h, int64_t wanted);
 struct ordo_bytes pick_bytes_of(const char *text);
+/* Some are long. */
+struct ordo_bytes pick_number(struct history *h, uint32_t number);
+struct ordo_bytes pick_trade_no(struct history *h, uint32_t number);
 struct ordo_bytes pick_any_order_id(struct history *h);
 /* An order to which this may happen, when one is found quickly. */
 struct o_order *
