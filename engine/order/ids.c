@@ -33,7 +33,7 @@ uint32_t ordo_id_find(const struct ordo_state *s, const uint8_t *id)
     return 0;
 }
 
-static uint32_t oldest(const struct ordo_state *s)
+uint32_t ordo_id_oldest(const struct ordo_state *s)
 {
     const struct ordo_head_row *head = ordo_head(s);
     uint32_t ring = s->limits[ORDO_TABLE_ID];
@@ -60,7 +60,7 @@ static uint32_t limit_for(const struct ordo_state *s, uint8_t kind)
 
 bool ordo_id_room(const struct ordo_state *s, uint8_t kind)
 {
-    uint32_t row = oldest(s);
+    uint32_t row = ordo_id_oldest(s);
     bool makes_room = row != 0 && is_forgettable(s, row); /* takes one, gives one or two */
     return makes_room || ordo_head(s)->id_count < limit_for(s, kind);
 }
@@ -68,7 +68,7 @@ bool ordo_id_room(const struct ordo_state *s, uint8_t kind)
 static void forget_old(struct ordo_state *s)
 {
     for (uint32_t i = 0; i < FORGET_MAX; i++) {
-        uint32_t row = oldest(s);
+        uint32_t row = ordo_id_oldest(s);
         if (row == 0 || !is_forgettable(s, row)) {
             return;
         }

@@ -70,6 +70,17 @@ static void list_remove(struct ordo_state *s, uint8_t state, uint32_t order)
     }
 }
 
+void ordo_orders_forget(struct ordo_state *s)
+{
+    memset(s->lists, 0, sizeof(s->lists));
+    memset(s->links, 0, ((size_t)s->tables[ORDO_TABLE_ORDER].rows_max + 1) * sizeof(s->links[0]));
+}
+
+void ordo_order_restore(struct ordo_state *s, uint32_t order)
+{
+    list_append(s, ordo_order_at(s, order)->state, order);
+}
+
 uint32_t ordo_order_add(struct ordo_state *s, uint32_t shop, struct ordo_bytes order_id)
 {
     ORDO_ASSERT(order_id.size > 0 && order_id.size <= ORDO_ORDER_ID_MAX);
