@@ -65,6 +65,8 @@ struct ordo_head_row {
     uint32_t id_count;                    /* ring: ids remembered, the newest before id_next */
     uint32_t serve_first; /* products with free units whose next owners are still to be served */
     uint32_t serve_last;
+    uint32_t id_oldest_s; /* when the oldest of them was decided */
+    uint32_t id_newest_s;
     uint32_t reserved;
     uint64_t outcome_hash; /* rolling, over the outcome bytes of every journaled command */
     struct ordo_settings_values settings;
@@ -286,19 +288,20 @@ struct ordo_channel_row {
 };
 _Static_assert(sizeof(struct ordo_channel_row) == 40, "channel row");
 
-/* A decided command: enough to give its result again. */
+/* A decided command: enough to give its result again; ids.c packs and unpacks it. Of its content
+ * hash 48 bits are kept, of its seq the low 44: an id that is 10^13 commands old is long forgotten.
+ * Its time is the step from the id before it in the ring. */
 struct ordo_id_row {
     uint8_t id[ORDO_ID_SIZE];
-    uint64_t content; /* hash */
-    uint64_t seq;
     uint32_t version;
-    uint16_t code;
-    uint8_t kind;
-    uint8_t state_disposition; /* state in the low half, disposition in the high one */
     uint32_t shop;
-    uint32_t time_s;
+    uint32_t content_low;
+    uint32_t seq_low;
+    uint32_t packed; /* code 10 bits, kind 5, disposition 4, step in time 13 */
+    uint16_t content_high;
+    uint16_t seq_state; /* seq 12 bits, state 4 */
 };
-_Static_assert(sizeof(struct ordo_id_row) == 48, "id row");
+_Static_assert(sizeof(struct ordo_id_row) == 40, "id row");
 
 /* ---- derived ---- */
 

@@ -258,6 +258,10 @@ void ordo_id_answer(
 
 /* The row of the oldest id remembered; 0 = none. */
 uint32_t ordo_id_oldest(const struct ordo_state *s);
+/* Seconds from the id before it in the ring; and how they are kept: never too few. */
+uint32_t ordo_id_step(const struct ordo_id_row *id);
+uint32_t ordo_id_step_encode(uint32_t seconds);
+uint32_t ordo_id_step_decode(uint32_t code);
 
 /* ---- for rebuild.c: what is derived from the rows of a loaded image ---- */
 

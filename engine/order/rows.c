@@ -244,6 +244,7 @@ static enum ordo_err check_ids(const struct ordo_state *s, struct ordo_fail *fai
     }
     static const struct ordo_id_row forgotten;
     uint32_t oldest = ordo_id_oldest(s);
+    uint64_t time_s = head->id_oldest_s;
     for (uint32_t row = 1; row <= used; row++) {
         uint32_t place = row >= oldest ? row - oldest : row + ring - oldest;
         bool remembered = oldest != 0 && place < head->id_count;
@@ -251,6 +252,14 @@ static enum ordo_err check_ids(const struct ordo_state *s, struct ordo_fail *fai
         if (remembered == (memcmp(id, &forgotten, sizeof(forgotten)) == 0)) {
             return DAMAGED(fail, "id row %u: the ring is broken", row);
         }
+        if (id->seq_state >> 12 >= ORDO_STATE_COUNT ||
+            (id->packed >> 15 & 15) >= ORDO_DISPOSITION_COUNT) {
+            return DAMAGED(fail, "id row %u: no state or disposition", row);
+        }
+        time_s += remembered && row != oldest ? ordo_id_step(id) : 0;
+    }
+    if (oldest != 0 && time_s != head->id_newest_s) {
+        return DAMAGED(fail, "head: the ids' times are not the steps between them");
     }
     return ORDO_OK;
 }
