@@ -128,6 +128,11 @@ static inline uint64_t ordo_read_varint(struct ordo_reader *r)
     if (ORDO_LIKELY(!r->failed && r->at < r->end && *r->at < 0x80)) {
         return *r->at++;
     }
+    if (ORDO_LIKELY(!r->failed && r->end - r->at >= 2 && r->at[1] < 0x80 && r->at[1] != 0)) {
+        uint64_t two = (uint64_t)(r->at[0] & 0x7f) | (uint64_t)r->at[1] << 7;
+        r->at += 2;
+        return two;
+    }
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
         const uint8_t *p = ordo_read_raw(r, 1);
@@ -234,6 +239,22 @@ static inline void ordo_write_le64(struct ordo_writer *w, uint64_t v)
     if (p != NULL) {
         ordo_put_le64(p, v);
     }
+}
+
+/* Where there is room for ORDO_VARINT_MAX bytes, without a look: the byte after it. */
+static inline uint8_t *ordo_put_varint(uint8_t *p, uint64_t v)
+{
+    while (ORDO_UNLIKELY(v >= 0x80)) {
+        *p++ = (uint8_t)(v | 0x80);
+        v >>= 7;
+    }
+    *p++ = (uint8_t)v;
+    return p;
+}
+
+static inline uint8_t *ordo_put_zigzag(uint8_t *p, int64_t v)
+{
+    return ordo_put_varint(p, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63));
 }
 
 static inline void ordo_write_varint(struct ordo_writer *w, uint64_t v)

@@ -376,13 +376,31 @@ struct ordo_state {
 
 /* Hash of two words, for keys of fixed size: multiply and fold, a few cycles where a general hash
  * takes tens. */
-static inline uint64_t ordo_mix(uint64_t a, uint64_t b)
+static inline uint64_t ordo_fold(uint64_t a, uint64_t b)
 {
     __extension__ typedef unsigned __int128 wide;
     wide product = (wide)(a ^ 0x9e3779b97f4a7c15ull) * (b ^ 0xe7037ed1a0b428dbull);
-    uint64_t folded = (uint64_t)product ^ (uint64_t)(product >> 64);
-    product = (wide)(folded ^ 0xa0761d6478bd642full) * 0x8ebc6af09c88c6e3ull;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint64_t ordo_mix(uint64_t a, uint64_t b)
+{
+    return ordo_fold(ordo_fold(a, b), 0x8ebc6af09c88c6e3ull);
+}
+
+/* Hash of a text for an index: 16 bytes a step, the last ones overlapping. */
+uint64_t ordo_text_hash_short(struct ordo_bytes text, uint64_t seed);
+static inline uint64_t ordo_text_hash(struct ordo_bytes text, uint64_t seed)
+{
+    const uint8_t *last = text.data + text.size - 16;
+    uint64_t h = seed ^ (uint64_t)text.size << 32;
+    if (ORDO_UNLIKELY(text.size < 16)) {
+        return ordo_text_hash_short(text, h);
+    }
+    for (const uint8_t *p = text.data; p < last; p += 16) {
+        h = ordo_fold(ordo_get_le64(p) ^ h, ordo_get_le64(p + 8));
+    }
+    return ordo_mix(ordo_get_le64(last) ^ h, ordo_get_le64(last + 8));
 }
 
 /* 16 opaque bytes: compared as two words. */

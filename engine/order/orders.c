@@ -10,7 +10,7 @@
 
 uint64_t ordo_order_hash(uint32_t shop, struct ordo_bytes order_id)
 {
-    return ordo_hash64(order_id.data, order_id.size, shop);
+    return ordo_text_hash(order_id, shop);
 }
 
 uint32_t ordo_order_find(const struct ordo_state *s, uint32_t shop, struct ordo_bytes order_id)

@@ -16,7 +16,7 @@
 
 uint64_t ordo_merchant_hash(uint32_t shop, uint64_t channel, struct ordo_bytes merchant)
 {
-    return ordo_hash64(merchant.data, merchant.size, (uint64_t)shop << 8 | channel);
+    return ordo_text_hash(merchant, (uint64_t)shop << 8 | channel);
 }
 
 uint32_t ordo_merchant_find(
@@ -150,7 +150,7 @@ void ordo_payment_post(struct ordo_state *s, uint32_t payment, const struct ordo
 
 uint64_t ordo_payment_hash(uint32_t merchant, struct ordo_bytes trade_no)
 {
-    return ordo_hash64(trade_no.data, trade_no.size, merchant);
+    return ordo_text_hash(trade_no, merchant);
 }
 
 uint32_t ordo_payment_find(const struct ordo_state *s, const struct ordo_payment_key *key)
