@@ -20,8 +20,8 @@ uint32_t ordo_order_find(const struct ordo_state *s, uint32_t shop, struct ordo_
     uint32_t row = ordo_index_first(index, ordo_order_hash(shop, order_id), &probe);
     for (; row != 0; row = ordo_index_next(index, &probe)) {
         const struct ordo_order_row *order = ordo_order_at(s, row);
-        if (order->shop == shop && order->order_id_size == order_id.size &&
-            memcmp(order->order_id, order_id.data, order_id.size) == 0) {
+        struct ordo_bytes number = {order->order_id, order->order_id_size};
+        if (order->shop == shop && ordo_bytes_equal(number, order_id)) {
             return row;
         }
     }

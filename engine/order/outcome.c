@@ -258,17 +258,25 @@ void ordo_outcome_updates(
     }
 }
 
+/* The part of an update's bytes in which the updates of one effect differ. */
+static void
+put_step(uint8_t *bytes, uint64_t update_seq, uint32_t version, const struct ordo_transition *t)
+{
+    ordo_put_le64(bytes, update_seq);
+    ordo_put_le32(bytes + 28, version);
+    bytes[32] = t->from;
+    bytes[33] = t->to;
+    bytes[34] = t->cause;
+}
+
 size_t ordo_update_bytes(const struct ordo_update *update, uint8_t bytes[ORDO_UPDATE_SIZE_MAX])
 {
     ORDO_ASSERT(update->order_id.size <= ORDO_ORDER_ID_MAX);
-    ordo_put_le64(bytes, update->update_seq);
+    const struct ordo_transition t = {update->from, update->to, update->cause};
+    put_step(bytes, update->update_seq, update->version, &t);
     ordo_put_le64(bytes + 8, update->seq);
     ordo_put_le64(bytes + 16, update->time_us);
     ordo_put_le32(bytes + 24, update->shop);
-    ordo_put_le32(bytes + 28, update->version);
-    bytes[32] = update->from;
-    bytes[33] = update->to;
-    bytes[34] = update->cause;
     bytes[35] = update->disposition;
     ordo_put_le32(bytes + 36, update->flags);
     bytes[40] = (uint8_t)update->order_id.size;
@@ -285,4 +293,38 @@ struct ordo_hash128 ordo_update_hash(struct ordo_hash128 previous, const struct 
     ordo_put_le64(bytes + 8, previous.high);
     size_t size = ordo_update_bytes(update, bytes + ORDO_HASH_SIZE);
     return ordo_hash128(bytes, ORDO_HASH_SIZE + size, 0);
+}
+
+struct ordo_hash128 ordo_outcome_hash(
+    const struct ordo_outcome *outcome,
+    uint64_t time_us,
+    uint64_t first_update_seq,
+    struct ordo_hash128 previous)
+{
+    uint8_t bytes[ORDO_HASH_SIZE + ORDO_UPDATE_SIZE_MAX];
+    uint8_t *update_bytes = bytes + ORDO_HASH_SIZE;
+    for (uint32_t i = 0; i < outcome->effect_count; i++) {
+        const struct ordo_effect *effect = &outcome->effects[i];
+        if (effect->transition_count == 0) {
+            continue;
+        }
+        const struct ordo_update update = {
+            .seq = outcome->result.seq,
+            .time_us = time_us,
+            .shop = effect->shop,
+            .order_id = effect->order_id,
+            .disposition = outcome->result.disposition,
+            .flags = effect->flags,
+        };
+        size_t size = ORDO_HASH_SIZE + ordo_update_bytes(&update, update_bytes);
+        uint32_t version = effect->version - effect->transition_count;
+        for (uint32_t j = 0; j < effect->transition_count; j++) {
+            const struct ordo_transition *t = &outcome->transitions[effect->transition_first + j];
+            put_step(update_bytes, first_update_seq++, ++version, t);
+            ordo_put_le64(bytes, previous.low);
+            ordo_put_le64(bytes + 8, previous.high);
+            previous = ordo_hash128(bytes, size, 0);
+        }
+    }
+    return previous;
 }

@@ -26,8 +26,8 @@ static uint32_t below(uint64_t *seed, uint32_t count)
 
 static void step(uint64_t *seed, uint32_t index)
 {
-    char order[16];
-    char trade[40];
+    static char order[16]; /* the outcome points to it */
+    static char trade[40];
     uint32_t number = index / 12 + below(seed, 10);
     (void)snprintf(order, sizeof(order), "o%u", number);
     const char *stem = number % 3 == 0 ? "pi_3Nabc" : "20261123220014100";
@@ -69,6 +69,28 @@ static void step(uint64_t *seed, uint32_t index)
     }
 }
 
+static void add_update(void *context, const struct ordo_update *update)
+{
+    struct ordo_hash128 *hash = context;
+    *hash = ordo_update_hash(*hash, update);
+}
+
+/* A step, and the stream's hash is what its updates make it. */
+static void hashed_step(uint64_t *seed, uint32_t index)
+{
+    struct ordo_head_values before;
+    struct ordo_head_values after;
+    ordo_state_head(shop.state, &before);
+    step(seed, index);
+    ordo_state_head(shop.state, &after);
+    struct ordo_hash128 hash = before.stream_hash;
+    if (shop.applied.journaled) {
+        uint64_t first = before.update_seq + 1;
+        ordo_outcome_updates(&shop.outcome, shop.time_us, first, add_update, &hash);
+    }
+    cr_assert_eq(memcmp(&hash, &after.stream_hash, sizeof(hash)), 0);
+}
+
 static void open_life(uint64_t *seed, uint32_t commands)
 {
     struct ordo_settings_values v = shop_small();
@@ -80,7 +102,7 @@ static void open_life(uint64_t *seed, uint32_t commands)
     cr_assert_eq(put_product(&shop, 3, PRICE, ORDO_STOCK_UNLIMITED), ORDO_RESULT_OK);
     cr_assert_eq(add_cards(&shop, 1, 1, 30), ORDO_RESULT_OK);
     for (uint32_t i = 1; i <= commands; i++) {
-        step(seed, i);
+        hashed_step(seed, i);
     }
 }
 
