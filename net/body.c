@@ -5,11 +5,13 @@
  * reader skips what it does not know.
  */
 
-#define ORDER_COUNT 17
-#define STOCK_COUNT 10
-#define HEAD_COUNT  5
-#define CARD_COUNT  2
-#define LIST_COUNT  2
+#define ORDER_COUNT  18
+#define STOCK_COUNT  12
+#define COUPON_COUNT 10
+#define HEAD_COUNT   5
+#define CARD_COUNT   2
+#define PAIR_COUNT   2
+#define LIST_COUNT   2
 
 /* An array that may have grown: at least `known` elements. */
 static uint32_t read_array_of(struct ordo_mp_reader *in, uint32_t known)
@@ -46,6 +48,7 @@ static void write_order(struct ordo_writer *out, const struct ordo_order_view *v
     for (uint32_t i = 0; i < view->card_count; i++) {
         ordo_mp_write_uint(out, view->cards[i]);
     }
+    ordo_mp_write_int(out, view->review);
 }
 
 static bool order_to_wire(struct ordo_writer *out, struct ordo_reader *in)
@@ -105,6 +108,25 @@ static void stock_to_wire(struct ordo_writer *out, struct ordo_reader *in)
     ordo_mp_write_uint(out, view.bound);
     ordo_mp_write_uint(out, view.revealed);
     ordo_mp_write_uint(out, view.voided);
+    ordo_mp_write_uint(out, view.backorders);
+    ordo_mp_write_uint(out, view.waiting);
+}
+
+static void coupon_to_wire(struct ordo_writer *out, struct ordo_reader *in)
+{
+    struct ordo_coupon_view view;
+    ordo_coupon_view_decode(in, &view);
+    ordo_mp_write_array(out, COUPON_COUNT);
+    ordo_mp_write_str(out, view.coupon);
+    ordo_mp_write_uint(out, view.product);
+    ordo_mp_write_int(out, view.discount);
+    ordo_mp_write_uint(out, view.discount_share);
+    ordo_mp_write_uint(out, view.uses_max);
+    ordo_mp_write_uint(out, view.used);
+    ordo_mp_write_uint(out, view.returned);
+    ordo_mp_write_uint(out, view.overdrawn);
+    ordo_mp_write_uint(out, view.valid_from_us);
+    ordo_mp_write_uint(out, view.valid_until_us);
 }
 
 static void head_to_wire(struct ordo_writer *out, struct ordo_reader *in)
@@ -119,10 +141,26 @@ static void head_to_wire(struct ordo_writer *out, struct ordo_reader *in)
     ordo_mp_write_uint(out, view.orders);
 }
 
+static void settings_to_wire(struct ordo_writer *out, struct ordo_reader *in)
+{
+    uint64_t count = ordo_read_varint(in);
+    if (count > ORDO_SETTINGS_MAX) {
+        in->failed = true;
+        return;
+    }
+    ordo_mp_write_array(out, (uint32_t)count);
+    for (uint64_t i = 0; i < count && !in->failed; i++) {
+        ordo_mp_write_array(out, PAIR_COUNT);
+        ordo_mp_write_uint(out, ordo_read_varint(in));
+        ordo_mp_write_int(out, ordo_read_zigzag(in));
+    }
+}
+
 bool ordo_body_write(struct ordo_writer *out, uint8_t kind, struct ordo_reader *in)
 {
     switch (kind) {
     case ORDO_KIND_GET:
+    case ORDO_KIND_FIND:
         in->failed = !order_to_wire(out, in);
         break;
     case ORDO_KIND_CARDS:
@@ -134,8 +172,14 @@ bool ordo_body_write(struct ordo_writer *out, uint8_t kind, struct ordo_reader *
     case ORDO_KIND_STOCK:
         stock_to_wire(out, in);
         break;
+    case ORDO_KIND_COUPON:
+        coupon_to_wire(out, in);
+        break;
     case ORDO_KIND_HEAD:
         head_to_wire(out, in);
+        break;
+    case ORDO_KIND_SETTINGS_GET:
+        settings_to_wire(out, in);
         break;
     default:
         return false;
@@ -168,6 +212,7 @@ void ordo_body_order(struct ordo_mp_reader *in, struct ordo_order_view *view)
     for (uint32_t i = 0; i < view->card_count; i++) {
         view->cards[i] = ordo_mp_read_uint(in, UINT64_MAX);
     }
+    view->review = ordo_mp_read_int(in);
     ordo_mp_skip_rest(in, count, ORDER_COUNT);
 }
 
@@ -184,7 +229,25 @@ void ordo_body_stock(struct ordo_mp_reader *in, struct ordo_stock_view *view)
     view->bound = ordo_mp_read_uint(in, UINT64_MAX);
     view->revealed = ordo_mp_read_uint(in, UINT64_MAX);
     view->voided = ordo_mp_read_uint(in, UINT64_MAX);
+    view->backorders = ordo_mp_read_uint(in, UINT64_MAX);
+    view->waiting = ordo_mp_read_uint(in, UINT64_MAX);
     ordo_mp_skip_rest(in, count, STOCK_COUNT);
+}
+
+void ordo_body_coupon(struct ordo_mp_reader *in, struct ordo_coupon_view *view)
+{
+    uint32_t count = read_array_of(in, COUPON_COUNT);
+    view->coupon = ordo_mp_read_raw(in, ORDO_COUPON_MAX);
+    view->product = ordo_mp_read_uint(in, UINT64_MAX);
+    view->discount = ordo_mp_read_int(in);
+    view->discount_share = (uint32_t)ordo_mp_read_uint(in, UINT32_MAX);
+    view->uses_max = ordo_mp_read_uint(in, UINT64_MAX);
+    view->used = ordo_mp_read_uint(in, UINT64_MAX);
+    view->returned = ordo_mp_read_uint(in, UINT64_MAX);
+    view->overdrawn = ordo_mp_read_uint(in, UINT64_MAX);
+    view->valid_from_us = ordo_mp_read_uint(in, UINT64_MAX);
+    view->valid_until_us = ordo_mp_read_uint(in, UINT64_MAX);
+    ordo_mp_skip_rest(in, count, COUPON_COUNT);
 }
 
 void ordo_body_head(struct ordo_mp_reader *in, struct ordo_head_view *view)
@@ -212,6 +275,19 @@ uint32_t ordo_body_list(struct ordo_mp_reader *in, uint64_t *next)
     }
     *next = ordo_mp_read_uint(in, UINT64_MAX);
     return ordo_mp_read_array(in, UINT32_MAX);
+}
+
+uint32_t ordo_body_settings(struct ordo_mp_reader *in)
+{
+    return ordo_mp_read_array(in, ORDO_SETTINGS_MAX);
+}
+
+void ordo_body_setting(struct ordo_mp_reader *in, uint64_t *key, int64_t *value)
+{
+    uint32_t count = read_array_of(in, PAIR_COUNT);
+    *key = ordo_mp_read_uint(in, UINT64_MAX);
+    *value = ordo_mp_read_int(in);
+    ordo_mp_skip_rest(in, count, PAIR_COUNT);
 }
 
 uint32_t ordo_body_cards(struct ordo_mp_reader *in)

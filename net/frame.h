@@ -41,7 +41,7 @@ struct ordo_wire_fault {
 
 /* What is served first when requests wait: a request's class is that of its most urgent command. */
 enum ordo_wire_class {
-    ORDO_CLASS_FACT,    /* payment facts and delivery acks: the money moved already */
+    ORDO_CLASS_FACT,    /* payment facts, delivery acks, operators: the money moved already */
     ORDO_CLASS_QUERY,   /* queries */
     ORDO_CLASS_COMMAND, /* everything else */
     ORDO_CLASS_COUNT
@@ -146,8 +146,8 @@ bool ordo_reply_next(
     struct ordo_reply_item *item,
     struct ordo_wire_fault *fault) ORDO_MUST_USE;
 
-/* ---- bodies of queries: GET is one order, LIST [next, [order, ...]], CARDS [[number, sealed],
- * ...] ---- */
+/* ---- bodies of queries: GET and FIND are one order, LIST [next, [order, ...]], CARDS [[number,
+ * sealed], ...] ---- */
 
 /* From the body bytes of an outcome (order/query.h) to msgpack: the reader stands behind the
  * result. */
@@ -156,7 +156,12 @@ bool ordo_body_write(struct ordo_writer *out, uint8_t kind, struct ordo_reader *
 /* From msgpack; a body that is none sets in->error. */
 void ordo_body_order(struct ordo_mp_reader *in, struct ordo_order_view *view);
 void ordo_body_stock(struct ordo_mp_reader *in, struct ordo_stock_view *view);
+void ordo_body_coupon(struct ordo_mp_reader *in, struct ordo_coupon_view *view);
 void ordo_body_head(struct ordo_mp_reader *in, struct ordo_head_view *view);
+
+/* The count of settings that follow, each to be read with ordo_body_setting. */
+uint32_t ordo_body_settings(struct ordo_mp_reader *in);
+void ordo_body_setting(struct ordo_mp_reader *in, uint64_t *key, int64_t *value);
 
 /* The count of orders that follow, each to be read with ordo_body_order. */
 uint32_t ordo_body_list(struct ordo_mp_reader *in, uint64_t *next);

@@ -40,7 +40,8 @@ static bool has_own_id(uint8_t kind)
 
 enum ordo_wire_class ordo_wire_class_of(uint64_t kind)
 {
-    if (kind == ORDO_KIND_FACT || kind == ORDO_KIND_DELIVERY_ACK) {
+    bool by_operator = kind >= ORDO_KIND_ISSUE && kind <= ORDO_KIND_CARD_VOID;
+    if (kind == ORDO_KIND_FACT || kind == ORDO_KIND_DELIVERY_ACK || by_operator) {
         return ORDO_CLASS_FACT;
     }
     return kind >= ORDO_QUERY_FIRST ? ORDO_CLASS_QUERY : ORDO_CLASS_COMMAND;

@@ -72,6 +72,7 @@ static uint16_t decide(struct ordo_state *s)
     case ORDO_KIND_HEAD:
     case ORDO_KIND_FIND:
     case ORDO_KIND_COUPON:
+    case ORDO_KIND_SETTINGS_GET:
     default:
         ORDO_ASSERT(command->kind == ORDO_KIND_TICK); /* queries are answered elsewhere */
         return ORDO_RESULT_MALFORMED;

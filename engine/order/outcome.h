@@ -31,7 +31,7 @@
 #define ORDO_CARDS_MAX       64  /* of one command */
 #define ORDO_POSTINGS_MAX    128 /* of one command: 16 orders with 4 payments each */
 #define ORDO_OUTCOME_SIZE_MAX                                                                      \
-    4096 /* bytes of a journaled outcome, with room to spare: checked by a test */
+    8192 /* bytes of a journaled outcome, with room to spare: checked by a test */
 #define ORDO_QUERY_SIZE_MAX 65536 /* bytes of a query's outcome */
 
 /* The result element of a reply is a pure function of this; the table of ids keeps it, so that the

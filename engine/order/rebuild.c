@@ -103,7 +103,7 @@ static struct ordo_bytes trade_of(const struct ordo_state *s, const struct ordo_
 static bool hash_payment(const struct ordo_state *s, uint32_t row, uint64_t *hash)
 {
     const struct ordo_payment_row *p = ordo_payment_at(s, row);
-    *hash = ordo_payment_hash(p->merchant, trade_of(s, p));
+    *hash = ordo_payment_hash(ordo_merchant_at(s, p->merchant)->shop, trade_of(s, p));
     return p->kind == ORDO_PAYMENT_ONE && p->trade_size != 0;
 }
 
@@ -126,6 +126,39 @@ static bool same_balance(const struct ordo_state *s, uint32_t a, uint32_t b)
     const struct ordo_balance_row *p = ordo_balance_at(s, a);
     const struct ordo_balance_row *q = ordo_balance_at(s, b);
     return p->channel == q->channel && p->currency == q->currency;
+}
+
+static struct ordo_bytes text_of(const struct ordo_coupon_row *c)
+{
+    return (struct ordo_bytes){c->coupon, c->coupon_size};
+}
+
+static bool hash_coupon(const struct ordo_state *s, uint32_t row, uint64_t *hash)
+{
+    const struct ordo_coupon_row *c = ordo_coupon_at(s, row);
+    *hash = ordo_coupon_hash(c->shop, text_of(c));
+    return true;
+}
+
+static bool same_coupon(const struct ordo_state *s, uint32_t a, uint32_t b)
+{
+    const struct ordo_coupon_row *c = ordo_coupon_at(s, a);
+    const struct ordo_coupon_row *d = ordo_coupon_at(s, b);
+    return c->shop == d->shop && ordo_bytes_equal(text_of(c), text_of(d));
+}
+
+static bool hash_channel(const struct ordo_state *s, uint32_t row, uint64_t *hash)
+{
+    const struct ordo_channel_row *c = ordo_channel_at(s, row);
+    *hash = ordo_channel_hash(c->shop, c->channel);
+    return true;
+}
+
+static bool same_channel(const struct ordo_state *s, uint32_t a, uint32_t b)
+{
+    const struct ordo_channel_row *c = ordo_channel_at(s, a);
+    const struct ordo_channel_row *d = ordo_channel_at(s, b);
+    return c->shop == d->shop && c->channel == d->channel;
 }
 
 static bool hash_id(const struct ordo_state *s, uint32_t row, uint64_t *hash)
@@ -156,6 +189,8 @@ static const struct shape {
     {ORDO_INDEX_PAYMENT, ORDO_TABLE_PAYMENT, hash_payment, same_payment, "payment"},
     {ORDO_INDEX_BALANCE, ORDO_TABLE_BALANCE, hash_balance, same_balance, "balance"},
     {ORDO_INDEX_ID, ORDO_TABLE_ID, hash_id, same_id, "id"},
+    {ORDO_INDEX_COUPON, ORDO_TABLE_COUPON, hash_coupon, same_coupon, "coupon"},
+    {ORDO_INDEX_CHANNEL, ORDO_TABLE_CHANNEL, hash_channel, same_channel, "channel"},
 };
 
 static uint32_t

@@ -121,6 +121,9 @@ static const struct ordo_field find_fields[] = {ROWS(FIND)};
 #define HOLDER struct ordo_coupon
 static const struct ordo_field coupon_fields[] = {ROWS(COUPON)};
 #undef HOLDER
+#define HOLDER struct ordo_settings_get
+static const struct ordo_field settings_get_fields[] = {ROWS(SETTINGS_GET)};
+#undef HOLDER
 #undef ROW
 
 /* Counts the fields before STAMPS: "(0 +1 +1 STAMPS +1)" becomes "(0 +1 +1 ) + 0 * (0 +1)". */
@@ -321,6 +324,37 @@ bool ordo_command_decode(struct ordo_bytes bytes, struct ordo_command *command)
     return true;
 }
 
+/* ---- members of a chain ---- */
+
+void ordo_member_encode(const struct ordo_command *member, struct ordo_writer *out)
+{
+    struct ordo_writer own = {
+        .begin = out->at, .at = out->at, .end = out->end, .failed = out->failed};
+    uint32_t content_size;
+    own.failed = own.failed || member->kind != ORDO_KIND_CREATE;
+    ordo_write_u8(&own, member->kind);
+    if (!own.failed) {
+        encode_create(&member->create, &own, &content_size);
+    }
+    if (own.failed || ordo_writer_size(&own) > ORDO_MEMBER_MAX) {
+        out->failed = true;
+        return;
+    }
+    out->at = own.at;
+}
+
+bool ordo_member_decode(struct ordo_bytes bytes, struct ordo_command *member)
+{
+    struct ordo_reader in = ordo_reader_over(bytes.data, bytes.size);
+    memset(member, 0, sizeof(*member));
+    member->kind = ordo_read_u8(&in);
+    if (member->kind != ORDO_KIND_CREATE) {
+        return false;
+    }
+    (void)decode_create(&in, &member->create);
+    return ordo_reader_done(&in);
+}
+
 /* ---- helpers ---- */
 
 struct ordo_bytes ordo_command_order_id(const struct ordo_command *command)
@@ -377,6 +411,7 @@ struct ordo_bytes ordo_command_order_id(const struct ordo_command *command)
     case ORDO_KIND_CHAIN:
     case ORDO_KIND_FIND:
     case ORDO_KIND_COUPON:
+    case ORDO_KIND_SETTINGS_GET:
         return none;
     default:
         return none;

@@ -219,7 +219,8 @@
     U(channel, 255)                /* 0 = any */                                                   \
     T(merchant, ORDO_MERCHANT_MAX) /* empty = any */                                               \
     STAMPS
-#define ORDO_COUPON_FIELDS(U, N, T, B, K, L, P, STAMPS) T(coupon, ORDO_COUPON_MAX) STAMPS
+#define ORDO_COUPON_FIELDS(U, N, T, B, K, L, P, STAMPS)       T(coupon, ORDO_COUPON_MAX) STAMPS
+#define ORDO_SETTINGS_GET_FIELDS(U, N, T, B, K, L, P, STAMPS) STAMPS
 
 /* X(NAME, name, kind on wire and disk, name for people). Numbers are for ever; 24 is kept for the
  * tasks of sagas. */
@@ -256,7 +257,8 @@
     X(STOCK, stock, 0x83, "stock")                                                                 \
     X(HEAD, head, 0x84, "head")                                                                    \
     X(FIND, find, 0x85, "find")                                                                    \
-    X(COUPON, coupon, 0x86, "coupon")
+    X(COUPON, coupon, 0x86, "coupon")                                                              \
+    X(SETTINGS_GET, settings_get, 0x87, "settings-get")
 
 enum ordo_command_kind {
 #define ORDO_KIND(NAME, name, number, text) ORDO_KIND_##NAME = number,
@@ -390,6 +392,12 @@ void ordo_command_encode(struct ordo_command *command, struct ordo_writer *out);
 /* Reads canonical bytes; texts point into them. False when they are not one whole command in
  * canonical form within the limits. Any thread, pure. */
 bool ordo_command_decode(struct ordo_bytes bytes, struct ordo_command *command) ORDO_MUST_USE;
+
+/* A member of a chain: a create alone has this form. Encode fails the writer for another kind or
+ * when it is longer than ORDO_MEMBER_MAX; decode leaves id and shop zero and is false for whatever
+ * encode does not write. Any thread, pure. */
+void ordo_member_encode(const struct ordo_command *member, struct ordo_writer *out);
+bool ordo_member_decode(struct ordo_bytes bytes, struct ordo_command *member) ORDO_MUST_USE;
 
 /* The order a command is about, empty when it is about none (settings, products, tick, queries
  * without one). */

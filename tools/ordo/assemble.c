@@ -17,6 +17,40 @@ static enum ordo_err visit(void *context, const struct ordo_record *record, stru
     return ordo_replay_record(context, record, fail);
 }
 
+/* What the configuration says of the genesis is true of this folder, or was changed by a sequenced
+ * command since: a capacity cannot have been. */
+static enum ordo_err compare_genesis(
+    const struct ordo_node *node, const struct ordo_config *config, struct ordo_fail *fail)
+{
+    const struct ordo_settings_values *values = ordo_state_settings(node->replay.state);
+    const struct ordo_setting *setting;
+
+    for (uint32_t i = 0; (setting = ordo_setting_at(i)) != NULL; i++) {
+        int64_t wanted = ordo_settings_get(&config->genesis, setting);
+        int64_t value = ordo_settings_get(values, setting);
+        bool given = (config->genesis_given >> i & 1) != 0;
+        if (given && wanted != value && setting->capacity) {
+            return ordo_fail_set(
+                fail,
+                ORDO_ERR_CONFIG,
+                "genesis.%s = %" PRId64 ", but %s was made with %" PRId64
+                ": a capacity is fixed then; make a new folder or take the line out",
+                setting->name,
+                wanted,
+                config->data,
+                value);
+        }
+        if (given && wanted != value) {
+            ORDO_LOG_INFO(
+                "a setting differs from the genesis of the configuration and stays: "
+                "`ordo settings set` changes it name=%s value=%" PRId64,
+                setting->name,
+                value);
+        }
+    }
+    return ORDO_OK;
+}
+
 static enum ordo_err
 recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fail *fail)
 {
@@ -51,11 +85,9 @@ recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fa
             node->recovery.torn_copy);
     }
     if (node->replay.state == NULL) {
-        struct ordo_settings_values values;
-        ordo_settings_standard(&values);
-        err = ordo_state_create(&node->arena, &values, &node->replay.state, fail);
+        return ordo_state_create(&node->arena, &config->genesis, &node->replay.state, fail);
     }
-    return err;
+    return compare_genesis(node, config, fail);
 }
 
 static enum ordo_err build_pipeline(
@@ -158,7 +190,7 @@ static enum ordo_err lay_out(
 }
 
 /* Every setting with its value, so that no default of a later build speaks for this journal. */
-static void put_genesis(struct ordo_node *node)
+static void put_genesis(struct ordo_node *node, const struct ordo_settings_values *values)
 {
     struct ordo_writer pairs = ordo_writer_over(node->genesis, sizeof(node->genesis));
     const struct ordo_setting *setting;
@@ -167,7 +199,7 @@ static void put_genesis(struct ordo_node *node)
 
     while ((setting = ordo_setting_at(count)) != NULL) {
         ordo_write_varint(&pairs, setting->key);
-        ordo_write_zigzag(&pairs, setting->standard);
+        ordo_write_zigzag(&pairs, ordo_settings_get(values, setting));
         count++;
     }
     ORDO_ASSERT(!pairs.failed);
@@ -233,7 +265,7 @@ ordo_node_open(struct ordo_node *node, const struct ordo_config *config, struct 
     }
     ordo_arena_seal(&node->arena);
     if (node->recovery.records == 0) {
-        put_genesis(node);
+        put_genesis(node, &config->genesis);
     }
     put_resume(node);
     (void)ordo_ingress_flush(&node->pipeline.ingress);

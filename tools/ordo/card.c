@@ -1,12 +1,14 @@
 /* `ordo card add PRODUCT --file F`: seals one secret a line and loads them into a product's pool.
+ * What an operator does with cards that are there is in card_ops.c.
  *
  * The whole file is checked before anything is sent, so a bad line leaves nothing half loaded.
  * Lines are sealed here and leave as sealed bytes; the file's bytes are wiped from memory at the
  * end. A repeated import, whole or after a break in its middle, loads nothing twice: equal secrets
  * seal to equal bytes, and the node knows them by their tags.
  */
+#include "card.h"
+
 #include "cli.h"
-#include "online.h"
 #include "order/result.h"
 
 #include <errno.h>
@@ -19,17 +21,6 @@
 
 #define FILE_SIZE_MAX (256u << 20) /* bytes of one card file */
 #define READ_SIZE     (1u << 16)
-
-struct card {
-    struct ordo_online online; /* first: the child's input */
-    const char *action;
-    const char *file;
-    uint64_t product;
-    char *text;
-    size_t size;
-    size_t room;
-    struct ordo_key key;
-};
 
 /* One secret of the file; false at its end. */
 struct line {
@@ -181,7 +172,7 @@ seal_batch(const struct card *card, struct line *line, struct ordo_writer *out, 
         }
         ordo_write_varint(out, size);
         enum ordo_err err =
-            ordo_seal(&card->key, card->online.shop, (uint32_t)card->product, next.secret, out);
+            ordo_seal(&card->key, card->online.shop, (uint32_t)card->number, next.secret, out);
         if (err != ORDO_OK) {
             break; /* the lines were checked and there is room */
         }
@@ -205,7 +196,7 @@ static int import_all(struct card *card)
         if (count == 0) {
             break;
         }
-        command.card_import.product = card->product;
+        command.card_import.product = card->number;
         command.card_import.cards.count = count;
         command.card_import.cards.raw =
             (struct ordo_bytes){buffer, (uint32_t)ordo_writer_size(&out)};
@@ -232,9 +223,9 @@ static int ask_stock(struct card *card, struct ordo_stock_view *view)
 {
     const struct ordo_answer *answer = NULL;
     char what[48];
-    int code = ordo_online_stock(&card->online, (uint32_t)card->product, view, &answer);
+    int code = ordo_online_stock(&card->online, (uint32_t)card->number, view, &answer);
     if (code == ORDO_EXIT_OK && answer->item.result.code != ORDO_RESULT_OK) {
-        (void)snprintf(what, sizeof(what), "product %llu", (unsigned long long)card->product);
+        (void)snprintf(what, sizeof(what), "product %llu", (unsigned long long)card->number);
         return ordo_online_refused(&card->online, what, answer);
     }
     return code;
@@ -254,7 +245,7 @@ static int report(
             "ok",
             1,
             "product",
-            (json_int_t)card->product,
+            (json_int_t)card->number,
             "cards",
             (json_int_t)lines,
             "imported",
@@ -266,7 +257,7 @@ static int report(
     }
     (void)printf(
         "product %llu: %llu cards imported, %llu were there already; %llu are available\n",
-        (unsigned long long)card->product,
+        (unsigned long long)card->number,
         (unsigned long long)loaded,
         (unsigned long long)(lines - loaded),
         (unsigned long long)after->available);
@@ -302,33 +293,102 @@ static int add_cards(struct card *card)
 
 /* ---- the line ---- */
 
+enum {
+    OPTION_FIRST = 0x200,
+    OPTION_LAST,
+};
+
+static const struct {
+    const char *name;
+    const char *takes;
+    int (*run)(struct card *card);
+    uint64_t max; /* of the number that it takes */
+} actions[] = {
+    {"add", "product", add_cards, UINT32_MAX},
+    {"void", "product", card_void, UINT32_MAX},
+    {"recall", "card", card_recall, UINT64_MAX},
+};
+
+#define ACTION_COUNT (sizeof(actions) / sizeof(actions[0]))
+
+static int find_action(const char *name)
+{
+    for (size_t i = 0; i < ACTION_COUNT; i++) {
+        if (strcmp(actions[i].name, name) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static error_t on_argument(struct card *card, const char *argument, struct argp_state *state)
+{
+    if (card->action == NULL) {
+        card->action = argument;
+        if (find_action(argument) < 0) {
+            argp_error(state, "\"%s\" is none of add, void, recall", argument);
+        }
+        return 0;
+    }
+    int action = find_action(card->action);
+    if (card->number != 0 || !ordo_cli_number(argument, actions[action].max, &card->number) ||
+        card->number == 0) {
+        argp_error(
+            state,
+            "\"%s\" is no %s: a number from 1 to %llu",
+            argument,
+            actions[action].takes,
+            (unsigned long long)actions[action].max);
+    }
+    return 0;
+}
+
+static void check_line(struct card *card, struct argp_state *state)
+{
+    if (card->action == NULL || card->number == 0) {
+        argp_error(state, "say what to do with what, e.g. add 1001 --file cards.txt");
+        return;
+    }
+    bool adds = strcmp(card->action, "add") == 0;
+    if (adds && card->file == NULL) {
+        argp_error(state, "add needs --file, e.g. add 1001 --file cards.txt");
+    }
+    if (strcmp(card->action, "void") == 0 && card->first == 0) {
+        argp_error(state, "void needs --first, and --last for more than one card");
+    }
+    if (!adds && !ordo_operator_is_there(&card->by, card->action)) {
+        exit(ORDO_EXIT_USAGE); /* the line above said why */
+    }
+}
+
+static void read_card(const char *argument, uint64_t *number, struct argp_state *state)
+{
+    if (!ordo_cli_number(argument, UINT64_MAX, number) || *number == 0) {
+        argp_error(state, "\"%s\" is no card number", argument);
+    }
+}
+
 static error_t on_option(int key, char *argument, struct argp_state *state)
 {
     struct card *card = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &card->online;
+        state->child_inputs[1] = &card->by;
         return 0;
     case 'f':
         card->file = argument;
         return 0;
-    case ARGP_KEY_ARG:
-        if (card->action == NULL) {
-            card->action = argument;
-            if (strcmp(argument, "add") != 0) {
-                argp_error(state, "\"%s\" is not add", argument);
-            }
-            return 0;
-        }
-        if (card->product != 0 || !ordo_cli_number(argument, UINT32_MAX, &card->product) ||
-            card->product == 0) {
-            argp_error(state, "\"%s\" is no product: a number from 1 to %u", argument, UINT32_MAX);
-        }
+    case OPTION_FIRST:
+        read_card(argument, &card->first, state);
         return 0;
+    case OPTION_LAST:
+        read_card(argument, &card->last, state);
+        return 0;
+    case ARGP_KEY_ARG:
+        return on_argument(card, argument, state);
     case ARGP_KEY_END:
-        if (card->product == 0 || card->file == NULL) {
-            argp_error(state, "name the product and the file, e.g. add 1001 --file cards.txt");
-        }
+        check_line(card, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -338,26 +398,35 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
 int ordo_verb_card(int argc, char **argv)
 {
     static const struct argp_option table[] = {
-        {"file", 'f', "FILE", 0, "One secret a line; \"-\" is standard input", 1},
+        {"file", 'f', "FILE", 0, "add: one secret a line; \"-\" is standard input", 1},
+        {"first", OPTION_FIRST, "N", 0, "void: the first card", 1},
+        {"last", OPTION_LAST, "N", 0, "void: the last one (default: the first), 256 at most", 1},
         {0},
     };
-    static const struct argp_child children[] = {{&ordo_online_parser, 0, "The node:", 9}, {0}};
+    static const struct argp_child children[] = {
+        {&ordo_online_parser, 0, "The node:", 9},
+        {&ordo_operator_parser, 0, "An operator's verbs:", 8},
+        {0}};
     static const struct argp parser = {
         .options = table,
         .parser = on_option,
-        .args_doc = "add PRODUCT --file FILE",
-        .doc = "Seal the secrets of a file and load them into a product's pool. Blank lines are "
-               "skipped; a card that is there already is not loaded again.",
+        .args_doc = "add PRODUCT --file FILE\nvoid PRODUCT --first N [--last N] --reason TEXT\n"
+                    "recall CARD --reason TEXT",
+        .doc = "add: seal the secrets of a file and load them into a product's pool. Blank lines "
+               "are skipped; a card that is there already is not loaded again. void: take free "
+               "cards out of the pool. recall: take one card back wherever it is; an order that "
+               "has it gets another.",
         .children = children,
     };
     struct card card;
     memset(&card, 0, sizeof(card));
     ordo_online_init(&card.online);
+    ordo_operator_init(&card.by);
     int code = ordo_online_parse(&parser, argc, argv, &card);
     if (code != ORDO_EXIT_OK) {
         return code;
     }
-    code = add_cards(&card);
+    code = actions[find_action(card.action)].run(&card);
     ordo_online_close(&card.online);
     ordo_key_wipe(&card.key);
     if (card.text != NULL) {

@@ -167,6 +167,30 @@ bool ordo_cli_amount(const char *text, int64_t *minor)
     return true;
 }
 
+bool ordo_cli_share(const char *text, uint64_t *share)
+{
+    uint64_t whole;
+    uint64_t parts = 0;
+
+    if (!read_digits(&text, &whole) || whole > 100) {
+        return false;
+    }
+    if (*text == '.') {
+        const char *point = text++;
+        if (!read_digits(&text, &parts) || text - point > 3) {
+            return false;
+        }
+        parts *= text - point == 2 ? 10 : 1;
+    }
+    text += *text == '%' ? 1 : 0;
+    whole = whole * 100 + parts;
+    if (*text != '\0' || whole > 10000) {
+        return false;
+    }
+    *share = whole;
+    return true;
+}
+
 bool ordo_cli_progress(void)
 {
     return isatty(STDERR_FILENO) == 1;

@@ -44,6 +44,10 @@ bool ordo_cli_duration_us(const char *text, uint64_t *value_us);
  * Strict: digits and at most one point with exactly two digits behind. */
 bool ordo_cli_amount(const char *text, int64_t *minor);
 
+/* A share in percent, "12", "0.5" or "12.34", with or without a "%", into parts of 10,000; at most
+ * 100. */
+bool ordo_cli_share(const char *text, uint64_t *share);
+
 /* The word of the list that a person who typed `word` meant by a slip of a letter or two; NULL when
  * none is near. */
 const char *ordo_cli_nearest(const char *word, const char *const *words, size_t count);
@@ -55,6 +59,9 @@ bool ordo_cli_progress(void);
 int ordo_verb_serve(int argc, char **argv);
 int ordo_verb_sku(int argc, char **argv);
 int ordo_verb_card(int argc, char **argv);
+int ordo_verb_coupon(int argc, char **argv);
+int ordo_verb_channel(int argc, char **argv);
+int ordo_verb_settings(int argc, char **argv);
 int ordo_verb_order(int argc, char **argv);
 int ordo_verb_subscribe(int argc, char **argv);
 int ordo_verb_sale(int argc, char **argv);

@@ -170,6 +170,7 @@ enum ordo_err ordo_config_load(
     struct loader loader = {.setter = {.config = config, .fail = fail}};
 
     memset(config, 0, sizeof(*config));
+    ordo_settings_standard(&config->genesis);
     load_defaults(&loader);
     enum ordo_err err = file == NULL ? ORDO_OK : load_file(&loader, file);
     if (err == ORDO_OK) {

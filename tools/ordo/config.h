@@ -3,13 +3,15 @@
  *
  * Four sources, later wins: defaults, the file (INI), the environment (ORDO_SECTION_KEY), flags. A
  * list given by a later source replaces the whole list of an earlier one. The keys are one table in
- * config.c.
+ * config_keys.c. genesis.NAME = VALUE gives a setting to a data folder that does not exist yet; of
+ * a folder that exists it must say what is true (assemble.c).
  */
 #ifndef ORDO_TOOLS_CONFIG_H
 #define ORDO_TOOLS_CONFIG_H
 
 #include "base/err.h"
 #include "journal/journal.h"
+#include "order/settings.h"
 #include "ring/wait.h"
 
 #include <stdint.h>
@@ -46,6 +48,8 @@ struct ordo_config {
     uint64_t segment_size; /* bytes */
     uint32_t batch_size_max;
     uint32_t in_flight_max;
+    struct ordo_settings_values genesis; /* the settings a new data folder begins with */
+    uint64_t genesis_given;              /* bit i: ordo_setting_at(i) was given */
 };
 
 /* One flag of the command line: key is "section.key", e.g. "net.listen". */

@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "cli.h"
+#include "order/schema.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -29,6 +30,7 @@ struct key {
 
 #define AT(member) offsetof(struct ordo_config, member)
 #define GIB        (1ull << 30)
+#define GENESIS    "genesis."
 
 #define PATH(path, to, given)                                                                      \
     {                                                                                              \
@@ -252,10 +254,55 @@ bool ordo_config_set(struct ordo_config_setter *setter, size_t index, const char
     return false;
 }
 
+/* genesis.NAME: a sequenced setting, for a new data folder. */
+static bool set_genesis(struct ordo_config_setter *setter, const char *name, const char *value)
+{
+    const struct ordo_setting *setting;
+    const char *names[ORDO_SETTINGS_MAX];
+    char wanted[128];
+    uint64_t number;
+    uint32_t count = 0;
+
+    for (; (setting = ordo_setting_at(count)) != NULL; count++) {
+        names[count] = setting->name;
+        if (strcmp(name + strlen(GENESIS), setting->name) != 0) {
+            continue;
+        }
+        if (!ordo_cli_number(value, INT64_MAX, &number) ||
+            ordo_settings_set(&setter->config->genesis, setting, (int64_t)number) != ORDO_OK) {
+            (void)snprintf(
+                wanted,
+                sizeof(wanted),
+                "a number from %lld to %lld: %s",
+                (long long)setting->min,
+                (long long)setting->max,
+                setting->text);
+            return ordo_config_refuse(setter, name, value, wanted);
+        }
+        setter->config->genesis_given |= 1ull << count;
+        return true;
+    }
+    const char *nearest = ordo_cli_nearest(name + strlen(GENESIS), names, count);
+    setter->failed = true;
+    (void)ordo_fail_set(
+        setter->fail,
+        ORDO_ERR_CONFIG,
+        "%s: there is no setting %s%s%s%s",
+        setter->place,
+        name,
+        nearest == NULL ? "" : "; did you mean " GENESIS,
+        nearest == NULL ? "" : nearest,
+        nearest == NULL ? "" : "?");
+    return false;
+}
+
 bool ordo_config_set_named(struct ordo_config_setter *setter, const char *name, const char *value)
 {
     const char *names[ORDO_CONFIG_KEYS];
 
+    if (strncmp(name, GENESIS, strlen(GENESIS)) == 0) {
+        return set_genesis(setter, name, value);
+    }
     for (size_t i = 0; i < ORDO_CONFIG_KEYS; i++) {
         names[i] = keys[i].name;
         if (strcmp(name, keys[i].name) == 0) {
@@ -339,5 +386,12 @@ void ordo_config_print(const struct ordo_config *config, FILE *out)
             section = name;
         }
         print_value(config, &keys[i], point + 1, out);
+    }
+    (void)fprintf(out, "\n[genesis]\n");
+    for (uint32_t i = 0; ordo_setting_at(i) != NULL; i++) {
+        const struct ordo_setting *setting = ordo_setting_at(i);
+        bool given = (config->genesis_given >> i & 1) != 0;
+        long long value = (long long)ordo_settings_get(&config->genesis, setting);
+        (void)fprintf(out, "%s%s = %lld\n", given ? "" : "; ", setting->name, value);
     }
 }

@@ -15,7 +15,10 @@
 #define VERBS(X)                                                                                   \
     X(serve, "run a node on a data folder")                                                        \
     X(sku, "put a product on sale, look at its stock")                                             \
-    X(card, "load cards into a product's pool")                                                    \
+    X(card, "load cards into a product's pool, take them back")                                    \
+    X(coupon, "make a coupon, look at how often it was used")                                      \
+    X(channel, "set how exact the payments of a channel must be")                                  \
+    X(settings, "set the policies of a node")                                                      \
     X(order, "create, pay, look at, cancel and list orders; open their cards")                     \
     X(subscribe, "print each status change, once and in order")                                    \
     X(sale, "drive a flash sale against a node and check what came of it")                         \

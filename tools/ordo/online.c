@@ -3,6 +3,7 @@
  */
 #include "online.h"
 
+#include "base/clock.h"
 #include "cli.h"
 #include "order/result.h"
 
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     OPTION_DATA = 0x100,
@@ -233,6 +235,41 @@ int ordo_online_order(
     return code;
 }
 
+int ordo_online_find(
+    struct ordo_online *online,
+    const struct ordo_find *find,
+    struct ordo_order_view *view,
+    const struct ordo_answer **answer)
+{
+    struct ordo_command command = {.kind = ORDO_KIND_FIND, .find = *find};
+    bool answered = false;
+    int code = call_query(online, &command, answer, &answered);
+    if (answered) {
+        struct ordo_mp_reader body = (*answer)->item.body;
+        ordo_body_order(&body, view);
+        code = body.error == NULL ? code : bad_body();
+    }
+    return code;
+}
+
+int ordo_online_coupon(
+    struct ordo_online *online,
+    const char *coupon,
+    struct ordo_coupon_view *view,
+    const struct ordo_answer **answer)
+{
+    struct ordo_command command = {.kind = ORDO_KIND_COUPON};
+    bool answered = false;
+    command.coupon.coupon = (struct ordo_bytes){(const uint8_t *)coupon, (uint32_t)strlen(coupon)};
+    int code = call_query(online, &command, answer, &answered);
+    if (answered) {
+        struct ordo_mp_reader body = (*answer)->item.body;
+        ordo_body_coupon(&body, view);
+        code = body.error == NULL ? code : bad_body();
+    }
+    return code;
+}
+
 int ordo_online_stock(
     struct ordo_online *online,
     uint32_t product,
@@ -349,4 +386,30 @@ int ordo_online_result(
     }
     (void)printf(" (seq %llu)\n", (unsigned long long)result->seq);
     return ORDO_EXIT_OK;
+}
+
+/* ---- words: the others are in words.c ---- */
+
+bool ordo_online_read_time(const char *text, uint64_t *time_us)
+{
+    struct ordo_clock clock = ordo_clock_system();
+    struct tm when;
+    if (text[0] == '+') {
+        uint64_t offset = 0;
+        bool read = ordo_cli_duration_us(text + 1, &offset);
+        *time_us = ordo_clock_realtime_us(&clock) + offset;
+        return read;
+    }
+    memset(&when, 0, sizeof(when));
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M", &when);
+    if (rest != NULL && rest[0] == ':') {
+        rest = strptime(rest, ":%S", &when);
+    }
+    if (rest == NULL || (rest[0] != '\0' && strcmp(rest, "Z") != 0)) {
+        return false;
+    }
+    when.tm_isdst = -1;
+    time_t seconds = rest[0] == 'Z' ? timegm(&when) : mktime(&when);
+    *time_us = (uint64_t)seconds * ORDO_US_PER_S;
+    return seconds > 0;
 }

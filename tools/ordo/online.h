@@ -70,11 +70,21 @@ int ordo_online_result(
 int ordo_online_refused(
     const struct ordo_online *online, const char *what, const struct ordo_answer *answer);
 
-/* Asks for one order or one product's stock. */
+/* Asks for one order, by its number or by a payment's, for one product's stock or for a coupon. */
 int ordo_online_order(
     struct ordo_online *online,
     const char *order_id,
     struct ordo_order_view *view,
+    const struct ordo_answer **answer);
+int ordo_online_find(
+    struct ordo_online *online,
+    const struct ordo_find *find,
+    struct ordo_order_view *view,
+    const struct ordo_answer **answer);
+int ordo_online_coupon(
+    struct ordo_online *online,
+    const char *coupon,
+    struct ordo_coupon_view *view,
     const struct ordo_answer **answer);
 int ordo_online_stock(
     struct ordo_online *online,
@@ -105,6 +115,9 @@ const char *ordo_online_money(int64_t minor, uint32_t currency, char *out, size_
 
 /* "2026-11-11 20:00:00.000123" local time, "-" for 0. */
 const char *ordo_online_time(uint64_t time_us, char *out, size_t size);
+
+/* "2026-11-11T20:00[:00]", local time, or UTC with a Z behind; "+30m" from now on. */
+bool ordo_online_read_time(const char *text, uint64_t *time_us);
 
 /* True when the locale asks for Chinese. */
 bool ordo_online_is_chinese(void);

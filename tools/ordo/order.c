@@ -1,19 +1,20 @@
-/* `ordo order create|attempt|pay|ack|get|cancel|list|cards`: one order by hand. */
+/* `ordo order ACTION ...`: one order by hand (order.h is the map). */
+#include "order.h"
+
 #include "base/clock.h"
 #include "cli.h"
-#include "online.h"
 #include "order/result.h"
-#include "order_view.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum {
     OPTION_BUYER = 0x200,
     OPTION_CURRENCY,
     OPTION_TTL,
+    OPTION_WAIT,
+    OPTION_SECOND_KEY,
+    OPTION_COUPON,
     OPTION_TRADE_NO,
     OPTION_CHANNEL,
     OPTION_MERCHANT,
@@ -21,239 +22,107 @@ enum {
     OPTION_REFUND_TOTAL,
     OPTION_STATE,
     OPTION_LIMIT,
-    OPTION_REASON,
     OPTION_CARD,
+    OPTION_PARTIAL,
+    OPTION_DONE,
+    OPTION_REVIEWED,
 };
 
 static const struct argp_option table[] = {
     {"product", 'p', "N", 0, "create: the product", 1},
     {"quantity", 'q', "N", 0, "create: units, 1 to 64 (default 1)", 1},
-    {"buyer", OPTION_BUYER, "WHO", 0, "create: 32 hex digits, or a text that is hashed", 1},
+    {"buyer", OPTION_BUYER, "WHO", 0, "create, chain: 32 hex digits, or a text that is hashed", 1},
+    {"second-key", OPTION_SECOND_KEY, "WHO", 0, "create, chain: an IP or device, for quotas", 1},
+    {"coupon", OPTION_COUPON, "CODE", 0, "create, chain: the coupon that is used", 1},
     {"ttl",
      OPTION_TTL,
      "DURATION",
      0,
-     "create: how long the hold lives (default: the product's)",
+     "create, chain: how long the hold lives (default: the product's); extend: from now on",
      1},
-    {"card", OPTION_CARD, "N", 0, "create: the card the buyer has chosen", 1},
-    {"amount", 'a', "AMOUNT", 0, "create: default price x quantity; pay: default the order's", 1},
+    {"wait",
+     OPTION_WAIT,
+     "DURATION",
+     0,
+     "create: how long to wait for a unit when none is free (default: not)",
+     1},
+    {"card",
+     OPTION_CARD,
+     "N",
+     0,
+     "create: the card the buyer has chosen; replace: the one that is bad",
+     1},
+    {"amount",
+     'a',
+     "AMOUNT",
+     0,
+     "create: default price x quantity less the coupon; pay, attempt, mark-paid: default the "
+     "order's; refund: default all",
+     2},
     {"currency",
      OPTION_CURRENCY,
      "NAME",
      0,
      "CNY, USD, ... (default: the product's, the order's)",
-     1},
-    {"trade-no", OPTION_TRADE_NO, "TEXT", 0, "pay: the gateway's number of the payment", 1},
+     2},
+    {"trade-no", OPTION_TRADE_NO, "TEXT", 0, "pay: the gateway's number of the payment", 2},
     {"channel",
      OPTION_CHANNEL,
      "NAME",
      0,
-     "pay, attempt: alipay (default), wechat, ... or a number",
-     1},
+     "pay, attempt, mark-paid: alipay (default), wechat, ... or a number; find: default any",
+     2},
     {"merchant",
      OPTION_MERCHANT,
      "TEXT",
      0,
-     "pay, attempt: the merchant account at the gateway",
-     1},
-    {"fact", OPTION_FACT, "KIND", 0, "pay: pay (default), fail, close, refund or chargeback", 1},
-    {"refund-total", OPTION_REFUND_TOTAL, "AMOUNT", 0, "pay --fact refund: refunded in all", 1},
-    {"reason", OPTION_REASON, "TEXT", 0, "cancel: why", 1},
+     "pay, attempt, find: the merchant account at the gateway",
+     2},
+    {"fact", OPTION_FACT, "KIND", 0, "pay: pay (default), fail, close, refund or chargeback", 2},
+    {"refund-total", OPTION_REFUND_TOTAL, "AMOUNT", 0, "pay --fact refund: refunded in all", 2},
+    {"partial", OPTION_PARTIAL, NULL, 0, "issue: fewer units than ordered will do", 3},
+    {"done", OPTION_DONE, NULL, 0, "refund: it was given back outside of any gateway", 3},
+    {"reviewed", OPTION_REVIEWED, NULL, 0, "note: takes the flag REVIEW away", 3},
     {"state",
      OPTION_STATE,
      "STATE",
      0,
      "list: only orders in this state, e.g. PENDING or 待支付",
-     1},
-    {"limit", OPTION_LIMIT, "N", 0, "list: at most so many (default 100)", 1},
+     4},
+    {"limit", OPTION_LIMIT, "N", 0, "list: at most so many (default 100)", 4},
     {0},
 };
 
-struct order {
-    struct ordo_online online; /* first: the child's input */
-    const char *action;
-    const char *order_id;
-    const char *buyer;
-    const char *trade_no;
-    const char *merchant;
-    const char *reason;
-    bool has_amount;
-    bool has_currency;
-    int64_t amount;
-    int64_t refund_total;
-    uint64_t currency;
-    uint64_t product;
-    uint64_t quantity;
-    uint64_t ttl_s;
-    uint64_t card;
-    uint64_t channel;
-    uint64_t fact;
-    uint64_t limit;
-    uint8_t state;
-};
-
-static struct ordo_bytes bytes_of(const char *text)
-{
-    return (struct ordo_bytes){(const uint8_t *)text, text == NULL ? 0 : (uint32_t)strlen(text)};
-}
-
-static int decide(struct order *order, struct ordo_command *command)
-{
-    const struct ordo_answer *answer = NULL;
-    char what[64];
-    (void)snprintf(what, sizeof(what), "order %.32s", order->order_id);
-    int code = ordo_online_call(&order->online, command, &answer);
-    return code == ORDO_EXIT_OK ? ordo_online_result(&order->online, what, command, answer) : code;
-}
-
 /* ---- the actions ---- */
 
-static int create(struct order *order)
-{
-    struct ordo_command command = {.kind = ORDO_KIND_CREATE};
-    struct ordo_create *c = &command.create;
-    uint8_t buyer[ORDO_ID_SIZE];
-    if (order->product == 0) {
-        return ordo_cli_fail(ORDO_EXIT_USAGE, "create needs --product");
-    }
-    if (!order->has_amount || !order->has_currency) {
-        struct ordo_stock_view stock;
-        const struct ordo_answer *answer = NULL;
-        char what[48];
-        int code = ordo_online_stock(&order->online, (uint32_t)order->product, &stock, &answer);
-        if (code != ORDO_EXIT_OK) {
-            return code;
-        }
-        if (answer->item.result.code != ORDO_RESULT_OK) {
-            (void)snprintf(what, sizeof(what), "product %llu", (unsigned long long)order->product);
-            return ordo_online_refused(&order->online, what, answer);
-        }
-        int64_t price = stock.price;
-        order->currency = order->has_currency ? order->currency : stock.currency;
-        if (!order->has_amount &&
-            (__builtin_mul_overflow(price, (int64_t)order->quantity, &order->amount) ||
-             order->amount > ORDO_AMOUNT_MAX)) {
-            return ordo_cli_fail(ORDO_EXIT_USAGE, "price times quantity is more than an amount");
-        }
-    }
-    ordo_online_buyer(order->buyer == NULL ? order->order_id : order->buyer, buyer);
-    c->order_id = bytes_of(order->order_id);
-    c->buyer = (struct ordo_bytes){buyer, sizeof(buyer)};
-    c->product = order->product;
-    c->quantity = order->quantity;
-    c->amount = order->amount;
-    c->currency = order->currency;
-    c->hold_ttl_s = order->ttl_s;
-    c->card = order->card;
-    return decide(order, &command);
-}
-
-/* Amount and currency of the order itself, where the line names none. */
-static int fill_from_order(struct order *order)
-{
-    struct ordo_order_view view;
-    const struct ordo_answer *answer = NULL;
-    if (order->has_amount && order->has_currency) {
-        return ORDO_EXIT_OK;
-    }
-    int code = ordo_online_order(&order->online, order->order_id, &view, &answer);
-    if (code != ORDO_EXIT_OK) {
-        return code;
-    }
-    bool known = answer->item.result.code == ORDO_RESULT_OK;
-    if (!known && !order->has_amount) {
-        char what[64];
-        (void)snprintf(what, sizeof(what), "order %.32s", order->order_id);
-        return ordo_online_refused(&order->online, what, answer);
-    }
-    if (!order->has_currency) {
-        order->currency = known ? view.currency : ORDO_CURRENCY_CNY;
-    }
-    if (!order->has_amount) {
-        order->amount = view.amount;
-    }
-    return ORDO_EXIT_OK;
-}
-
-static int attempt(struct order *order)
-{
-    struct ordo_command command = {.kind = ORDO_KIND_ATTEMPT};
-    int code = fill_from_order(order);
-    command.attempt.order_id = bytes_of(order->order_id);
-    command.attempt.channel = order->channel;
-    command.attempt.merchant = bytes_of(order->merchant);
-    command.attempt.amount = order->amount;
-    command.attempt.currency = order->currency;
-    return code == ORDO_EXIT_OK ? decide(order, &command) : code;
-}
-
-/* The fact has no time of the gateway: the same line typed twice is the same fact, with the same
- * answer. */
-static int pay(struct order *order)
-{
-    struct ordo_command command = {.kind = ORDO_KIND_FACT};
-    struct ordo_clock clock = ordo_clock_system();
-    struct ordo_fact *fact = &command.fact;
-    if (order->trade_no == NULL) {
-        return ordo_cli_fail(ORDO_EXIT_USAGE, "pay needs --trade-no, the gateway's number");
-    }
-    int code = fill_from_order(order);
-    fact->fact = order->fact;
-    fact->channel = order->channel;
-    fact->merchant = bytes_of(order->merchant);
-    fact->order_id = bytes_of(order->order_id);
-    fact->trade_no = bytes_of(order->trade_no);
-    fact->amount = order->amount;
-    fact->currency = order->currency;
-    fact->refund_total = order->refund_total;
-    fact->verified_by = ORDO_VERIFIED_MANUAL;
-    fact->received_us = ordo_clock_realtime_us(&clock);
-    return code == ORDO_EXIT_OK ? decide(order, &command) : code;
-}
-
-static int ack(struct order *order)
-{
-    struct ordo_command command = {.kind = ORDO_KIND_DELIVERY_ACK};
-    command.delivery_ack.order_id = bytes_of(order->order_id);
-    return decide(order, &command);
-}
-
-static int cancel(struct order *order)
-{
-    struct ordo_command command = {.kind = ORDO_KIND_CANCEL};
-    command.cancel.order_id = bytes_of(order->order_id);
-    command.cancel.reason = bytes_of(order->reason);
-    return decide(order, &command);
-}
-
-static int get(struct order *order)
-{
-    return ordo_order_show(&order->online, order->order_id);
-}
-
-static int list(struct order *order)
-{
-    return ordo_order_list(&order->online, order->state, order->limit);
-}
-
-static int cards(struct order *order)
-{
-    return ordo_order_cards(&order->online, order->order_id);
-}
+enum takes { TAKES_NOTHING, TAKES_ORDER, TAKES_TRADE_NO, TAKES_MEMBERS };
 
 static const struct {
     const char *name;
     int (*run)(struct order *order);
-    bool takes_order;
+    enum takes takes;
+    bool by_operator;
 } actions[] = {
-    {"create", create, true},
-    {"attempt", attempt, true},
-    {"pay", pay, true},
-    {"ack", ack, true},
-    {"get", get, true},
-    {"cancel", cancel, true},
-    {"list", list, false},
-    {"cards", cards, true},
+    {"create", order_create, TAKES_ORDER, false},
+    {"attempt", order_attempt, TAKES_ORDER, false},
+    {"pay", order_pay, TAKES_ORDER, false},
+    {"ack", order_ack, TAKES_ORDER, false},
+    {"extend", order_extend, TAKES_ORDER, false},
+    {"cancel", order_cancel, TAKES_ORDER, false},
+    {"release", order_release, TAKES_ORDER, false},
+    {"chain", order_chain, TAKES_MEMBERS, false},
+    {"get", order_get, TAKES_ORDER, false},
+    {"find", order_find, TAKES_TRADE_NO, false},
+    {"list", order_list, TAKES_NOTHING, false},
+    {"cards", order_cards, TAKES_ORDER, false},
+    {"issue", order_issue, TAKES_ORDER, true},
+    {"mark-paid", order_mark_paid, TAKES_ORDER, true},
+    {"accept", order_accept, TAKES_ORDER, true},
+    {"refund", order_refund, TAKES_ORDER, true},
+    {"freeze", order_freeze, TAKES_ORDER, true},
+    {"unfreeze", order_unfreeze, TAKES_ORDER, true},
+    {"note", order_note, TAKES_ORDER, true},
+    {"replace", order_replace, TAKES_ORDER, true},
 };
 
 #define ACTION_COUNT (sizeof(actions) / sizeof(actions[0]))
@@ -297,10 +166,20 @@ static void read_amount(const char *argument, int64_t *value, struct argp_state 
     }
 }
 
+static void
+read_seconds(const char *name, const char *argument, uint64_t *seconds, struct argp_state *state)
+{
+    uint64_t us = 0;
+    if (!ordo_cli_duration_us(argument, &us) || us < ORDO_US_PER_S || us > 604800 * ORDO_US_PER_S) {
+        argp_error(state, "--%s: \"%s\" is no duration from 1s to 7d", name, argument);
+    }
+    *seconds = us / ORDO_US_PER_S;
+}
+
 static const char *
 read_text(const char *name, const char *argument, size_t max, struct argp_state *state)
 {
-    struct ordo_bytes text = bytes_of(argument);
+    struct ordo_bytes text = order_bytes(argument);
     if (text.size > max || !ordo_text_is_valid(text)) {
         argp_error(state, "--%s: \"%s\" is not 1-%zu of A-Z a-z 0-9 _ . : -", name, argument, max);
     }
@@ -310,41 +189,76 @@ read_text(const char *name, const char *argument, size_t max, struct argp_state 
 static void on_argument(struct order *order, const char *argument, struct argp_state *state)
 {
     if (order->action == NULL) {
+        const char *names[ACTION_COUNT];
         order->action = argument;
+        for (size_t i = 0; i < ACTION_COUNT; i++) {
+            names[i] = actions[i].name;
+        }
         if (find_action(argument) < 0) {
-            argp_error(state, "there is no action \"%s\"", argument);
+            const char *nearest = ordo_cli_nearest(argument, names, ACTION_COUNT);
+            argp_error(
+                state,
+                "there is no action \"%s\"%s%s%s",
+                argument,
+                nearest == NULL ? "" : "; did you mean \"",
+                nearest == NULL ? "" : nearest,
+                nearest == NULL ? "" : "\"?");
         }
         return;
     }
-    struct ordo_bytes id;
-    if (order->order_id != NULL) {
-        argp_error(state, "one order at a time: \"%s\" is too much", argument);
+    if (order->word_count == ORDER_WORDS_MAX) {
+        argp_error(state, "a chain has at most %d members", ORDER_WORDS_MAX);
+        return;
     }
-    if (!ordo_online_order_id(argument, &id)) {
-        exit(ORDO_EXIT_USAGE); /* the line above said why */
-    }
-    order->order_id = argument;
+    order->words[order->word_count++] = argument;
 }
 
-static void check_line(const struct order *order, struct argp_state *state)
+static void check_word(struct order *order, enum takes takes, struct argp_state *state)
+{
+    struct ordo_bytes id;
+    if (order->word_count == 0) {
+        argp_error(
+            state,
+            takes == TAKES_ORDER      ? "%s needs an order number"
+            : takes == TAKES_TRADE_NO ? "%s needs the gateway's number of a payment"
+                                      : "%s needs its members, each ORDER=PRODUCT or "
+                                        "ORDER=PRODUCTx2",
+            order->action);
+    }
+    if (order->word_count > 1 && takes != TAKES_MEMBERS) {
+        argp_error(state, "one order at a time: \"%s\" is too much", order->words[1]);
+    }
+    if (takes == TAKES_TRADE_NO) {
+        (void)read_text("find", order->words[0], ORDO_TRADE_NO_MAX, state);
+    }
+    if (takes == TAKES_ORDER) {
+        if (!ordo_online_order_id(order->words[0], &id)) {
+            exit(ORDO_EXIT_USAGE); /* the line above said why */
+        }
+        order->order_id = order->words[0];
+    }
+}
+
+static void check_line(struct order *order, struct argp_state *state)
 {
     if (order->action == NULL) {
         argp_error(state, "say what to do, e.g. get ORDER");
         return;
     }
-    bool takes_order = actions[find_action(order->action)].takes_order;
-    if (takes_order != (order->order_id != NULL)) {
-        argp_error(
-            state,
-            takes_order ? "%s needs an order number" : "%s takes no order number",
-            order->action);
+    int action = find_action(order->action);
+    if (actions[action].takes != TAKES_NOTHING) {
+        check_word(order, actions[action].takes, state);
+    } else if (order->word_count > 0) {
+        argp_error(state, "%s takes no order number", order->action);
+    }
+    if (actions[action].by_operator && !ordo_operator_is_there(&order->by, order->action)) {
+        exit(ORDO_EXIT_USAGE);
     }
 }
 
 static error_t
 on_text_option(struct order *order, int key, char *argument, struct argp_state *state)
 {
-    uint64_t us = 0;
     switch (key) {
     case OPTION_BUYER:
         order->buyer = argument;
@@ -355,11 +269,11 @@ on_text_option(struct order *order, int key, char *argument, struct argp_state *
     case OPTION_MERCHANT:
         order->merchant = read_text("merchant", argument, ORDO_MERCHANT_MAX, state);
         return 0;
-    case OPTION_REASON:
-        order->reason = argument;
-        if (strlen(argument) > ORDO_REASON_MAX) {
-            argp_error(state, "--reason has at most %d bytes", ORDO_REASON_MAX);
-        }
+    case OPTION_SECOND_KEY:
+        order->second_key = argument;
+        return 0;
+    case OPTION_COUPON:
+        order->coupon = read_text("coupon", argument, ORDO_COUPON_MAX, state);
         return 0;
     case OPTION_STATE:
         if (!ordo_state_find(argument, &order->state)) {
@@ -367,11 +281,19 @@ on_text_option(struct order *order, int key, char *argument, struct argp_state *
         }
         return 0;
     case OPTION_TTL:
-        if (!ordo_cli_duration_us(argument, &us) || us < ORDO_US_PER_S ||
-            us > 604800 * ORDO_US_PER_S) {
-            argp_error(state, "--ttl: \"%s\" is no duration from 1s to 7d", argument);
-        }
-        order->ttl_s = us / ORDO_US_PER_S;
+        read_seconds("ttl", argument, &order->ttl_s, state);
+        return 0;
+    case OPTION_WAIT:
+        read_seconds("wait", argument, &order->wait_s, state);
+        return 0;
+    case OPTION_PARTIAL:
+        order->partial = true;
+        return 0;
+    case OPTION_DONE:
+        order->done = true;
+        return 0;
+    case OPTION_REVIEWED:
+        order->reviewed = true;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -384,6 +306,7 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &order->online;
+        state->child_inputs[1] = &order->by;
         return 0;
     case ARGP_KEY_ARG:
         on_argument(order, argument, state);
@@ -420,7 +343,8 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
         }
         return 0;
     case OPTION_CHANNEL:
-        if (!ordo_online_channel(argument, &order->channel)) {
+        order->has_channel = ordo_online_channel(argument, &order->channel);
+        if (!order->has_channel) {
             argp_error(state, "--channel: \"%s\" is no channel", argument);
         }
         return 0;
@@ -431,19 +355,30 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
 
 int ordo_verb_order(int argc, char **argv)
 {
-    static const struct argp_child children[] = {{&ordo_online_parser, 0, "The node:", 9}, {0}};
+    static const struct argp_child children[] = {
+        {&ordo_online_parser, 0, "The node:", 9},
+        {&ordo_operator_parser, 0, "An operator's verbs:", 8},
+        {0}};
     static const struct argp parser = {
         .options = table,
         .parser = on_option,
         .args_doc =
             "create ORDER --product N\nattempt ORDER\npay ORDER --trade-no TEXT\nack ORDER\n"
-            "get ORDER\ncancel ORDER\nlist [--state STATE]\ncards ORDER",
-        .doc = "Create, pay, acknowledge, look at, cancel and list orders; open an order's cards.",
+            "extend ORDER --ttl DURATION\ncancel ORDER\nrelease ORDER\n"
+            "chain ORDER=PRODUCT[xN]...\n"
+            "get ORDER\nfind TRADE-NO\nlist [--state STATE]\ncards ORDER\n"
+            "issue|mark-paid|accept|refund|freeze|unfreeze|note ORDER --reason TEXT\n"
+            "replace ORDER --card N --reason TEXT",
+        .doc = "Create, pay, acknowledge, look at, cancel and list orders; open an order's cards; "
+               "what an operator does about one. `find` looks for an order by the gateway's number "
+               "of a payment; `release` cancels an order that may not have arrived yet; `chain` "
+               "creates all of its orders or none.",
         .children = children,
     };
     struct order order;
     memset(&order, 0, sizeof(order));
     ordo_online_init(&order.online);
+    ordo_operator_init(&order.by);
     order.quantity = 1;
     order.channel = 1;
     order.fact = ORDO_FACT_PAY;

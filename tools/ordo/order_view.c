@@ -1,9 +1,8 @@
-/* What `ordo order get|list|cards` prints. Cards are opened here, at the edge that delivers them:
- * the node has sealed bytes only. A secret is printed and wiped.
+/* What `ordo order get|find|list|cards` prints. Cards are opened here, at the edge that delivers
+ * them: the node has sealed bytes only. A secret is printed and wiped.
  */
-#include "order_view.h"
-
 #include "cli.h"
+#include "order.h"
 #include "order/result.h"
 
 #include <jansson.h>
@@ -23,6 +22,8 @@ static const struct flag_name flag_names[] = {
     {ORDO_FLAG_PARTIAL, "PARTIAL"},
     {ORDO_FLAG_LATE, "LATE"},
     {ORDO_FLAG_COUPON_OVERDRAWN, "COUPON_OVERDRAWN"},
+    {ORDO_FLAG_QUERY_DUE, "QUERY_DUE"},
+    {ORDO_FLAG_WAITING, "WAITING"},
 };
 
 #define FLAG_COUNT (sizeof(flag_names) / sizeof(flag_names[0]))
@@ -44,6 +45,33 @@ static void print_flags(uint32_t flags)
         if ((flags & flag_names[i].flag) != 0) {
             (void)printf(" %s", flag_names[i].name);
         }
+    }
+}
+
+/* What must come for the order to go on; "" when nothing must. */
+static const char *waits_for(const struct ordo_order_view *view)
+{
+    bool frozen = (view->flags & ORDO_FLAG_FROZEN) != 0;
+    bool asked = (view->flags & ORDO_FLAG_QUERY_DUE) != 0;
+    switch (view->state) {
+    case ORDO_STATE_NONE:
+        return (view->flags & ORDO_FLAG_WAITING) != 0 ? "a free unit to hold" : "its create";
+    case ORDO_STATE_PENDING:
+        return asked ? "the gateway's answer to a query" : "a payment";
+    case ORDO_STATE_PAYING:
+        return asked ? "the gateway's answer to a query" : "the result of a payment attempt";
+    case ORDO_STATE_PAY_FAILED:
+        return asked ? "the gateway's answer to a query" : "another payment";
+    case ORDO_STATE_PAID:
+        return frozen ? "an operator to unfreeze it" : "an operator to issue it";
+    case ORDO_STATE_BACKORDER:
+        return "stock";
+    case ORDO_STATE_ISSUING:
+        return frozen ? "an operator to unfreeze it" : "the delivery's acknowledgement";
+    case ORDO_STATE_REFUNDING:
+        return "the refund of what is due";
+    default:
+        return frozen ? "an operator to unfreeze it" : "";
     }
 }
 
@@ -81,13 +109,15 @@ static json_t *view_json(const struct ordo_online *online, const struct ordo_ord
         "currency",
         (json_int_t)view->currency);
     json_t *rest = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o}",
         "paid",
         (json_int_t)view->paid,
         "refund_due",
         (json_int_t)view->refund_due,
         "refunded",
         (json_int_t)view->refunded,
+        "review",
+        (json_int_t)view->review,
         "created_us",
         (json_int_t)view->created_us,
         "changed_us",
@@ -96,6 +126,8 @@ static json_t *view_json(const struct ordo_online *online, const struct ordo_ord
         (json_int_t)view->deadline_us,
         "last_seq",
         (json_int_t)view->last_seq,
+        "waits_for",
+        waits_for(view),
         "cards",
         cards);
     if (root != NULL && rest != NULL) {
@@ -110,6 +142,31 @@ static void print_state(uint8_t state)
     (void)printf("%s", ordo_state_name(state));
     if (ordo_online_is_chinese()) {
         (void)printf(" %s", ordo_state_chinese(state));
+    }
+}
+
+static void print_sum(const char *name, int64_t amount, uint32_t currency)
+{
+    char money[48];
+    if (amount != 0) {
+        (void)printf("%s %s\n", name, ordo_online_money(amount, currency, money, sizeof(money)));
+    }
+}
+
+static void print_waits(const struct ordo_order_view *view)
+{
+    char when[48];
+    const char *what = waits_for(view);
+    bool review = (view->flags & ORDO_FLAG_REVIEW) != 0;
+    if (what[0] != '\0') {
+        (void)printf("waits for  %s", what);
+        if (view->deadline_us != 0) {
+            (void)printf(", until %s", ordo_online_time(view->deadline_us, when, sizeof(when)));
+        }
+        (void)printf("\n");
+    }
+    if (review) {
+        (void)printf("review     a person must look at it\n");
     }
 }
 
@@ -128,21 +185,12 @@ static void print_view(const struct ordo_online *online, const struct ordo_order
         ordo_online_money(view->amount, view->currency, money, sizeof(money)));
     (void)printf(
         "paid       %s\n", ordo_online_money(view->paid, view->currency, money, sizeof(money)));
-    if (view->refund_due != 0) {
-        (void)printf(
-            "refund due %s\n",
-            ordo_online_money(view->refund_due, view->currency, money, sizeof(money)));
-    }
-    if (view->refunded != 0) {
-        (void)printf(
-            "refunded   %s\n",
-            ordo_online_money(view->refunded, view->currency, money, sizeof(money)));
-    }
+    print_sum("refund due", view->refund_due, view->currency);
+    print_sum("refunded  ", view->refunded, view->currency);
+    print_sum("in review ", view->review, view->currency);
     (void)printf("created    %s\n", ordo_online_time(view->created_us, when, sizeof(when)));
     (void)printf("changed    %s\n", ordo_online_time(view->changed_us, when, sizeof(when)));
-    if (view->deadline_us != 0) {
-        (void)printf("held until %s\n", ordo_online_time(view->deadline_us, when, sizeof(when)));
-    }
+    print_waits(view);
     if (view->card_count > 0) {
         (void)printf("cards     ");
         for (uint32_t i = 0; i < view->card_count; i++) {
@@ -154,28 +202,48 @@ static void print_view(const struct ordo_online *online, const struct ordo_order
         "version    %u (last seq %llu)\n", view->version, (unsigned long long)view->last_seq);
 }
 
-int ordo_order_show(struct ordo_online *online, const char *order_id)
+static int show(
+    struct ordo_online *online,
+    const char *what,
+    const struct ordo_order_view *view,
+    const struct ordo_answer *answer)
 {
-    struct ordo_order_view view;
-    const struct ordo_answer *answer = NULL;
-    char what[64];
-    (void)snprintf(what, sizeof(what), "order %.32s", order_id);
-    int code = ordo_online_order(online, order_id, &view, &answer);
-    if (code != ORDO_EXIT_OK) {
-        return code;
-    }
     if (answer->item.result.code != ORDO_RESULT_OK) {
         return ordo_online_refused(online, what, answer);
     }
     if (online->json) {
-        json_t *root = view_json(online, &view);
+        json_t *root = view_json(online, view);
         if (root != NULL) {
             (void)json_object_set_new(root, "ok", json_true());
         }
         return ordo_online_print_json(root);
     }
-    print_view(online, &view);
+    print_view(online, view);
     return ORDO_EXIT_OK;
+}
+
+int order_get(struct order *order)
+{
+    struct ordo_order_view view;
+    const struct ordo_answer *answer = NULL;
+    char what[64];
+    (void)snprintf(what, sizeof(what), "order %.32s", order->order_id);
+    int code = ordo_online_order(&order->online, order->order_id, &view, &answer);
+    return code == ORDO_EXIT_OK ? show(&order->online, what, &view, answer) : code;
+}
+
+int order_find(struct order *order)
+{
+    struct ordo_order_view view;
+    struct ordo_find find = {
+        .trade_no = order_bytes(order->words[0]),
+        .channel = order->has_channel ? order->channel : 0,
+        .merchant = order_bytes(order->merchant)};
+    const struct ordo_answer *answer = NULL;
+    char what[96];
+    (void)snprintf(what, sizeof(what), "payment %.64s", order->words[0]);
+    int code = ordo_online_find(&order->online, &find, &view, &answer);
+    return code == ORDO_EXIT_OK ? show(&order->online, what, &view, answer) : code;
 }
 
 /* ---- list ---- */
@@ -235,8 +303,11 @@ static int list_page(
     return ORDO_EXIT_OK;
 }
 
-int ordo_order_list(struct ordo_online *online, uint8_t state, uint64_t limit)
+int order_list(struct order *order)
 {
+    struct ordo_online *online = &order->online;
+    uint8_t state = order->state;
+    uint64_t limit = order->limit;
     json_t *orders = online->json ? json_array() : NULL;
     uint64_t count = 0;
     uint64_t after = 0;
@@ -333,8 +404,10 @@ static int open_cards(
     return ORDO_EXIT_OK;
 }
 
-int ordo_order_cards(struct ordo_online *online, const char *order_id)
+int order_cards(struct order *order)
 {
+    struct ordo_online *online = &order->online;
+    const char *order_id = order->order_id;
     struct ordo_order_view view;
     struct ordo_command command = {.kind = ORDO_KIND_CARDS};
     const struct ordo_answer *answer = NULL;

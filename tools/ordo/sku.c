@@ -7,19 +7,21 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     OPTION_TTL = 0x200,
     OPTION_CAP,
     OPTION_MODE,
     OPTION_COUNT,
-    OPTION_MANUAL,
     OPTION_FROM,
     OPTION_UNTIL,
     OPTION_CURRENCY,
-    OPTION_CONFIRM,
+    OPTION_FLAG, /* and one more for each product option */
+    OPTION_SHARE = OPTION_FLAG + 32,
 };
+
+/* The key of an option that is a bit of the product's options. */
+#define FLAG(name) (OPTION_FLAG + __builtin_ctz(ORDO_PRODUCT_##name))
 
 static const struct argp_option table[] = {
     {"price", 'p', "AMOUNT", 0, "Price of a unit: 12.34, or an integer of minor units", 1},
@@ -33,8 +35,23 @@ static const struct argp_option table[] = {
      "How long an unpaid hold lives (default: the setting, 15m)",
      1},
     {"cap", OPTION_CAP, "N", 0, "Units a buyer may hold and have paid (default: no cap)", 1},
-    {"manual", OPTION_MANUAL, NULL, 0, "A person issues: a paid order waits for it", 1},
-    {"confirm-by-query", OPTION_CONFIRM, NULL, 0, "Ask the gateway before a hold expires", 1},
+    {"held-share",
+     OPTION_SHARE,
+     "PERCENT",
+     0,
+     "Of what is for sale, how much may be held unpaid (default: all)",
+     1},
+    {"manual", FLAG(MANUAL), NULL, 0, "A person issues: a paid order waits for it", 2},
+    {"hold-at-pay", FLAG(HOLD_AT_PAY), NULL, 0, "Units are taken by the payment, not before", 2},
+    {"late-backorder",
+     FLAG(LATE_BACKORDER),
+     NULL,
+     0,
+     "A late payment without a free unit waits for one",
+     2},
+    {"late-refund", FLAG(LATE_REFUND), NULL, 0, "A late payment is never honoured", 2},
+    {"closed", FLAG(CLOSED), NULL, 0, "No new orders; those there are go on", 2},
+    {"duplicates", FLAG(DUPLICATES), NULL, 0, "An import may bring a card that is known", 2},
     {"from",
      OPTION_FROM,
      "TIME",
@@ -55,36 +72,11 @@ struct sku {
     bool has_price;
 };
 
-/* Local time, UTC with a Z, or an offset from now. */
-static bool read_time(const char *text, uint64_t *time_us)
-{
-    struct ordo_clock clock = ordo_clock_system();
-    struct tm when;
-    if (text[0] == '+') {
-        uint64_t offset = 0;
-        bool read = ordo_cli_duration_us(text + 1, &offset);
-        *time_us = ordo_clock_realtime_us(&clock) + offset;
-        return read;
-    }
-    memset(&when, 0, sizeof(when));
-    const char *rest = strptime(text, "%Y-%m-%dT%H:%M", &when);
-    if (rest != NULL && rest[0] == ':') {
-        rest = strptime(rest, ":%S", &when);
-    }
-    if (rest == NULL || (rest[0] != '\0' && strcmp(rest, "Z") != 0)) {
-        return false;
-    }
-    when.tm_isdst = -1;
-    time_t seconds = rest[0] == 'Z' ? timegm(&when) : mktime(&when);
-    *time_us = (uint64_t)seconds * ORDO_US_PER_S;
-    return seconds > 0;
-}
-
 static error_t on_window(int key, char *argument, struct argp_state *state)
 {
     struct sku *sku = state->input;
     bool from = key == OPTION_FROM;
-    if (!read_time(argument, from ? &sku->put.sale_from_us : &sku->put.sale_until_us)) {
+    if (!ordo_online_read_time(argument, from ? &sku->put.sale_from_us : &sku->put.sale_until_us)) {
         argp_error(
             state,
             "--%s: \"%s\" is no time like 2026-11-11T20:00",
@@ -105,6 +97,15 @@ static error_t on_mode(const char *argument, struct argp_state *state)
     }
     argp_error(
         state, "--mode: \"%s\" is none of cards, loop, preselect, counted, unlimited", argument);
+    return 0;
+}
+
+static error_t on_share(const char *argument, struct argp_state *state)
+{
+    struct sku *sku = state->input;
+    if (!ordo_cli_share(argument, &sku->put.held_share) || sku->put.held_share == 0) {
+        argp_error(state, "--held-share: \"%s\" is no share from 0.01%% to 100%%", argument);
+    }
     return 0;
 }
 
@@ -171,16 +172,16 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
         }
         sku->put.hold_ttl_s = number / ORDO_US_PER_S;
         return 0;
-    case OPTION_MANUAL:
-        sku->put.options |= ORDO_PRODUCT_MANUAL;
-        return 0;
-    case OPTION_CONFIRM:
-        sku->put.options |= ORDO_PRODUCT_CONFIRM_BY_QUERY;
-        return 0;
+    case OPTION_SHARE:
+        return on_share(argument, state);
     case OPTION_FROM:
     case OPTION_UNTIL:
         return on_window(key, argument, state);
     default:
+        if (key >= OPTION_FLAG && key < OPTION_SHARE) {
+            sku->put.options |= 1u << (key - OPTION_FLAG);
+            return 0;
+        }
         return ARGP_ERR_UNKNOWN;
     }
 }
@@ -206,7 +207,7 @@ static int print_stock(const struct sku *sku, const struct ordo_stock_view *view
     char price[48];
     if (sku->online.json) {
         return ordo_online_print_json(json_pack(
-            "{s:b, s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:I, s:I, s:I, s:I}",
+            "{s:b, s:I, s:I, s:I, s:I, s:s, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
             "ok",
             1,
             "shop",
@@ -230,7 +231,11 @@ static int print_stock(const struct sku *sku, const struct ordo_stock_view *view
             "revealed",
             (json_int_t)view->revealed,
             "void",
-            (json_int_t)view->voided));
+            (json_int_t)view->voided,
+            "backorders",
+            (json_int_t)view->backorders,
+            "waiting",
+            (json_int_t)view->waiting));
     }
     (void)printf(
         "product    %llu (%s)\nprice      %s\n",
@@ -243,12 +248,15 @@ static int print_stock(const struct sku *sku, const struct ordo_stock_view *view
         (void)printf("available  %llu\n", (unsigned long long)view->available);
     }
     (void)printf(
-        "imported   %llu\nheld       %llu\nbound      %llu\nrevealed   %llu\nvoid       %llu\n",
+        "imported   %llu\nheld       %llu\nbound      %llu\nrevealed   %llu\nvoid       %llu\n"
+        "backorders %llu\nwaiting    %llu\n",
         (unsigned long long)view->imported,
         (unsigned long long)view->held,
         (unsigned long long)view->bound,
         (unsigned long long)view->revealed,
-        (unsigned long long)view->voided);
+        (unsigned long long)view->voided,
+        (unsigned long long)view->backorders,
+        (unsigned long long)view->waiting);
     return ORDO_EXIT_OK;
 }
 

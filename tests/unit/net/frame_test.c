@@ -207,6 +207,32 @@ Test(frame, reads_a_batch_in_order_and_knows_its_class)
     cr_assert_eq(reader.class, ORDO_CLASS_FACT);
 }
 
+Test(frame, puts_operators_beside_facts_and_the_shop_behind_queries)
+{
+    static const uint8_t first[] = {
+        ORDO_KIND_FACT,
+        ORDO_KIND_DELIVERY_ACK,
+        ORDO_KIND_ISSUE,
+        ORDO_KIND_MARK_PAID,
+        ORDO_KIND_ACCEPT,
+        ORDO_KIND_REFUND,
+        ORDO_KIND_FREEZE,
+        ORDO_KIND_UNFREEZE,
+        ORDO_KIND_NOTE,
+        ORDO_KIND_REPLACE,
+        ORDO_KIND_RECALL,
+        ORDO_KIND_CARD_VOID,
+    };
+    const struct ordo_command_schema *schema;
+    for (uint32_t i = 0; (schema = ordo_schema_at(i)) != NULL; i++) {
+        enum ordo_wire_class expected = memchr(first, schema->kind, sizeof(first)) != NULL
+                                            ? ORDO_CLASS_FACT
+                                        : ordo_kind_is_query(schema->kind) ? ORDO_CLASS_QUERY
+                                                                           : ORDO_CLASS_COMMAND;
+        cr_assert_eq(ordo_wire_class_of(schema->kind), expected, "%s", schema->name);
+    }
+}
+
 Test(frame, is_refused_whole_at_every_truncation)
 {
     struct random r = random_begin("frame/is_refused_whole_at_every_truncation");
@@ -344,6 +370,9 @@ Test(frame, names_the_command_and_field_that_is_wrong)
         {"93 0a c0 00",
          ORDO_RESULT_UNAUTHORISED,
          "command 0: kind resume is made by the server alone"},
+        {"93 0b c0 00",
+         ORDO_RESULT_UNAUTHORISED,
+         "command 0: kind continue is made by the server alone"},
         {"93 cc80 ID 00",
          ORDO_RESULT_MALFORMED,
          "command 0: field id: expected nil: queries and facts have no id of the client"},

@@ -195,6 +195,7 @@ static struct ordo_order_view random_order(struct random *r)
         .paid = -(int64_t)(random_wide(r) >> 1),
         .refund_due = (int64_t)(random_wide(r) >> 1),
         .refunded = (int64_t)(random_wide(r) >> 1),
+        .review = (int64_t)(random_wide(r) >> 1),
         .last_seq = random_wide(r),
         .card_count = (uint32_t)random_below(r, ORDO_CARDS_MAX + 1),
     };
@@ -221,20 +222,21 @@ static void expect_order(const struct ordo_order_view *got, const struct ordo_or
     cr_assert_eq(got->paid, sent->paid);
     cr_assert_eq(got->refund_due, sent->refund_due);
     cr_assert_eq(got->refunded, sent->refunded);
+    cr_assert_eq(got->review, sent->review);
     cr_assert_eq(got->last_seq, sent->last_seq);
     cr_assert_eq(got->card_count, sent->card_count);
     cr_assert_arr_eq(got->cards, sent->cards, sent->card_count * sizeof(sent->cards[0]));
 }
 
-Test(body, of_get_and_list_carries_orders)
+Test(body, of_get_find_and_list_carries_orders)
 {
-    struct random r = random_begin("body/of_get_and_list_carries_orders");
+    struct random r = random_begin("body/of_get_find_and_list_carries_orders");
     struct ordo_order_view got;
     for (int i = 0; i < 200; i++) {
         struct ordo_order_view sent = random_order(&r);
         struct ordo_writer outcome = begin_outcome(ORDO_RESULT_OK);
         ordo_order_view_encode(&sent, &outcome);
-        struct ordo_mp_reader in = body_of(ORDO_KIND_GET, &outcome);
+        struct ordo_mp_reader in = body_of(i % 2 == 0 ? ORDO_KIND_GET : ORDO_KIND_FIND, &outcome);
         ordo_body_order(&in, &got);
         cr_assert_null(in.error, "%s", in.error);
         expect_order(&got, &sent);
@@ -260,7 +262,7 @@ Test(body, of_get_and_list_carries_orders)
 
 Test(body, of_stock_head_and_cards_is_carried)
 {
-    struct ordo_stock_view stock = {9, 1990, 156, 3, 100, UINT64_MAX, 1, 2, 3, 4};
+    struct ordo_stock_view stock = {9, 1990, 156, 3, 100, UINT64_MAX, 1, 2, 3, 4, 5, 6};
     struct ordo_stock_view got_stock;
     struct ordo_writer outcome = begin_outcome(ORDO_RESULT_OK);
     ordo_stock_view_encode(&stock, &outcome);
@@ -270,6 +272,8 @@ Test(body, of_stock_head_and_cards_is_carried)
     cr_assert_eq(got_stock.available, UINT64_MAX);
     cr_assert_eq(got_stock.price, 1990);
     cr_assert_eq(got_stock.voided, 4);
+    cr_assert_eq(got_stock.backorders, 5);
+    cr_assert_eq(got_stock.waiting, 6);
 
     struct ordo_head_view head = {11, 22, 33, {0}, 44};
     struct ordo_head_view got_head;
@@ -296,6 +300,27 @@ Test(body, of_stock_head_and_cards_is_carried)
     cr_assert_null(in.error);
     cr_assert_eq(number, 7002);
     cr_assert(ordo_bytes_equal(sealed, text("sealed two")));
+}
+
+Test(body, of_coupon_is_carried)
+{
+    struct ordo_coupon_view sent = {text("SPRING"), 9, 500, 1000, 7, 8, 2, 1, 10, 20};
+    struct ordo_coupon_view got;
+    struct ordo_writer outcome = begin_outcome(ORDO_RESULT_OK);
+    ordo_coupon_view_encode(&sent, &outcome);
+    struct ordo_mp_reader in = body_of(ORDO_KIND_COUPON, &outcome);
+    ordo_body_coupon(&in, &got);
+    cr_assert_null(in.error, "%s", in.error);
+    cr_assert(ordo_bytes_equal(got.coupon, sent.coupon));
+    cr_assert_eq(got.product, 9);
+    cr_assert_eq(got.discount, 500);
+    cr_assert_eq(got.discount_share, 1000);
+    cr_assert_eq(got.uses_max, 7);
+    cr_assert_eq(got.used, 8);
+    cr_assert_eq(got.returned, 2);
+    cr_assert_eq(got.overdrawn, 1);
+    cr_assert_eq(got.valid_from_us, 10);
+    cr_assert_eq(got.valid_until_us, 20);
 }
 
 Test(body, is_nil_when_the_query_found_nothing)

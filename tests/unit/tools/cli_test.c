@@ -173,3 +173,28 @@ Test(cli, nearest_finds_a_slip_and_no_more)
     cr_assert_null(ordo_cli_nearest("refund", words, 5));
     cr_assert_null(ordo_cli_nearest("", words, 5));
 }
+
+Test(cli, share_is_a_percentage_with_at_most_two_decimals)
+{
+    const struct sample samples[] = {
+        {"0", 0},
+        {"1", 100},
+        {"100", 10000},
+        {"12%", 1200},
+        {"0.5", 50},
+        {"0.05", 5},
+        {"12.34%", 1234},
+        {"100.00", 10000},
+    };
+    for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+        uint64_t share = 77777;
+        cr_assert(ordo_cli_share(samples[i].text, &share), "%s", samples[i].text);
+        cr_assert_eq(share, samples[i].value, "%s", samples[i].text);
+    }
+    const char *const none[] = {"", "%", "-1", "101", "100.01", "1.", ".5", "1.234", "5 %", "5%%"};
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        uint64_t share = 77777;
+        cr_assert_not(ordo_cli_share(none[i], &share), "%s", none[i]);
+        cr_assert_eq(share, 77777, "%s", none[i]);
+    }
+}
