@@ -342,6 +342,8 @@ enum ordo_index_id {
     ORDO_INDEX_COUNT
 };
 
+#define ORDO_MERCHANTS_MET 8 /* a power of two */
+
 /* What the look-ahead remembers of a command between its steps (prefetch.c). */
 #define ORDO_AHEAD_MAX 16 /* a power of two */
 struct ordo_ahead {
@@ -368,6 +370,7 @@ struct ordo_state {
     struct ordo_command command;
     struct ordo_outcome outcome;
 
+    uint32_t merchants_met[ORDO_MERCHANTS_MET]; /* rows, by channel: looked at before the index */
     struct ordo_ahead ahead[ORDO_AHEAD_MAX];
     uint32_t ahead_count;
 };

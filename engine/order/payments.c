@@ -21,20 +21,30 @@ uint64_t ordo_merchant_hash(uint32_t shop, uint64_t channel, struct ordo_bytes m
     return ordo_text_hash(merchant, (uint64_t)shop << 8 | channel);
 }
 
+static bool is_merchant(
+    const struct ordo_merchant_row *row,
+    uint32_t shop,
+    uint64_t channel,
+    struct ordo_bytes merchant)
+{
+    struct ordo_bytes name = {row->merchant, row->size};
+    return row->shop == shop && row->channel == channel && ordo_bytes_equal(name, merchant);
+}
+
 uint32_t ordo_merchant_find(
     const struct ordo_state *s, uint32_t shop, uint64_t channel, struct ordo_bytes merchant)
 {
+    uint32_t met = s->merchants_met[(shop + channel) % ORDO_MERCHANTS_MET];
+    if (met != 0 && is_merchant(ordo_merchant_at(s, met), shop, channel, merchant)) {
+        return met;
+    }
     const struct ordo_index *index = &s->indexes[ORDO_INDEX_MERCHANT];
     struct ordo_probe probe;
     uint32_t row = ordo_index_first(index, ordo_merchant_hash(shop, channel, merchant), &probe);
-    for (; row != 0; row = ordo_index_next(index, &probe)) {
-        const struct ordo_merchant_row *at = ordo_merchant_at(s, row);
-        struct ordo_bytes name = {at->merchant, at->size};
-        if (at->shop == shop && at->channel == channel && ordo_bytes_equal(name, merchant)) {
-            return row;
-        }
+    while (row != 0 && !is_merchant(ordo_merchant_at(s, row), shop, channel, merchant)) {
+        row = ordo_index_next(index, &probe);
     }
-    return 0;
+    return row;
 }
 
 uint32_t ordo_merchant_take(
@@ -42,6 +52,7 @@ uint32_t ordo_merchant_take(
 {
     uint32_t row = ordo_merchant_find(s, shop, channel, merchant);
     if (row != 0) {
+        s->merchants_met[(shop + channel) % ORDO_MERCHANTS_MET] = row;
         return row;
     }
     ORDO_ASSERT(merchant.size <= ORDO_MERCHANT_MAX);

@@ -24,23 +24,38 @@ static uint32_t pack_digits(uint64_t word)
     return (uint32_t)(x | x >> 16);
 }
 
-/* The text as it is kept; its size there. *digits tells which form it is. */
-static uint32_t keep(struct ordo_bytes text, uint8_t kept[ORDO_TRADE_NO_MAX], bool *digits)
+static bool is_number(struct ordo_bytes text)
 {
-    ORDO_ASSERT(text.size <= ORDO_TRADE_NO_MAX);
-    bool all = true;
-    for (uint32_t at = 0; at < text.size && all; at += WORD) {
-        uint8_t padded[WORD] = {'0', '0', '0', '0', '0', '0', '0', '0'};
-        memcpy(padded, text.data + at, text.size - at < WORD ? text.size - at : WORD);
-        uint64_t word = ordo_get_le64(padded);
-        all = are_digits(word);
-        ordo_put_le32(kept + at / 2, pack_digits(word));
+    if (text.size < WORD) {
+        uint32_t digits = 0;
+        while (digits < text.size && text.data[digits] >= '0' && text.data[digits] <= '9') {
+            digits++;
+        }
+        return digits == text.size;
     }
-    *digits = all;
-    if (!all) {
-        memcpy(kept, text.data, text.size);
+    const uint8_t *last = text.data + text.size - WORD;
+    bool all = are_digits(ordo_get_le64(last));
+    for (const uint8_t *p = text.data; p < last; p += WORD) {
+        all = all && are_digits(ordo_get_le64(p));
     }
-    return all ? (text.size + 1) / 2 : text.size;
+    return all;
+}
+
+static uint32_t kept_size(uint32_t text_size, bool digits)
+{
+    return digits ? (text_size + 1) / 2 : text_size;
+}
+
+static void pack(struct ordo_bytes text, uint8_t *kept)
+{
+    uint32_t at = 0;
+    for (; at + WORD <= text.size; at += WORD) {
+        ordo_put_le32(kept + at / 2, pack_digits(ordo_get_le64(text.data + at)));
+    }
+    for (; at < text.size; at++) {
+        uint32_t digit = text.data[at] - (uint32_t)'0';
+        kept[at / 2] = (uint8_t)(at % 2 == 0 ? digit << 4 : kept[at / 2] | digit);
+    }
 }
 
 static uint32_t granules_of(uint32_t size)
@@ -50,30 +65,30 @@ static uint32_t granules_of(uint32_t size)
 
 uint32_t ordo_trade_granules(struct ordo_bytes trade_no)
 {
-    uint8_t kept[ORDO_TRADE_NO_MAX];
-    bool digits;
-    return granules_of(keep(trade_no, kept, &digits));
+    return granules_of(kept_size(trade_no.size, is_number(trade_no)));
 }
 
 uint32_t ordo_trade_kept_size(const struct ordo_payment_row *p)
 {
-    bool digits = (p->flags & ORDO_PAYMENT_DIGITS) != 0;
-    return digits ? ((uint32_t)p->trade_size + 1) / 2 : p->trade_size;
+    return kept_size(p->trade_size, (p->flags & ORDO_PAYMENT_DIGITS) != 0);
 }
 
 void ordo_trade_put(struct ordo_state *s, uint32_t payment, struct ordo_bytes trade_no)
 {
-    uint8_t kept[ORDO_TRADE_NO_MAX];
-    bool digits;
-    ORDO_ASSERT(trade_no.size > 0);
-    uint32_t size = keep(trade_no, kept, &digits);
-    uint32_t trade = ordo_rows_take(s, ORDO_TABLE_TRADE, granules_of(size));
-    void *rows = ordo_table_write_rows(&s->tables[ORDO_TABLE_TRADE], trade, granules_of(size));
-    memcpy(rows, kept, size);
+    ORDO_ASSERT(trade_no.size > 0 && trade_no.size <= ORDO_TRADE_NO_MAX);
+    bool digits = is_number(trade_no);
+    uint32_t granules = granules_of(kept_size(trade_no.size, digits));
+    uint32_t trade = ordo_rows_take(s, ORDO_TABLE_TRADE, granules);
+    uint8_t *rows = ordo_table_write_rows(&s->tables[ORDO_TABLE_TRADE], trade, granules);
     struct ordo_payment_row *p = ordo_payment_edit(s, payment);
     p->trade = trade;
     p->trade_size = (uint8_t)trade_no.size;
-    p->flags = (uint8_t)(p->flags | (digits ? ORDO_PAYMENT_DIGITS : 0));
+    if (digits) {
+        p->flags |= ORDO_PAYMENT_DIGITS;
+        pack(trade_no, rows);
+    } else {
+        memcpy(rows, trade_no.data, trade_no.size);
+    }
 }
 
 struct ordo_bytes
