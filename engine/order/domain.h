@@ -393,11 +393,11 @@ static inline uint64_t ordo_mix(uint64_t a, uint64_t b)
 uint64_t ordo_text_hash_short(struct ordo_bytes text, uint64_t seed);
 static inline uint64_t ordo_text_hash(struct ordo_bytes text, uint64_t seed)
 {
-    const uint8_t *last = text.data + text.size - 16;
     uint64_t h = seed ^ (uint64_t)text.size << 32;
     if (ORDO_UNLIKELY(text.size < 16)) {
         return ordo_text_hash_short(text, h);
     }
+    const uint8_t *last = text.data + text.size - 16;
     for (const uint8_t *p = text.data; p < last; p += 16) {
         h = ordo_fold(ordo_get_le64(p) ^ h, ordo_get_le64(p + 8));
     }
