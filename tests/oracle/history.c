@@ -56,7 +56,7 @@ struct ordo_settings_values history_settings(void)
     v.ids_max = 4096;
     v.buyers_max = 512;
     v.balances_max = 64;
-    v.merchants_max = 64;
+    v.merchants_max = 256; /* 12 of 4 channels in 2 shops */
     v.extras_max = 256;
     v.coupons_max = 32;
     v.channels_max = 32;
