@@ -385,9 +385,12 @@ static inline uint64_t ordo_fold(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* A word that makes the inner product zero must not make every partner of it equal: clients choose
+ * ids. */
 static inline uint64_t ordo_mix(uint64_t a, uint64_t b)
 {
-    return ordo_fold(ordo_fold(a, b), 0x8ebc6af09c88c6e3ull);
+    uint64_t swapped = b << 32 | b >> 32;
+    return ordo_fold(ordo_fold(a, b) ^ a ^ swapped, 0x8ebc6af09c88c6e3ull);
 }
 
 /* Hash of a text for an index: 16 bytes a step, the last ones overlapping. */

@@ -207,3 +207,23 @@ Test(identity, steps_in_time_are_exact_when_short_and_never_too_short)
         last = kept;
     }
 }
+
+Test(identity, no_word_of_an_id_makes_all_its_partners_equal)
+{
+    static const uint64_t words[] = {
+        0, 1, 0x9e3779b97f4a7c15ull, 0xe7037ed1a0b428dbull, 0x8ebc6af09c88c6e3ull, UINT64_MAX};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        uint8_t a[ORDO_ID_SIZE];
+        uint8_t b[ORDO_ID_SIZE];
+        ordo_put_le64(a, words[i]);
+        ordo_put_le64(a + 8, 7);
+        ordo_put_le64(b, words[i]);
+        ordo_put_le64(b + 8, 8);
+        cr_expect_neq(ordo_id_hash(a), ordo_id_hash(b), "first word %zu", i);
+        ordo_put_le64(a, 7);
+        ordo_put_le64(a + 8, words[i]);
+        ordo_put_le64(b, 8);
+        ordo_put_le64(b + 8, words[i]);
+        cr_expect_neq(ordo_id_hash(a), ordo_id_hash(b), "second word %zu", i);
+    }
+}
