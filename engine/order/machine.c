@@ -297,6 +297,57 @@ void ordo_machine_cell_text(const struct ordo_cell *cell, char *text, size_t siz
     }
 }
 
+static bool is_same(const struct ordo_cell *a, const struct ordo_cell *b)
+{
+    return a->action == b->action && a->to == b->to && a->disposition == b->disposition &&
+           a->code == b->code;
+}
+
+/* A refusal that only names the state: all of them read alike. */
+static bool names_state(const struct ordo_cell *cell)
+{
+    return cell->action == ORDO_CELL_REFUSE && cell->code >= ORDO_RESULT_STATE_PENDING &&
+           cell->code <= ORDO_RESULT_STATE_PAY_FAILED;
+}
+
+/* The states from `first` on that have its cell, and what the cell says. */
+static void add_group(
+    char *text, size_t size, enum ordo_event event, uint8_t first, bool done[ORDO_STATE_COUNT])
+{
+    const struct ordo_cell *cell = &cells[event][first];
+    char what[96];
+    for (uint8_t state = first; state < ORDO_STATE_COUNT; state++) {
+        const struct ordo_cell *other = &cells[event][state];
+        if (is_same(cell, other) || (names_state(cell) && names_state(other))) {
+            size_t at = strlen(text);
+            (void)snprintf(text + at, size - at, "%s ", ordo_state_name(state));
+            done[state] = true;
+        }
+    }
+    ordo_machine_cell_text(cell, what, sizeof(what));
+    size_t at = strlen(text);
+    (void)snprintf(text + at, size - at, "%s; ", names_state(cell) ? "order_is_..." : what);
+}
+
+void ordo_machine_markdown(void (*line)(void *context, const char *text), void *context)
+{
+    char text[1024];
+    line(context, "| event | when | in which states what happens |");
+    line(context, "|---|---|---|");
+    for (enum ordo_event event = 0; event < ORDO_EVENT_COUNT; event++) {
+        bool done[ORDO_STATE_COUNT] = {false};
+        (void)snprintf(text, sizeof(text), "| %s | %s | ", names[event], texts[event]);
+        for (uint8_t state = 0; state < ORDO_STATE_COUNT; state++) {
+            if (!done[state]) {
+                add_group(text, sizeof(text), event, state, done);
+            }
+        }
+        size_t at = strlen(text) - 2; /* over the last "; " */
+        (void)snprintf(text + at, sizeof(text) - at, " |");
+        line(context, text);
+    }
+}
+
 static void add_name(char *text, size_t size, enum ordo_event event)
 {
     size_t at = strlen(text);

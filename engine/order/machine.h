@@ -89,6 +89,10 @@ const char *ordo_event_text(enum ordo_event event);
  * does not fit. */
 void ordo_machine_cell_text(const struct ordo_cell *cell, char *text, size_t size);
 
+/* The whole table in Markdown, a line for each event, states with the same cell together; without
+ * line ends. engine/order/README.md holds it, a test compares. */
+void ordo_machine_markdown(void (*line)(void *context, const char *text), void *context);
+
 /* The diagram in Graphviz' language, line by line without line ends. Moves of several events
  * between two states share one edge. */
 void ordo_machine_dot(void (*line)(void *context, const char *text), void *context);

@@ -10,6 +10,7 @@
 
 struct options {
     bool dot;
+    bool markdown;
     bool json;
 };
 
@@ -21,6 +22,9 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
     case 'd':
         options->dot = true;
         return 0;
+    case 'm':
+        options->markdown = true;
+        return 0;
     case 'j':
         options->json = true;
         return 0;
@@ -28,8 +32,8 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
         argp_error(state, "\"%s\" is too much", argument);
         return 0;
     case ARGP_KEY_END:
-        if (options->dot && options->json) {
-            argp_error(state, "either --dot or --json");
+        if (options->dot + options->markdown + options->json > 1) {
+            argp_error(state, "one of --dot, --markdown, --json");
         }
         return 0;
     default:
@@ -46,14 +50,14 @@ static void print_text(void)
         for (int event = 0; event < ORDO_EVENT_COUNT; event++) {
             const struct ordo_cell *cell = ordo_machine_cell(state, (enum ordo_event)event);
             ordo_machine_cell_text(cell, text, sizeof(text));
-            (void)printf("  %-14s %s\n", ordo_event_name((enum ordo_event)event), text);
+            (void)printf("  %-16s %s\n", ordo_event_name((enum ordo_event)event), text);
         }
         (void)putchar('\n');
     }
     (void)puts("Events");
     for (int event = 0; event < ORDO_EVENT_COUNT; event++) {
         (void)printf(
-            "  %-14s %s\n",
+            "  %-16s %s\n",
             ordo_event_name((enum ordo_event)event),
             ordo_event_text((enum ordo_event)event));
     }
@@ -128,6 +132,7 @@ int ordo_verb_states(int argc, char **argv)
 {
     static const struct argp_option table[] = {
         {"dot", 'd', NULL, 0, "The moves as a diagram in Graphviz' language", 0},
+        {"markdown", 'm', NULL, 0, "The table of engine/order/README.md", 0},
         {"json", 'j', NULL, 0, "Every cell as one JSON object", 0},
         {0},
     };
@@ -137,7 +142,7 @@ int ordo_verb_states(int argc, char **argv)
         .doc = "Print the states of an order and what every event does in each: a move, a stay or "
                "a refusal. `ordo states --dot | dot -Tsvg` draws it.",
     };
-    struct options options = {false, false};
+    struct options options = {.json = false};
 
     if (argp_parse(&parser, argc, argv, 0, NULL, &options) != 0) {
         return ORDO_EXIT_USAGE;
@@ -145,7 +150,9 @@ int ordo_verb_states(int argc, char **argv)
     if (options.json) {
         return print_json();
     }
-    if (options.dot) {
+    if (options.markdown) {
+        ordo_machine_markdown(print_line, NULL);
+    } else if (options.dot) {
         ordo_machine_dot(print_line, NULL);
     } else {
         print_text();

@@ -110,3 +110,26 @@ Test(machine, the_diagram_has_every_state_and_edge)
     cr_expect_eq(edges, count);
     cr_expect_eq(lines, 3 + ORDO_STATE_COUNT + count);
 }
+
+static char readme[1u << 16];
+
+static void expect_in_readme(void *context, const char *text)
+{
+    char whole[1100];
+    (void)context;
+    snprintf(whole, sizeof(whole), "\n%s\n", text);
+    cr_expect(strstr(readme, whole) != NULL, "engine/order/README.md lacks the line\n%s", text);
+    lines++;
+}
+
+Test(machine, the_page_of_rules_has_the_table)
+{
+    FILE *f = fopen(ORDO_RULES, "r");
+    cr_assert_not_null(f, "no %s", ORDO_RULES);
+    size_t size = fread(readme, 1, sizeof(readme) - 1, f);
+    (void)fclose(f);
+    cr_assert(size > 0 && size < sizeof(readme) - 1);
+    lines = 0;
+    ordo_machine_markdown(expect_in_readme, NULL);
+    cr_expect_eq(lines, 2 + ORDO_EVENT_COUNT);
+}
