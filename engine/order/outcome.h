@@ -12,9 +12,11 @@
  *     moves    count, then (from u8, to u8, cause u8) each
  *     cards    count, then card numbers bound by this command
  *   postings   count, then (channel, currency, account u8, zigzag amount) each
- * A query's outcome is the result and then a body of its own (query.h). Every journaled command
+ * A query's outcome is the result and then a body of its own (query.h). A journaled command
  * that names a known order has that order as its first effect, refusals too: so an order's history
- * is a walk over `back`.
+ * is a walk over `back`. Refused before the order is looked at, and so without it: an id that was
+ * used for something else, a missing operator or reason, a fact that is none or not verified, a
+ * chain.
  *
  * Each transition is one update of the status stream, numbered by update_seq, hashed into the
  * stream hash.
