@@ -314,17 +314,24 @@ static uint16_t decide_unconfirmed(struct ordo_state *s, struct ordo_fact_case *
     return ORDO_RESULT_FACT_UNCONFIRMED;
 }
 
+/* A payment that was told of before it came has its rows, but maybe no account yet. */
 static bool has_room(const struct ordo_state *s, const struct ordo_fact_case *c)
 {
+    bool known = c->payment != 0;
+    bool received = (ordo_payment_at(s, c->payment)->flags & ORDO_PAYMENT_RECEIVED) != 0;
+    bool comes = c->fact->fact == ORDO_FACT_PAY && !received;
+    if (known && (!comes || !is_same_payment(s, c))) {
+        return true;
+    }
     struct ordo_payment_need need = {
         .channel = c->fact->channel,
         .merchant = c->fact->merchant,
         .currency = c->fact->currency,
-        .trade_granules = c->payment == 0 ? ordo_trade_granules(c->fact->trade_no) : 0,
+        .trade_granules = known ? 0 : ordo_trade_granules(c->fact->trade_no),
         .order = c->order,
-        .binds = is_real_of_manual(s, c),
+        .has_row = known || is_real_of_manual(s, c),
     };
-    return c->payment != 0 || ordo_payment_room(s, &need);
+    return ordo_payment_room(s, &need);
 }
 
 uint16_t ordo_decide_fact(struct ordo_state *s, const struct ordo_fact *fact)

@@ -166,7 +166,7 @@ struct ordo_payment_need {
     uint64_t currency;
     uint32_t trade_granules; /* 0 for a manual payment */
     uint32_t order;          /* row; 0 = never named before */
-    bool binds;              /* it is the manual payment that the order has already */
+    bool has_row;            /* it was told of before, or is the order's manual payment */
 };
 bool ordo_payment_room(const struct ordo_state *s, const struct ordo_payment_need *need);
 /* A new payment of nothing yet, chained to the order. Without a trade_no it is a manual one, which

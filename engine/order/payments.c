@@ -238,7 +238,7 @@ bool ordo_payment_room(const struct ordo_state *s, const struct ordo_payment_nee
 {
     uint32_t head = ordo_order_at(s, need->order)->payment;
     uint32_t rows = ordo_payment_at(s, head)->kind == ORDO_PAYMENT_ONE ? 2 : 1;
-    if ((!need->binds && ordo_rows_left(s, ORDO_TABLE_PAYMENT) < rows) ||
+    if ((!need->has_row && ordo_rows_left(s, ORDO_TABLE_PAYMENT) < rows) ||
         ordo_rows_left(s, ORDO_TABLE_TRADE) < need->trade_granules) {
         return false;
     }

@@ -369,3 +369,26 @@ Test(fact, a_refund_gives_its_units_to_who_waits)
     cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_REFUNDED);
     cr_expect_eq(state_of(&shop, "w1"), ORDO_STATE_PENDING);
 }
+
+/* ---- tables that are full ---- */
+
+static uint16_t pay_in(uint32_t currency, const char *order, const char *trade, int64_t amount)
+{
+    make_fact(&shop, ORDO_FACT_PAY, order, trade, amount)->currency = currency;
+    return shop_send(&shop);
+}
+
+Test(fact, a_payment_told_of_before_is_busy_when_there_is_no_account_left_for_it)
+{
+    make_fact(&shop, ORDO_FACT_REFUND, "o1", "t1", 0)->currency = 9;
+    shop.command.fact.refund_total = 1;
+    cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
+    uint32_t currency = 100;
+    while (pay_in(currency, "orphan", numbered(currency), 1) == ORDO_RESULT_OK) {
+        currency++;
+    }
+    cr_assert_eq(shop.applied.code, ORDO_RESULT_BUSY, "every account is taken");
+    cr_expect_eq(pay_in(9, "o1", "t1", 1), ORDO_RESULT_BUSY);
+    cr_expect(!shop.applied.journaled);
+    cr_expect_eq(pay_in(100, "o1", "t2", 1), ORDO_RESULT_OK, "an account that is there");
+}
