@@ -324,6 +324,7 @@ static bool has_room(const struct ordo_state *s, const struct ordo_fact_case *c)
         return true;
     }
     struct ordo_payment_need need = {
+        .amount = comes ? c->fact->amount : 0,
         .channel = c->fact->channel,
         .merchant = c->fact->merchant,
         .currency = c->fact->currency,

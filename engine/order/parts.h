@@ -159,8 +159,9 @@ bool ordo_trade_equal(const struct ordo_state *s, uint32_t payment, struct ordo_
 /* Bytes that it takes in the rows. */
 uint32_t ordo_trade_kept_size(const struct ordo_payment_row *p);
 
-/* What a new payment needs rows for. */
+/* What a new payment needs room for. */
 struct ordo_payment_need {
+    int64_t amount; /* that comes in now */
     uint64_t channel;
     struct ordo_bytes merchant;
     uint64_t currency;

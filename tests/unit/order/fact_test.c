@@ -392,3 +392,24 @@ Test(fact, a_payment_told_of_before_is_busy_when_there_is_no_account_left_for_it
     cr_expect(!shop.applied.journaled);
     cr_expect_eq(pay_in(100, "o1", "t2", 1), ORDO_RESULT_OK, "an account that is there");
 }
+
+Test(fact, sums_that_are_full_are_busy)
+{
+    struct ordo_settings_values v = shop_small();
+    v.payments_max = 12000;
+    shop_close(&shop);
+    shop_open(&shop, &v);
+    cr_assert_eq(put_counted(&shop, 1, 10, 0), ORDO_RESULT_OK);
+    cr_assert_eq(create(&shop, "o1", 1, 1), ORDO_RESULT_OK);
+    uint32_t count = 0;
+    while (pay_in(CNY, "orphan", numbered(count), ORDO_AMOUNT_MAX) == ORDO_RESULT_OK) {
+        count++;
+    }
+    cr_expect_eq(shop.applied.code, ORDO_RESULT_BUSY);
+    cr_expect_eq(count, 4000, "4 * 10^18");
+    cr_expect_eq(account(&shop, ORDO_ACCOUNT_REVIEW), 4000 * ORDO_AMOUNT_MAX);
+    cr_expect_eq(pay_in(840, "orphan", "dollar", 1), ORDO_RESULT_BUSY, "the order's sums");
+    cr_expect_eq(pay_in(840, "o1", "t1", PRICE), ORDO_RESULT_OK, "another account and order");
+    cr_expect_eq(mark_paid(&shop, "o1", 1, PRICE), ORDO_RESULT_FULL_PAYMENTS);
+    cr_expect_eq(mark_paid(&shop, "o1", 2, PRICE), ORDO_RESULT_OK);
+}
