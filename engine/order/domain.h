@@ -368,6 +368,7 @@ struct ordo_state {
     /* the decision under way */
     uint64_t seq; /* it gets, if it is journaled */
     uint64_t now_us;
+    uint64_t horizon_s; /* of ids, before it */
     struct ordo_command command;
     struct ordo_outcome outcome;
 

@@ -113,11 +113,12 @@ uint32_t ordo_id_oldest(const struct ordo_state *s)
     return (head->id_next + ring - 1 - head->id_count) % ring + 1;
 }
 
-/* The oldest, when there is one. */
+/* The oldest, when there is one. By the horizon in force when the command came: one that makes it
+ * longer was given its room by the old one. */
 static bool is_forgettable(const struct ordo_state *s)
 {
     const struct ordo_head_row *head = ordo_head(s);
-    uint64_t until_s = (uint64_t)head->id_oldest_s + (uint64_t)ordo_settings_of(s)->id_horizon_s;
+    uint64_t until_s = (uint64_t)head->id_oldest_s + s->horizon_s;
     return head->id_count != 0 && s->now_us / 1000000 > until_s;
 }
 
