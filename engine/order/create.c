@@ -296,6 +296,8 @@ check_stock(const struct ordo_state *s, struct ordo_create_case *c, const struct
 
 /* ---- capacities ---- */
 
+/* What is kept of buyers and extra rows is for late payments: they take both. */
+
 /* An order that its payment gives units may have to wait for them then: it has its row in time. */
 static bool needs_extra(const struct ordo_state *s, const struct ordo_create_case *c)
 {
@@ -316,10 +318,12 @@ static uint16_t check_room(
     c->makes_second = has_second && rows->second == 0 && !taken->second_made;
     c->makes_extra = needs_extra(s, c) && ordo_order_at(s, c->order)->extra == 0;
     uint32_t buyers = taken->buyers + (uint32_t)c->makes_buyer + (uint32_t)c->makes_second;
-    if (!ordo_buyer_rows_left(s, buyers)) {
+    buyers += ordo_rows_reserved(s, ORDO_TABLE_BUYER);
+    if ((c->makes_buyer || c->makes_second) && !ordo_buyer_rows_left(s, buyers)) {
         return ORDO_RESULT_FULL_BUYERS;
     }
-    if (ordo_rows_left(s, ORDO_TABLE_EXTRA) < taken->extras + c->makes_extra) {
+    uint32_t extras = taken->extras + 1 + ordo_rows_reserved(s, ORDO_TABLE_EXTRA);
+    if (c->makes_extra && ordo_rows_left(s, ORDO_TABLE_EXTRA) < extras) {
         return ORDO_RESULT_FULL_EXTRAS;
     }
     uint64_t orders = (uint64_t)ordo_head(s)->used[ORDO_TABLE_ORDER] + taken->orders;

@@ -446,6 +446,12 @@ static inline uint32_t ordo_rows_left(const struct ordo_state *s, enum ordo_tabl
     return s->limits[table] - ordo_head(s)->used[table];
 }
 
+/* Rows that new business leaves to payment facts, refunds and operators. */
+static inline uint32_t ordo_rows_reserved(const struct ordo_state *s, enum ordo_table_id table)
+{
+    return s->limits[table] / ORDO_RESERVE_DIVISOR;
+}
+
 /* Takes count rows side by side that are known to be left; the first of them. */
 static inline uint32_t
 ordo_rows_take(struct ordo_state *s, enum ordo_table_id table, uint32_t count)

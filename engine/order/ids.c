@@ -122,14 +122,13 @@ static bool is_forgettable(const struct ordo_state *s)
     return head->id_count != 0 && s->now_us / 1000000 > until_s;
 }
 
-/* Creates, chains and attempts leave 5 % to payment facts, cancellations, deliveries and operators.
- */
+/* New business leaves 5 % to payment facts, cancellations, deliveries and operators. */
 static uint32_t limit_for(const struct ordo_state *s, uint8_t kind)
 {
     uint32_t ring = s->limits[ORDO_TABLE_ID];
-    bool is_new_business =
-        kind == ORDO_KIND_CREATE || kind == ORDO_KIND_CHAIN || kind == ORDO_KIND_ATTEMPT;
-    return is_new_business ? ring - ring / ORDO_RESERVE_DIVISOR : ring;
+    bool is_new_business = kind == ORDO_KIND_CREATE || kind == ORDO_KIND_CHAIN ||
+                           kind == ORDO_KIND_ATTEMPT || kind == ORDO_KIND_EXTEND;
+    return is_new_business ? ring - ordo_rows_reserved(s, ORDO_TABLE_ID) : ring;
 }
 
 bool ordo_id_room(const struct ordo_state *s, uint8_t kind)
