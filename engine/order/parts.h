@@ -102,6 +102,12 @@ uint64_t ordo_card_hash(uint32_t product, const uint8_t *tag);
 /* ---- buyers.c: units of a product that a buyer holds and has paid, or that are held under a
  * second key ---- */
 
+/* Units of the product that a buyer may hold and have paid; without a cap, as many as its row can
+ * count: buyers whom a shop does not name are all one. */
+static inline uint64_t ordo_purchase_cap(const struct ordo_product_row *product)
+{
+    return product->purchase_cap != 0 ? product->purchase_cap : UINT32_MAX;
+}
 uint64_t ordo_buyer_hash(uint32_t product, const uint8_t *buyer);
 uint32_t ordo_buyer_find(const struct ordo_state *s, uint32_t product, const uint8_t *buyer);
 bool ordo_buyer_room(const struct ordo_state *s, uint32_t row);
