@@ -294,7 +294,13 @@ static bool is_unconfirmed(const struct ordo_state *s, const struct ordo_fact_ca
            !ORDO_CANARY(unconfirmed_payment_counts);
 }
 
-/* Nothing is kept but the wish for a query, and time for it. */
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Nothing is kept but the wish for a query, and time for it: not more than any other word can give
+ * a hold, because whoever can have such notifies signed could keep units for ever with them. */
 static uint16_t decide_unconfirmed(struct ordo_state *s, struct ordo_fact_case *c)
 {
     if (c->order == 0) {
@@ -303,7 +309,9 @@ static uint16_t decide_unconfirmed(struct ordo_state *s, struct ordo_fact_case *
     ordo_fact_begin(s, c);
     const struct ordo_order_row *o = ordo_order_at(s, c->order);
     if (ordo_machine_cell(o->state, ORDO_EVENT_PAY_UNCONFIRMED)->action == ORDO_CELL_MOVE) {
-        uint64_t until_us = s->now_us + (uint64_t)ordo_settings_of(s)->query_grace_s * 1000000;
+        const struct ordo_settings_values *settings = ordo_settings_of(s);
+        uint64_t until_us = s->now_us + (uint64_t)settings->query_grace_s * 1000000;
+        until_us = least(until_us, o->created_us + (uint64_t)settings->hold_max_s * 1000000);
         ordo_order_flag(s, c->order, ORDO_FLAG_QUERY_DUE);
         ordo_order_step(s, c->effect, c->order, ORDO_EVENT_PAY_UNCONFIRMED);
         if (o->deadline_us < until_us) {

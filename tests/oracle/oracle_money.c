@@ -191,6 +191,8 @@ static uint16_t unconfirmed(struct oracle *o, struct o_order *order)
 {
     if (order != NULL && o_is_unpaid(order)) {
         uint64_t least = o->now + (uint64_t)o->settings.query_grace_s * O_SECOND;
+        uint64_t limit = order->created_us + (uint64_t)o->settings.hold_max_s * O_SECOND;
+        least = least < limit ? least : limit;
         order->flags |= ORDO_FLAG_QUERY_DUE;
         (void)o_event(o, order, ORDO_EVENT_PAY_UNCONFIRMED);
         order->deadline_us = order->deadline_us < least ? least : order->deadline_us;

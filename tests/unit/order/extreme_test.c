@@ -425,7 +425,7 @@ Test(extreme, counts_at_their_end_refuse_instead_of_wrapping)
     cr_expect_eq(create(&shop, "o4", 1, 1), ORDO_RESULT_OK, "the last one");
     make_product(&shop, 1, ORDO_STOCK_COUNTED)->held_share = 9999;
     cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
-    ordo_product_edit(shop.state, 1)->free = 1ull << 62;
+    ordo_product_edit(shop.state, 1)->free = UINT64_MAX / 9999 + 1 - 4;
     cr_expect_eq(create(&shop, "o5", 5, 64), ORDO_RESULT_OK, "a share of very much is much");
     shop_close(&shop);
 }

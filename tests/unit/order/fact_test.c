@@ -147,6 +147,20 @@ Test(fact, an_unconfirmed_payment_asks_for_a_query_and_keeps_nothing)
     cr_expect_eq(pay(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_DUPLICATE, "known as received");
 }
 
+Test(fact, unconfirmed_payments_keep_a_hold_no_longer_than_its_limit)
+{
+    cr_assert_eq(put_strict_channel(&shop, 1), ORDO_RESULT_OK);
+    cr_assert_eq(set(&shop, "hold_max_s", 1000), ORDO_RESULT_OK);
+    uint64_t limit_us = get(&shop, "o1").created_us + 1000 * SECOND_US;
+    for (uint32_t i = 0; i < 11; i++) {
+        shop.time_us += 100 * SECOND_US;
+        (void)tick(&shop);
+        cr_expect_eq(unconfirmed("o1", numbered(i)), ORDO_RESULT_FACT_UNCONFIRMED);
+        cr_expect_leq(get(&shop, "o1").deadline_us, limit_us);
+    }
+    cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_EXPIRED);
+}
+
 Test(fact, an_unconfirmed_payment_changes_no_other_order)
 {
     cr_assert_eq(put_strict_channel(&shop, 1), ORDO_RESULT_OK);
