@@ -248,9 +248,12 @@ static uint8_t decide_fail(struct ordo_state *s, struct ordo_fact_case *c)
 
 /* ---- every fact ---- */
 
+/* A refund of nothing says nothing, and its payment, when it came, would be taken for one that was
+ * given back. */
 static uint16_t check_fact(const struct ordo_fact *fact)
 {
-    if (fact->fact == ORDO_FACT_NONE || !ordo_text_is_valid(fact->trade_no) ||
+    bool of_nothing = fact->fact == ORDO_FACT_REFUND && fact->refund_total == 0;
+    if (fact->fact == ORDO_FACT_NONE || of_nothing || !ordo_text_is_valid(fact->trade_no) ||
         !ordo_text_is_valid(fact->order_id) || fact->amount < 0 || fact->refund_total < 0) {
         return ORDO_RESULT_FACT_INVALID;
     }

@@ -415,7 +415,8 @@ uint16_t o_fact(struct oracle *o, uint32_t shop, const struct ordo_fact *f)
 {
     struct o_order *order = o_find_order(o, shop, f->order_id);
     if (f->fact == ORDO_FACT_NONE || !ordo_text_is_valid(f->trade_no) ||
-        !ordo_text_is_valid(f->order_id) || f->amount < 0 || f->refund_total < 0) {
+        !ordo_text_is_valid(f->order_id) || f->amount < 0 || f->refund_total < 0 ||
+        (f->fact == ORDO_FACT_REFUND && f->refund_total == 0)) {
         return ORDO_RESULT_FACT_INVALID;
     }
     if (f->verified_by == ORDO_VERIFIED_NONE) {

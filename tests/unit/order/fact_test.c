@@ -384,6 +384,14 @@ Test(fact, a_refund_gives_its_units_to_who_waits)
     cr_expect_eq(state_of(&shop, "w1"), ORDO_STATE_PENDING);
 }
 
+Test(fact, a_refund_of_nothing_is_none_and_keeps_no_payment_out)
+{
+    (void)make_fact(&shop, ORDO_FACT_REFUND, "o1", "t1", 0);
+    cr_expect_eq(shop_send(&shop), ORDO_RESULT_FACT_INVALID);
+    cr_expect_eq(pay(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_APPLIED);
+    cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_ISSUING);
+}
+
 /* ---- tables that are full ---- */
 
 static uint16_t pay_in(uint32_t currency, const char *order, const char *trade, int64_t amount)
