@@ -193,6 +193,7 @@ void ordo_apply(
     clear_outcome(&state->outcome);
     state->seq = head->seq + 1;
     state->now_us = time_us > head->time_us ? time_us : head->time_us;
+    state->horizon_s = (uint64_t)head->settings.id_horizon_s;
 
     if (!ordo_command_decode(command, &state->command)) {
         state->outcome.result.code = ORDO_RESULT_MALFORMED;

@@ -44,12 +44,9 @@ bool ordo_buyer_room(const struct ordo_state *s, uint32_t row)
 
 bool ordo_buyer_rows_left(const struct ordo_state *s, uint32_t count)
 {
-    uint32_t left = ordo_rows_left(s, ORDO_TABLE_BUYER);
-    uint32_t row = ordo_head(s)->buyer_free;
-    for (; left < count && row != 0; left++) { /* ends: at most `count` rows given back */
-        row = ordo_buyer_at(s, row)->next_free;
-    }
-    return left >= count;
+    uint32_t taken = s->indexes[ORDO_INDEX_BUYER].count; /* each is found by its key */
+    ORDO_ASSERT(taken <= s->limits[ORDO_TABLE_BUYER]);
+    return s->limits[ORDO_TABLE_BUYER] - taken >= count;
 }
 
 static uint32_t take_row(struct ordo_state *s)

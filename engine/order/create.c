@@ -195,7 +195,8 @@ is_share_held(const struct ordo_product_row *p, uint64_t quantity, const struct 
     ORDO_ASSERT(p->free >= taken->units); /* else an earlier member had been refused */
     uint64_t unpaid = p->held_unpaid + taken->unpaid;
     uint64_t for_sale = p->free - taken->units + unpaid;
-    return unpaid + quantity > for_sale * p->held_share / 10000;
+    uint64_t most = for_sale / 10000 * p->held_share + for_sale % 10000 * p->held_share / 10000;
+    return unpaid + quantity > most;
 }
 
 static uint16_t check_limits(
@@ -210,7 +211,7 @@ static uint16_t check_limits(
     uint64_t wanted = c->create->quantity;
     uint64_t held = ORDO_CANARY(cap_not_counting_held) ? 0 : buyer->held;
     uint64_t bought = wanted + taken->bought + held + buyer->paid;
-    if (p->purchase_cap != 0 && bought > p->purchase_cap) {
+    if (bought > ordo_purchase_cap(p)) {
         return ORDO_RESULT_PURCHASE_CAP;
     }
     if (c->create->amount == 0) {
@@ -221,9 +222,9 @@ static uint16_t check_limits(
         return ORDO_RESULT_HOLD_QUOTA;
     }
     uint64_t second_quota = (uint64_t)settings->second_key_quota;
+    second_quota = second_quota != 0 ? second_quota : UINT32_MAX;
     uint64_t second_held = ordo_buyer_at(s, rows->second)->held + taken->second;
-    if (second_quota != 0 && c->create->second_key.size != 0 &&
-        wanted + second_held > second_quota) {
+    if (c->create->second_key.size != 0 && wanted + second_held > second_quota) {
         return ORDO_RESULT_SECOND_KEY_QUOTA;
     }
     return is_share_held(p, wanted, taken) ? ORDO_RESULT_HELD_SHARE : ORDO_RESULT_OK;
@@ -296,6 +297,8 @@ check_stock(const struct ordo_state *s, struct ordo_create_case *c, const struct
 
 /* ---- capacities ---- */
 
+/* What is kept of buyers and extra rows is for late payments: they take both. */
+
 /* An order that its payment gives units may have to wait for them then: it has its row in time. */
 static bool needs_extra(const struct ordo_state *s, const struct ordo_create_case *c)
 {
@@ -316,10 +319,12 @@ static uint16_t check_room(
     c->makes_second = has_second && rows->second == 0 && !taken->second_made;
     c->makes_extra = needs_extra(s, c) && ordo_order_at(s, c->order)->extra == 0;
     uint32_t buyers = taken->buyers + (uint32_t)c->makes_buyer + (uint32_t)c->makes_second;
-    if (!ordo_buyer_rows_left(s, buyers)) {
+    buyers += ordo_rows_reserved(s, ORDO_TABLE_BUYER);
+    if ((c->makes_buyer || c->makes_second) && !ordo_buyer_rows_left(s, buyers)) {
         return ORDO_RESULT_FULL_BUYERS;
     }
-    if (ordo_rows_left(s, ORDO_TABLE_EXTRA) < taken->extras + c->makes_extra) {
+    uint32_t extras = taken->extras + 1 + ordo_rows_reserved(s, ORDO_TABLE_EXTRA);
+    if (c->makes_extra && ordo_rows_left(s, ORDO_TABLE_EXTRA) < extras) {
         return ORDO_RESULT_FULL_EXTRAS;
     }
     uint64_t orders = (uint64_t)ordo_head(s)->used[ORDO_TABLE_ORDER] + taken->orders;

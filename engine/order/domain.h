@@ -368,6 +368,7 @@ struct ordo_state {
     /* the decision under way */
     uint64_t seq; /* it gets, if it is journaled */
     uint64_t now_us;
+    uint64_t horizon_s; /* of ids, before it */
     struct ordo_command command;
     struct ordo_outcome outcome;
 
@@ -443,6 +444,12 @@ static inline const struct ordo_settings_values *ordo_settings_of(const struct o
 static inline uint32_t ordo_rows_left(const struct ordo_state *s, enum ordo_table_id table)
 {
     return s->limits[table] - ordo_head(s)->used[table];
+}
+
+/* Rows that new business leaves to payment facts, refunds and operators. */
+static inline uint32_t ordo_rows_reserved(const struct ordo_state *s, enum ordo_table_id table)
+{
+    return s->limits[table] / ORDO_RESERVE_DIVISOR;
 }
 
 /* Takes count rows side by side that are known to be left; the first of them. */

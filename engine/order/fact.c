@@ -248,9 +248,12 @@ static uint8_t decide_fail(struct ordo_state *s, struct ordo_fact_case *c)
 
 /* ---- every fact ---- */
 
+/* A refund of nothing says nothing, and its payment, when it came, would be taken for one that was
+ * given back. */
 static uint16_t check_fact(const struct ordo_fact *fact)
 {
-    if (fact->fact == ORDO_FACT_NONE || !ordo_text_is_valid(fact->trade_no) ||
+    bool of_nothing = fact->fact == ORDO_FACT_REFUND && fact->refund_total == 0;
+    if (fact->fact == ORDO_FACT_NONE || of_nothing || !ordo_text_is_valid(fact->trade_no) ||
         !ordo_text_is_valid(fact->order_id) || fact->amount < 0 || fact->refund_total < 0) {
         return ORDO_RESULT_FACT_INVALID;
     }
@@ -294,7 +297,13 @@ static bool is_unconfirmed(const struct ordo_state *s, const struct ordo_fact_ca
            !ORDO_CANARY(unconfirmed_payment_counts);
 }
 
-/* Nothing is kept but the wish for a query, and time for it. */
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Nothing is kept but the wish for a query, and time for it: not more than any other word can give
+ * a hold, because whoever can have such notifies signed could keep units for ever with them. */
 static uint16_t decide_unconfirmed(struct ordo_state *s, struct ordo_fact_case *c)
 {
     if (c->order == 0) {
@@ -303,7 +312,9 @@ static uint16_t decide_unconfirmed(struct ordo_state *s, struct ordo_fact_case *
     ordo_fact_begin(s, c);
     const struct ordo_order_row *o = ordo_order_at(s, c->order);
     if (ordo_machine_cell(o->state, ORDO_EVENT_PAY_UNCONFIRMED)->action == ORDO_CELL_MOVE) {
-        uint64_t until_us = s->now_us + (uint64_t)ordo_settings_of(s)->query_grace_s * 1000000;
+        const struct ordo_settings_values *settings = ordo_settings_of(s);
+        uint64_t until_us = s->now_us + (uint64_t)settings->query_grace_s * 1000000;
+        until_us = least(until_us, o->created_us + (uint64_t)settings->hold_max_s * 1000000);
         ordo_order_flag(s, c->order, ORDO_FLAG_QUERY_DUE);
         ordo_order_step(s, c->effect, c->order, ORDO_EVENT_PAY_UNCONFIRMED);
         if (o->deadline_us < until_us) {
@@ -314,17 +325,25 @@ static uint16_t decide_unconfirmed(struct ordo_state *s, struct ordo_fact_case *
     return ORDO_RESULT_FACT_UNCONFIRMED;
 }
 
+/* A payment that was told of before it came has its rows, but maybe no account yet. */
 static bool has_room(const struct ordo_state *s, const struct ordo_fact_case *c)
 {
+    bool known = c->payment != 0;
+    bool received = (ordo_payment_at(s, c->payment)->flags & ORDO_PAYMENT_RECEIVED) != 0;
+    bool comes = c->fact->fact == ORDO_FACT_PAY && !received;
+    if (known && (!comes || !is_same_payment(s, c))) {
+        return true;
+    }
     struct ordo_payment_need need = {
+        .amount = comes ? c->fact->amount : 0,
         .channel = c->fact->channel,
         .merchant = c->fact->merchant,
         .currency = c->fact->currency,
-        .trade_granules = c->payment == 0 ? ordo_trade_granules(c->fact->trade_no) : 0,
+        .trade_granules = known ? 0 : ordo_trade_granules(c->fact->trade_no),
         .order = c->order,
-        .binds = is_real_of_manual(s, c),
+        .has_row = known || is_real_of_manual(s, c),
     };
-    return c->payment != 0 || ordo_payment_room(s, &need);
+    return ordo_payment_room(s, &need);
 }
 
 uint16_t ordo_decide_fact(struct ordo_state *s, const struct ordo_fact *fact)

@@ -113,22 +113,22 @@ uint32_t ordo_id_oldest(const struct ordo_state *s)
     return (head->id_next + ring - 1 - head->id_count) % ring + 1;
 }
 
-/* The oldest, when there is one. */
+/* The oldest, when there is one. By the horizon in force when the command came: one that makes it
+ * longer was given its room by the old one. */
 static bool is_forgettable(const struct ordo_state *s)
 {
     const struct ordo_head_row *head = ordo_head(s);
-    uint64_t until_s = (uint64_t)head->id_oldest_s + (uint64_t)ordo_settings_of(s)->id_horizon_s;
+    uint64_t until_s = (uint64_t)head->id_oldest_s + s->horizon_s;
     return head->id_count != 0 && s->now_us / 1000000 > until_s;
 }
 
-/* Creates, chains and attempts leave 5 % to payment facts, cancellations, deliveries and operators.
- */
+/* New business leaves 5 % to payment facts, cancellations, deliveries and operators. */
 static uint32_t limit_for(const struct ordo_state *s, uint8_t kind)
 {
     uint32_t ring = s->limits[ORDO_TABLE_ID];
-    bool is_new_business =
-        kind == ORDO_KIND_CREATE || kind == ORDO_KIND_CHAIN || kind == ORDO_KIND_ATTEMPT;
-    return is_new_business ? ring - ring / ORDO_RESERVE_DIVISOR : ring;
+    bool is_new_business = kind == ORDO_KIND_CREATE || kind == ORDO_KIND_CHAIN ||
+                           kind == ORDO_KIND_ATTEMPT || kind == ORDO_KIND_EXTEND;
+    return is_new_business ? ring - ordo_rows_reserved(s, ORDO_TABLE_ID) : ring;
 }
 
 bool ordo_id_room(const struct ordo_state *s, uint8_t kind)

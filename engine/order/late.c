@@ -31,7 +31,7 @@ unsigned ordo_late_obstacles(const struct ordo_state *s, uint32_t order)
     bool missed = s->now_us - o->changed_us > window_us && !ORDO_CANARY(late_window_ignored);
     found |= missed ? ORDO_LATE_WINDOW : 0;
     found |= buyer->paid != 0 && !ORDO_CANARY(late_buyer_paid_twice) ? ORDO_LATE_PAID_TWICE : 0;
-    bool capped = p->purchase_cap != 0 && (uint64_t)o->quantity + buyer->held > p->purchase_cap;
+    bool capped = (uint64_t)o->quantity + buyer->held > ordo_purchase_cap(p);
     found |= capped ? ORDO_LATE_CAP : 0;
     bool units = has_units(s, o) || ORDO_CANARY(late_payment_oversells);
     found |= units ? 0 : ORDO_LATE_UNITS;

@@ -92,7 +92,11 @@ check_mark(const struct ordo_state *s, uint32_t order, const struct ordo_mark_pa
         return code;
     }
     struct ordo_payment_need need = {
-        .channel = mark->channel, .currency = mark->currency, .order = order};
+        .amount = mark->amount,
+        .channel = mark->channel,
+        .currency = mark->currency,
+        .order = order,
+    };
     return ordo_payment_room(s, &need) ? ORDO_RESULT_OK : ORDO_RESULT_FULL_PAYMENTS;
 }
 

@@ -102,6 +102,12 @@ uint64_t ordo_card_hash(uint32_t product, const uint8_t *tag);
 /* ---- buyers.c: units of a product that a buyer holds and has paid, or that are held under a
  * second key ---- */
 
+/* Units of the product that a buyer may hold and have paid; without a cap, as many as its row can
+ * count: buyers whom a shop does not name are all one. */
+static inline uint64_t ordo_purchase_cap(const struct ordo_product_row *product)
+{
+    return product->purchase_cap != 0 ? product->purchase_cap : UINT32_MAX;
+}
 uint64_t ordo_buyer_hash(uint32_t product, const uint8_t *buyer);
 uint32_t ordo_buyer_find(const struct ordo_state *s, uint32_t product, const uint8_t *buyer);
 bool ordo_buyer_room(const struct ordo_state *s, uint32_t row);
@@ -159,14 +165,15 @@ bool ordo_trade_equal(const struct ordo_state *s, uint32_t payment, struct ordo_
 /* Bytes that it takes in the rows. */
 uint32_t ordo_trade_kept_size(const struct ordo_payment_row *p);
 
-/* What a new payment needs rows for. */
+/* What a new payment needs room for. */
 struct ordo_payment_need {
+    int64_t amount; /* that comes in now */
     uint64_t channel;
     struct ordo_bytes merchant;
     uint64_t currency;
     uint32_t trade_granules; /* 0 for a manual payment */
     uint32_t order;          /* row; 0 = never named before */
-    bool binds;              /* it is the manual payment that the order has already */
+    bool has_row;            /* it was told of before, or is the order's manual payment */
 };
 bool ordo_payment_room(const struct ordo_state *s, const struct ordo_payment_need *need);
 /* A new payment of nothing yet, chained to the order. Without a trade_no it is a manual one, which

@@ -234,11 +234,26 @@ ordo_payment_search(const struct ordo_state *s, uint32_t shop, const struct ordo
     return first;
 }
 
+/* More than any sale, and far from where the sums would wrap: no account and no order takes in more
+ * than this, so no part of what came in can be more either. */
+#define SUM_MAX 4000000000000000000ll
+
+static bool have_sums_room(const struct ordo_state *s, const struct ordo_payment_need *need)
+{
+    uint32_t row = ordo_balance_find(s, need->channel, need->currency);
+    const int64_t *accounts = ordo_balance_at(s, row)->accounts; /* row 0 is all zero */
+    int64_t of_account = accounts[ORDO_ACCOUNT_RECEIVED] + accounts[ORDO_ACCOUNT_MANUAL];
+    int64_t of_order = ordo_order_money(s, need->order)->amount;
+    ORDO_ASSERT(of_account <= SUM_MAX && of_order <= SUM_MAX);
+    return need->amount <= SUM_MAX - of_account && need->amount <= SUM_MAX - of_order &&
+           (row != 0 || ordo_rows_left(s, ORDO_TABLE_BALANCE) != 0);
+}
+
 bool ordo_payment_room(const struct ordo_state *s, const struct ordo_payment_need *need)
 {
     uint32_t head = ordo_order_at(s, need->order)->payment;
     uint32_t rows = ordo_payment_at(s, head)->kind == ORDO_PAYMENT_ONE ? 2 : 1;
-    if ((!need->binds && ordo_rows_left(s, ORDO_TABLE_PAYMENT) < rows) ||
+    if ((!need->has_row && ordo_rows_left(s, ORDO_TABLE_PAYMENT) < rows) ||
         ordo_rows_left(s, ORDO_TABLE_TRADE) < need->trade_granules) {
         return false;
     }
@@ -249,8 +264,7 @@ bool ordo_payment_room(const struct ordo_state *s, const struct ordo_payment_nee
         ordo_merchant_find(s, s->command.shop, need->channel, need->merchant) == 0) {
         return false;
     }
-    return ordo_rows_left(s, ORDO_TABLE_BALANCE) != 0 ||
-           ordo_balance_find(s, need->channel, need->currency) != 0;
+    return have_sums_room(s, need);
 }
 
 /* The order's sums in a row of their own, in front of its first payment. */

@@ -39,7 +39,7 @@
 #define ORDO_COMMAND_SIZE_MAX 65535 /* canonical bytes of one command */
 #define ORDO_QUERY_FIRST      0x80  /* kinds from here on are queries: not journaled, no id */
 #define ORDO_AMOUNT_MAX                                                                            \
-    1000000000000000ll /* minor units of one amount: sums of millions fit an i64 */
+    1000000000000000ll /* minor units of one amount; sums of them are bounded on their own */
 
 /* U(name, max)      unsigned, 0..max
  * N(name)           signed amount in minor units, -ORDO_AMOUNT_MAX..ORDO_AMOUNT_MAX

@@ -44,8 +44,10 @@ static uint16_t check_new_attempt(const struct ordo_state *s, uint32_t order, ui
     if (count_attempts(s, order) == ORDO_ATTEMPTS_MAX) {
         return ORDO_RESULT_ATTEMPTS_FULL;
     }
+    /* accounts that nobody knows must not keep payments of others out */
+    uint32_t kept = ordo_rows_reserved(s, ORDO_TABLE_MERCHANT);
     bool room = ordo_rows_left(s, ORDO_TABLE_ATTEMPT) != 0 &&
-                (merchant != 0 || ordo_rows_left(s, ORDO_TABLE_MERCHANT) != 0);
+                (merchant != 0 || ordo_rows_left(s, ORDO_TABLE_MERCHANT) > kept);
     return room ? ORDO_RESULT_OK : ORDO_RESULT_FULL_PAYMENTS;
 }
 

@@ -146,11 +146,24 @@ void ordo_stock_release(struct ordo_state *s, uint32_t order, bool unpaid)
 
 /* ---- held -> bound -> revealed or void ---- */
 
+/* The card of the round was made void while the order had it in prospect: it is told another. */
+static void tell_again(struct ordo_state *s, uint32_t order)
+{
+    const struct ordo_order_row *o = ordo_order_at(s, order);
+    const struct ordo_product_row *p = ordo_product_at(s, o->product);
+    bool void_card = p->stock_mode == ORDO_STOCK_LOOP && o->card != 0 &&
+                     ordo_card_at(s, o->card)->state == ORDO_CARD_VOID;
+    if (void_card && p->free_first != 0) {
+        hold_round(s, order);
+    }
+}
+
 void ordo_stock_bind(struct ordo_state *s, struct ordo_effect *effect, uint32_t order)
 {
     struct ordo_order_row *o = ordo_order_edit(s, order);
     struct ordo_product_row *p = ordo_product_edit(s, o->product);
     ORDO_ASSERT(o->units == ORDO_UNITS_HELD && p->held >= o->unit_count);
+    tell_again(s, order);
     o->units = ORDO_UNITS_BOUND;
     p->held -= o->unit_count;
     p->bound += o->unit_count;

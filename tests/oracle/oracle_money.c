@@ -191,6 +191,8 @@ static uint16_t unconfirmed(struct oracle *o, struct o_order *order)
 {
     if (order != NULL && o_is_unpaid(order)) {
         uint64_t least = o->now + (uint64_t)o->settings.query_grace_s * O_SECOND;
+        uint64_t limit = order->created_us + (uint64_t)o->settings.hold_max_s * O_SECOND;
+        least = least < limit ? least : limit;
         order->flags |= ORDO_FLAG_QUERY_DUE;
         (void)o_event(o, order, ORDO_EVENT_PAY_UNCONFIRMED);
         order->deadline_us = order->deadline_us < least ? least : order->deadline_us;
@@ -413,7 +415,8 @@ uint16_t o_fact(struct oracle *o, uint32_t shop, const struct ordo_fact *f)
 {
     struct o_order *order = o_find_order(o, shop, f->order_id);
     if (f->fact == ORDO_FACT_NONE || !ordo_text_is_valid(f->trade_no) ||
-        !ordo_text_is_valid(f->order_id) || f->amount < 0 || f->refund_total < 0) {
+        !ordo_text_is_valid(f->order_id) || f->amount < 0 || f->refund_total < 0 ||
+        (f->fact == ORDO_FACT_REFUND && f->refund_total == 0)) {
         return ORDO_RESULT_FACT_INVALID;
     }
     if (f->verified_by == ORDO_VERIFIED_NONE) {

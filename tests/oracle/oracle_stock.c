@@ -237,6 +237,11 @@ void o_start_delivery(struct oracle *o, struct o_order *order)
 void o_issue(struct oracle *o, struct o_order *order)
 {
     ORDO_ASSERT(order->unit == O_HELD);
+    const struct o_product *p = product_of(o, order);
+    if (is_loop(p) && o->t.cards[order->cards[0] - 1].unit == O_VOID && first_free(o, p) != NULL) {
+        order->cards[0] = number_of(o, first_free(o, p));
+        o->t.cards[order->cards[0] - 1].place = ++o->t.place;
+    }
     o_set_units(o, order, O_BOUND);
     (void)o_event(o, order, ORDO_EVENT_ISSUE);
     order->was_bound = true;

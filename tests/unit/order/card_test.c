@@ -209,3 +209,18 @@ Test(card, whoever_has_a_bad_card_goes_before_those_who_wait)
     cr_expect_eq(state_of(&shop, "waits"), ORDO_STATE_NONE);
     shop_check(&shop);
 }
+
+Test(card, a_loop_card_that_is_recalled_goes_to_nobody_who_was_to_get_it)
+{
+    put_pool(&shop, 7, ORDO_STOCK_LOOP, 0, 0);
+    uint64_t cards[ORDO_CARDS_MAX];
+    cr_assert_eq(add_cards(&shop, 7, 900, 2), ORDO_RESULT_OK);
+    cr_assert_eq(want(&shop, 7, "l1", 2), ORDO_RESULT_OK);
+    uint64_t bad = get(&shop, "l1").cards[0];
+    cr_assert_eq(recall(&shop, bad), ORDO_RESULT_OK);
+    cr_assert_eq(pay_whole(&shop, "l1"), ORDO_DISPOSITION_APPLIED);
+    cr_expect_eq(shop.outcome.card_count, 1);
+    cr_expect_eq(shop.outcome.cards[0], bad + 1);
+    cr_expect_eq(cards_of(&shop, "l1", cards), 1);
+    cr_expect_eq(cards[0], bad + 1);
+}

@@ -147,6 +147,20 @@ Test(fact, an_unconfirmed_payment_asks_for_a_query_and_keeps_nothing)
     cr_expect_eq(pay(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_DUPLICATE, "known as received");
 }
 
+Test(fact, unconfirmed_payments_keep_a_hold_no_longer_than_its_limit)
+{
+    cr_assert_eq(put_strict_channel(&shop, 1), ORDO_RESULT_OK);
+    cr_assert_eq(set(&shop, "hold_max_s", 1000), ORDO_RESULT_OK);
+    uint64_t limit_us = get(&shop, "o1").created_us + 1000 * SECOND_US;
+    for (uint32_t i = 0; i < 11; i++) {
+        shop.time_us += 100 * SECOND_US;
+        (void)tick(&shop);
+        cr_expect_eq(unconfirmed("o1", numbered(i)), ORDO_RESULT_FACT_UNCONFIRMED);
+        cr_expect_leq(get(&shop, "o1").deadline_us, limit_us);
+    }
+    cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_EXPIRED);
+}
+
 Test(fact, an_unconfirmed_payment_changes_no_other_order)
 {
     cr_assert_eq(put_strict_channel(&shop, 1), ORDO_RESULT_OK);
@@ -368,4 +382,56 @@ Test(fact, a_refund_gives_its_units_to_who_waits)
     cr_expect_eq(refund(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_REFUND_ECHO);
     cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_REFUNDED);
     cr_expect_eq(state_of(&shop, "w1"), ORDO_STATE_PENDING);
+}
+
+Test(fact, a_refund_of_nothing_is_none_and_keeps_no_payment_out)
+{
+    (void)make_fact(&shop, ORDO_FACT_REFUND, "o1", "t1", 0);
+    cr_expect_eq(shop_send(&shop), ORDO_RESULT_FACT_INVALID);
+    cr_expect_eq(pay(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_APPLIED);
+    cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_ISSUING);
+}
+
+/* ---- tables that are full ---- */
+
+static uint16_t pay_in(uint32_t currency, const char *order, const char *trade, int64_t amount)
+{
+    make_fact(&shop, ORDO_FACT_PAY, order, trade, amount)->currency = currency;
+    return shop_send(&shop);
+}
+
+Test(fact, a_payment_told_of_before_is_busy_when_there_is_no_account_left_for_it)
+{
+    make_fact(&shop, ORDO_FACT_REFUND, "o1", "t1", 0)->currency = 9;
+    shop.command.fact.refund_total = 1;
+    cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
+    uint32_t currency = 100;
+    while (pay_in(currency, "orphan", numbered(currency), 1) == ORDO_RESULT_OK) {
+        currency++;
+    }
+    cr_assert_eq(shop.applied.code, ORDO_RESULT_BUSY, "every account is taken");
+    cr_expect_eq(pay_in(9, "o1", "t1", 1), ORDO_RESULT_BUSY);
+    cr_expect(!shop.applied.journaled);
+    cr_expect_eq(pay_in(100, "o1", "t2", 1), ORDO_RESULT_OK, "an account that is there");
+}
+
+Test(fact, sums_that_are_full_are_busy)
+{
+    struct ordo_settings_values v = shop_small();
+    v.payments_max = 12000;
+    shop_close(&shop);
+    shop_open(&shop, &v);
+    cr_assert_eq(put_counted(&shop, 1, 10, 0), ORDO_RESULT_OK);
+    cr_assert_eq(create(&shop, "o1", 1, 1), ORDO_RESULT_OK);
+    uint32_t count = 0;
+    while (pay_in(CNY, "orphan", numbered(count), ORDO_AMOUNT_MAX) == ORDO_RESULT_OK) {
+        count++;
+    }
+    cr_expect_eq(shop.applied.code, ORDO_RESULT_BUSY);
+    cr_expect_eq(count, 4000, "4 * 10^18");
+    cr_expect_eq(account(&shop, ORDO_ACCOUNT_REVIEW), 4000 * ORDO_AMOUNT_MAX);
+    cr_expect_eq(pay_in(840, "orphan", "dollar", 1), ORDO_RESULT_BUSY, "the order's sums");
+    cr_expect_eq(pay_in(840, "o1", "t1", PRICE), ORDO_RESULT_OK, "another account and order");
+    cr_expect_eq(mark_paid(&shop, "o1", 1, PRICE), ORDO_RESULT_FULL_PAYMENTS);
+    cr_expect_eq(mark_paid(&shop, "o1", 2, PRICE), ORDO_RESULT_OK);
 }

@@ -227,3 +227,20 @@ Test(identity, no_word_of_an_id_makes_all_its_partners_equal)
         cr_expect_neq(ordo_id_hash(a), ordo_id_hash(b), "second word %zu", i);
     }
 }
+
+Test(identity, a_longer_horizon_finds_room_in_a_table_that_was_full_of_old_ids)
+{
+    struct ordo_settings_values v = shop_small();
+    v.ids_max = 64;
+    v.id_horizon_s = 60;
+    shop_close(&shop);
+    shop_open(&shop, &v);
+    for (uint32_t i = 0; i < 64; i++) {
+        cr_assert_eq(cancel(&shop, "nobody"), ORDO_RESULT_ORDER_UNKNOWN);
+    }
+    cr_assert_eq(cancel(&shop, "nobody"), ORDO_RESULT_BUSY);
+    shop.time_us += 61 * SECOND_US;
+    cr_expect_eq(set(&shop, "id_horizon_s", 31536000), ORDO_RESULT_OK);
+    cr_expect_eq(cancel(&shop, "nobody"), ORDO_RESULT_ORDER_UNKNOWN, "two went for one");
+    cr_expect_eq(cancel(&shop, "nobody"), ORDO_RESULT_BUSY);
+}

@@ -3,10 +3,11 @@
  * Method: random commands over few orders; the image goes chunk by chunk into a state in a sealed
  * arena; then both get the same commands. Bytes of every section are bent one at a time.
  * Replay one seed: ORDO_SEED=n build/debug/tests/unit/order/image_test */
-#include "shop.h"
+#include "stockroom.h"
 
 #include "base/hash.h"
 #include "order/image.h"
+#include "order/parts.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -278,6 +279,26 @@ Test(image, what_does_not_fit_is_refused)
     shop_open(&copy, &found);
     cr_expect_eq(ordo_image_load(copy.state, 0, 1, head, size, &fail), ORDO_ERR_DAMAGED);
     cr_expect(strstr(fail.text, "capacities") != NULL, "%s", fail.text);
+    shop_close(&copy);
+    shop_close(&shop);
+}
+
+Test(image, of_equal_cards_one_is_found_again)
+{
+    struct ordo_fail fail = {.err = ORDO_OK};
+    shop_open(&shop, NULL);
+    cr_assert_eq(put_pool(&shop, 1, ORDO_STOCK_CARDS, ORDO_PRODUCT_DUPLICATES, 0), ORDO_RESULT_OK);
+    for (uint32_t i = 0; i < 10; i++) {
+        cr_assert_eq(add_same_card(&shop, 1, i % 2, 256), ORDO_RESULT_OK);
+    }
+    cr_assert_eq(load((struct bent){0, SIZE_MAX}, &fail), ORDO_OK, "%s", fail.text);
+    cr_expect_eq(shop.state->indexes[ORDO_INDEX_CARD].count, 2);
+    cr_expect_eq(copy.state->indexes[ORDO_INDEX_CARD].count, 2, "no probe as long as the load");
+    (void)put_pool(&shop, 1, ORDO_STOCK_CARDS, 0, 0);
+    follow();
+    (void)add_same_card(&shop, 1, 1, 1);
+    follow();
+    shop_check(&copy);
     shop_close(&copy);
     shop_close(&shop);
 }

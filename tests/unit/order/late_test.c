@@ -164,3 +164,65 @@ Test(late, every_disposition_is_given)
     }
     cr_expect_eq(totals.facts, ORDO_DISPOSITION_COUNT - 1);
 }
+
+/* ---- what creates leave to late payments ---- */
+
+static void open_full(void)
+{
+    struct ordo_settings_values v = shop_small();
+    v.buyers_max = 40;
+    v.extras_max = 40;
+    v.merchants_max = 40;
+    shop_open(&shop, &v);
+    cr_assert_eq(put_counted(&shop, 1, 100, ORDO_PRODUCT_LATE_BACKORDER), ORDO_RESULT_OK);
+    cr_assert_eq(create(&shop, "o1", 1, 1), ORDO_RESULT_OK);
+    (void)pass(&shop, HOLD_S);
+    cr_assert_eq(state_of(&shop, "o1"), ORDO_STATE_EXPIRED);
+}
+
+Test(late, creates_leave_rows_of_buyers_to_late_payments, .init = open_full)
+{
+    uint32_t buyer = 2;
+    while (create(&shop, numbered(buyer), buyer, 1) == ORDO_RESULT_OK) {
+        buyer++;
+    }
+    cr_expect_eq(shop.applied.code, ORDO_RESULT_FULL_BUYERS);
+    cr_expect_eq(buyer, 2 + 38);
+    cr_expect_eq(pay(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_LATE_APPLIED);
+    cr_expect_eq(create(&shop, "again", 1, 1), ORDO_RESULT_OK, "a buyer that has a row");
+}
+
+Test(late, creates_leave_extra_rows_to_late_payments, .init = open_full)
+{
+    uint32_t buyer = 2;
+    cr_assert_eq(put_coupon(&shop, "TEN", 10, 100), ORDO_RESULT_OK);
+    do {
+        struct ordo_create *c = make_create(&shop, numbered(buyer), 2, 1);
+        c->coupon = text("TEN");
+        c->amount = PRICE - 10;
+        buyer++;
+    } while (shop_send(&shop) == ORDO_RESULT_OK);
+    cr_expect_eq(shop.applied.code, ORDO_RESULT_FULL_EXTRAS);
+    cr_expect_eq(create(&shop, "big", 3, 62), ORDO_RESULT_OK, "it needs none");
+    cr_expect_eq(stock(&shop, 1).available, 0);
+    cr_expect_eq(pay(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_LATE_BACKORDER);
+}
+
+Test(late, attempts_leave_merchant_accounts_to_payments, .init = open_full)
+{
+    uint32_t count = 0;
+    uint16_t code = ORDO_RESULT_OK;
+    for (; code == ORDO_RESULT_OK; count++) {
+        cr_assert_eq(create(&shop, numbered(100 + count), 2, 1), ORDO_RESULT_OK);
+        struct ordo_command *c = make_verb(&shop, ORDO_KIND_ATTEMPT, "");
+        c->attempt.order_id = text(numbered(100 + count));
+        c->attempt.channel = 1;
+        c->attempt.merchant = c->attempt.order_id;
+        c->attempt.amount = PRICE;
+        c->attempt.currency = CNY;
+        code = shop_send(&shop);
+    }
+    cr_expect_eq(code, ORDO_RESULT_FULL_PAYMENTS);
+    cr_expect_eq(count, 39);
+    cr_expect_eq(pay(&shop, "o1", "t1", PRICE), ORDO_DISPOSITION_LATE_APPLIED);
+}

@@ -360,7 +360,7 @@ static void step(struct mix *mix)
         break;
     case 12:
         o = get(&shop, order);
-        (void)refund(&shop, order, order, o.amount);
+        (void)refund(&shop, order, order, o.amount == 0 ? 1 : o.amount);
         break;
     case 13:
         if (product == 4) {
