@@ -227,7 +227,7 @@ static uint16_t check_limits(
     if (c->create->second_key.size != 0 && wanted + second_held > second_quota) {
         return ORDO_RESULT_SECOND_KEY_QUOTA;
     }
-    return is_share_held(p, wanted, taken) ? ORDO_RESULT_HELD_SHARE : ORDO_RESULT_OK;
+    return ORDO_RESULT_OK;
 }
 
 /* ---- stock ---- */
@@ -356,6 +356,10 @@ uint16_t ordo_create_check(const struct ordo_state *s, struct ordo_create_case *
     code = check_limits(s, c, &rows, &taken);
     if (code == ORDO_RESULT_OK) {
         code = check_stock(s, c, &taken);
+    }
+    if (code == ORDO_RESULT_OK && !c->waits && c->create->amount != 0 &&
+        is_share_held(ordo_product_at(s, c->product), c->create->quantity, &taken)) {
+        code = ORDO_RESULT_HELD_SHARE; /* units are there: who waits gets them when they are paid */
     }
     return code == ORDO_RESULT_OK ? check_room(s, c, &rows, &taken) : code;
 }

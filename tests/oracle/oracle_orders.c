@@ -147,15 +147,19 @@ static uint16_t check_limits(struct oracle *o, const struct o_order *order)
         second_key_units(o, order) + order->quantity > quota) {
         return ORDO_RESULT_SECOND_KEY_QUOTA;
     }
+    return ORDO_RESULT_OK;
+}
+
+static uint16_t check_share(struct oracle *o, const struct o_order *order)
+{
+    const struct o_product *p = product_of(o, order);
     bool shared = p->put.held_share != 0 && p->put.stock_mode != ORDO_STOCK_LOOP &&
                   p->put.stock_mode != ORDO_STOCK_UNLIMITED &&
                   (p->put.options & ORDO_PRODUCT_HOLD_AT_PAY) == 0;
-    if (shared) {
-        uint64_t unpaid = o_units(o, p, O_HELD, true);
-        uint64_t most = (o_free(o, p) + unpaid) * p->put.held_share / SHARES;
-        return unpaid + order->quantity > most ? ORDO_RESULT_HELD_SHARE : ORDO_RESULT_OK;
-    }
-    return ORDO_RESULT_OK;
+    uint64_t unpaid = o_units(o, p, O_HELD, true);
+    uint64_t most = (o_free(o, p) + unpaid) * p->put.held_share / SHARES;
+    bool over = shared && order->amount != 0 && unpaid + order->quantity > most;
+    return over ? ORDO_RESULT_HELD_SHARE : ORDO_RESULT_OK;
 }
 
 static uint16_t
@@ -210,7 +214,10 @@ check_create(struct oracle *o, const struct o_order *order, const struct ordo_cr
         return ORDO_RESULT_SALE_OVER;
     }
     code = check_limits(o, order);
-    return code != ORDO_RESULT_OK ? code : check_stock(o, order, c->wait_s != 0, wait);
+    if (code == ORDO_RESULT_OK) {
+        code = check_stock(o, order, c->wait_s != 0, wait);
+    }
+    return code == ORDO_RESULT_OK && !*wait ? check_share(o, order) : code;
 }
 
 uint16_t o_create(struct oracle *o, uint32_t shop, const struct ordo_create *c)

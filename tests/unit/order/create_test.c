@@ -183,8 +183,8 @@ Test(create, refuses_in_the_order_of_the_rules)
         {ORDO_RESULT_PURCHASE_CAP, fix_cap},
         {ORDO_RESULT_HOLD_QUOTA, fix_quota},
         {ORDO_RESULT_SECOND_KEY_QUOTA, fix_second_quota},
-        {ORDO_RESULT_HELD_SHARE, fix_share},
         {ORDO_RESULT_STOCK_SHORT, fix_stock},
+        {ORDO_RESULT_HELD_SHARE, fix_share},
         {ORDO_RESULT_OK, fix_stock},
     };
     be_wrong();
@@ -392,6 +392,24 @@ Test(create, a_share_of_what_is_for_sale_may_be_held_unpaid)
     cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
     make_create(&shop, "o3", 3, 64)->product = 3;
     cr_expect_eq(shop_send(&shop), ORDO_RESULT_OK, "of what has no end there is no share");
+}
+
+Test(create, a_share_keeps_nobody_from_waiting_for_what_is_sold_out)
+{
+    struct ordo_product_put *put = make_product(&shop, 2, ORDO_STOCK_COUNTED);
+    put->counted = 10;
+    put->held_share = 5000;
+    cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
+    make_create(&shop, "o1", 1, 5)->product = 2;
+    cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
+    struct ordo_create *late = make_create(&shop, "o2", 2, 6);
+    late->product = 2;
+    cr_expect_eq(shop_send(&shop), ORDO_RESULT_STOCK_SHORT, "not held_share: five are left");
+    late = make_create(&shop, "o2", 2, 6);
+    late->product = 2;
+    late->wait_s = 60;
+    cr_expect_eq(shop_send(&shop), ORDO_RESULT_OK);
+    cr_expect_eq(flags_of(&shop, "o2"), ORDO_FLAG_WAITING);
 }
 
 Test(create, what_costs_nothing_is_not_held_unpaid)
