@@ -150,26 +150,23 @@ static enum staging stage_request(struct ordo_server *server, struct ordo_reques
     return result;
 }
 
-/* Stages what there is room for, the most urgent class first: the number of requests finished. A
- * request that has no room holds back the less urgent ones as well, or they would take the room
- * that it waits for. */
-static uint32_t stage_queues(struct ordo_server *server)
+/* Stages the requests of a class that there is room for; false when one has none. That holds back
+ * the less urgent classes as well, or they would take the room that it waits for. */
+static bool stage_class(struct ordo_server *server, uint32_t class, uint32_t *work)
 {
-    uint32_t work = 0;
-    for (uint32_t class = 0; class < ORDO_CLASS_COUNT; class ++) {
-        struct ordo_request_queue *queue = &server->receiving.queues[class];
-        while (queue->first != NULL) {
-            struct ordo_request *request = queue->first;
-            uint32_t staged = request->staged;
-            struct ordo_request *next = (struct ordo_request *)request->item.next;
-            if (stage_request(server, request) == NO_ROOM) {
-                return work + (request->staged - staged);
-            }
-            queue->first = next;
-            work++;
+    struct ordo_request_queue *queue = &server->receiving.queues[class];
+    while (queue->first != NULL) {
+        struct ordo_request *request = queue->first;
+        uint32_t staged = request->staged;
+        struct ordo_request *next = (struct ordo_request *)request->item.next;
+        if (stage_request(server, request) == NO_ROOM) {
+            *work += request->staged - staged;
+            return false;
         }
+        queue->first = next;
+        *work += 1;
     }
-    return work;
+    return true;
 }
 
 static uint32_t take_requests(struct ordo_server *server)
@@ -202,8 +199,12 @@ uint32_t ordo_ingress_work(void *self)
 {
     struct ordo_server *server = self;
     uint32_t work = take_requests(server);
-    work += stage_queues(server);
+    /* What is due goes after the payment facts that are here, and before everything else. */
+    bool room = stage_class(server, ORDO_CLASS_FACT, &work);
     work += ordo_ingress_tick(server->receiving.ingress);
+    for (uint32_t class = ORDO_CLASS_FACT + 1; class < ORDO_CLASS_COUNT && room; class ++) {
+        room = stage_class(server, class, &work);
+    }
     work += ordo_ingress_flush(server->receiving.ingress);
     return work;
 }

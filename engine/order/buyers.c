@@ -5,6 +5,10 @@
 /* One row for each (buyer, product) with units that are held unpaid or paid; it goes back to the
  * free chain when both are zero, so the table is bounded by live and paid orders, not by visitors.
  * A buyer of sixteen zeros is a buyer like any other: shops that set a cap name their buyers.
+ *
+ * A second key (IP, device) has a row of the same kind, told from a buyer's by a bit of the
+ * product: it counts what is held under it and never what was paid. The order remembers both rows
+ * while its units count, so nothing is looked up to give them back.
  */
 
 uint64_t ordo_buyer_hash(uint32_t product, const uint8_t *buyer)
@@ -34,7 +38,17 @@ uint32_t ordo_buyer_find(const struct ordo_state *s, uint32_t product, const uin
 
 bool ordo_buyer_room(const struct ordo_state *s, uint32_t row)
 {
-    return row != 0 || ordo_head(s)->buyer_free != 0 || ordo_rows_left(s, ORDO_TABLE_BUYER) != 0;
+    return row != 0 || ordo_buyer_rows_left(s, 1);
+}
+
+bool ordo_buyer_rows_left(const struct ordo_state *s, uint32_t count)
+{
+    uint32_t left = ordo_rows_left(s, ORDO_TABLE_BUYER);
+    uint32_t row = ordo_head(s)->buyer_free;
+    for (; left < count && row != 0; left++) { /* ends: at most `count` rows given back */
+        row = ordo_buyer_at(s, row)->next_free;
+    }
+    return left >= count;
 }
 
 static uint32_t take_row(struct ordo_state *s)
@@ -47,31 +61,24 @@ static uint32_t take_row(struct ordo_state *s)
     return row;
 }
 
-/* The buyer's row of the order, made if it is missing. */
-static struct ordo_buyer_row *row_of(struct ordo_state *s, uint32_t order)
+/* The row of the key, made if it is missing. */
+static uint32_t row_of(struct ordo_state *s, uint32_t product, const uint8_t *key)
 {
-    struct ordo_order_row *o = ordo_order_edit(s, order);
-    if (o->buyer_row == 0) {
-        o->buyer_row = ordo_buyer_find(s, o->product, o->buyer);
+    uint32_t row = ordo_buyer_find(s, product, key);
+    if (row != 0) {
+        return row;
     }
-    if (o->buyer_row != 0) {
-        return ordo_buyer_edit(s, o->buyer_row);
-    }
-    o->buyer_row = take_row(s);
-    struct ordo_buyer_row *buyer = ordo_buyer_edit(s, o->buyer_row);
-    *buyer = (struct ordo_buyer_row){.product = o->product};
-    memcpy(buyer->buyer, o->buyer, ORDO_ID_SIZE);
-    ordo_index_insert(
-        &s->indexes[ORDO_INDEX_BUYER], ordo_buyer_hash(o->product, o->buyer), o->buyer_row);
-    return buyer;
+    row = take_row(s);
+    struct ordo_buyer_row *made = ordo_buyer_edit(s, row);
+    *made = (struct ordo_buyer_row){.product = product};
+    memcpy(made->buyer, key, ORDO_ID_SIZE);
+    ordo_index_insert(&s->indexes[ORDO_INDEX_BUYER], ordo_buyer_hash(product, key), row);
+    return row;
 }
 
-/* The order's units do not count any more. */
-static void let_go(struct ordo_state *s, uint32_t order)
+/* The row goes back when it counts nothing any more. */
+static void let_go(struct ordo_state *s, uint32_t row)
 {
-    struct ordo_order_row *o = ordo_order_edit(s, order);
-    uint32_t row = o->buyer_row;
-    o->buyer_row = 0;
     struct ordo_buyer_row *buyer = ordo_buyer_edit(s, row);
     if (buyer->held != 0 || buyer->paid != 0) {
         return;
@@ -84,32 +91,66 @@ static void let_go(struct ordo_state *s, uint32_t order)
 
 void ordo_buyer_hold(struct ordo_state *s, uint32_t order, struct ordo_bytes second_key)
 {
-    (void)second_key;
-    row_of(s, order)->held += ordo_order_at(s, order)->quantity;
+    struct ordo_order_row *o = ordo_order_edit(s, order);
+    ORDO_ASSERT(o->buyer_row == 0);
+    o->buyer_row = row_of(s, o->product, o->buyer);
+    ordo_buyer_edit(s, o->buyer_row)->held += o->quantity;
+    if (second_key.size != 0) {
+        ORDO_ASSERT(second_key.size == ORDO_ID_SIZE);
+        uint32_t row = row_of(s, o->product | ORDO_SECOND_KEY, second_key.data);
+        ordo_buyer_edit(s, row)->held += o->quantity;
+        ordo_extra_edit(s, ordo_extra_take(s, order))->second_row = row;
+    }
+}
+
+/* Nothing of the order is held under its second key any more. */
+static void let_second_go(struct ordo_state *s, uint32_t order)
+{
+    const struct ordo_order_row *o = ordo_order_at(s, order);
+    uint32_t row = ordo_extra_at(s, o->extra)->second_row; /* extra row 0 has none */
+    if (row == 0) {
+        return;
+    }
+    struct ordo_buyer_row *key = ordo_buyer_edit(s, row);
+    ORDO_ASSERT(key->held >= o->quantity && (key->product & ORDO_SECOND_KEY) != 0);
+    key->held -= o->quantity;
+    ordo_extra_edit(s, o->extra)->second_row = 0;
+    let_go(s, row);
 }
 
 void ordo_buyer_unhold(struct ordo_state *s, uint32_t order)
 {
-    struct ordo_buyer_row *buyer = row_of(s, order);
-    ORDO_ASSERT(buyer->held >= ordo_order_at(s, order)->quantity);
-    buyer->held -= ordo_order_at(s, order)->quantity;
-    let_go(s, order);
+    struct ordo_order_row *o = ordo_order_edit(s, order);
+    uint32_t row = o->buyer_row;
+    struct ordo_buyer_row *buyer = ordo_buyer_edit(s, row);
+    ORDO_ASSERT(buyer->held >= o->quantity);
+    buyer->held -= o->quantity;
+    o->buyer_row = 0;
+    let_go(s, row);
+    let_second_go(s, order);
 }
 
 void ordo_buyer_pay(struct ordo_state *s, uint32_t order)
 {
-    uint32_t units = ordo_order_at(s, order)->quantity;
-    bool held = ordo_order_at(s, order)->buyer_row != 0;
-    struct ordo_buyer_row *buyer = row_of(s, order);
-    ORDO_ASSERT(!held || buyer->held >= units);
-    buyer->held -= held ? units : 0;
-    buyer->paid += units;
+    struct ordo_order_row *o = ordo_order_edit(s, order);
+    bool held = o->buyer_row != 0;
+    if (!held) {
+        o->buyer_row = row_of(s, o->product, o->buyer);
+    }
+    struct ordo_buyer_row *buyer = ordo_buyer_edit(s, o->buyer_row);
+    ORDO_ASSERT(!held || buyer->held >= o->quantity);
+    buyer->held -= held ? o->quantity : 0;
+    buyer->paid += o->quantity;
+    let_second_go(s, order);
 }
 
 void ordo_buyer_unpay(struct ordo_state *s, uint32_t order)
 {
-    struct ordo_buyer_row *buyer = row_of(s, order);
-    ORDO_ASSERT(buyer->paid >= ordo_order_at(s, order)->quantity);
-    buyer->paid -= ordo_order_at(s, order)->quantity;
-    let_go(s, order);
+    struct ordo_order_row *o = ordo_order_edit(s, order);
+    uint32_t row = o->buyer_row;
+    struct ordo_buyer_row *buyer = ordo_buyer_edit(s, row);
+    ORDO_ASSERT(buyer->paid >= o->quantity);
+    buyer->paid -= o->quantity;
+    o->buyer_row = 0;
+    let_go(s, row);
 }

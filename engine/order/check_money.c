@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-/* The invariants of money, buyers and identity; see check.c. */
+/* The invariants of money and identity; see check.c. */
 
 #define BROKEN(fail, ...) ordo_fail_set(fail, ORDO_ERR_DAMAGED, __VA_ARGS__)
 
@@ -11,7 +11,8 @@ static void add_payment(int64_t sums[ORDO_ACCOUNT_COUNT], const struct ordo_paym
     if ((p->flags & ORDO_PAYMENT_RECEIVED) == 0) {
         return;
     }
-    sums[ORDO_ACCOUNT_RECEIVED] += p->amount;
+    bool manual = (p->flags & ORDO_PAYMENT_MANUAL) != 0;
+    sums[manual ? ORDO_ACCOUNT_MANUAL : ORDO_ACCOUNT_RECEIVED] += p->amount;
     sums[ORDO_ACCOUNT_APPLIED] += ordo_payment_applied(p);
     sums[ORDO_ACCOUNT_REFUND_DUE] += p->refund_due;
     sums[ORDO_ACCOUNT_REFUNDED] += p->refunded;
@@ -52,61 +53,86 @@ static enum ordo_err check_balance(const struct ordo_state *s, uint32_t row, str
     return ORDO_OK;
 }
 
-static enum ordo_err
-check_order_money(const struct ordo_state *s, uint32_t order, struct ordo_fail *fail)
+/* A payment is found by its number; an operator's word has none. */
+static enum ordo_err check_payment(const struct ordo_state *s, uint32_t row, struct ordo_fail *fail)
 {
-    const struct ordo_order_row *o = ordo_order_at(s, order);
-    int64_t sums[ORDO_ACCOUNT_COUNT] = {0};
-    int64_t head[ORDO_ACCOUNT_COUNT] = {0};
-    add_payment(head, ordo_order_money(s, order));
-    for (uint32_t row = o->payment; row != 0; row = ordo_payment_at(s, row)->next) {
-        const struct ordo_payment_row *p = ordo_payment_at(s, row);
-        if (p->order != order || (p->kind == ORDO_PAYMENT_SUMMARY && row != o->payment)) {
-            return BROKEN(fail, "payment row %u hangs on order row %u wrongly", row, order);
-        }
-        if (p->kind == ORDO_PAYMENT_ONE) {
-            add_payment(sums, p);
-        }
+    const struct ordo_payment_row *p = ordo_payment_at(s, row);
+    bool manual = (p->flags & ORDO_PAYMENT_MANUAL) != 0;
+    if (manual != (p->trade_size == 0) || (manual && (p->flags & ORDO_PAYMENT_RECEIVED) == 0)) {
+        return BROKEN(fail, "payment row %u: a manual payment has no number, others have", row);
     }
-    if (memcmp(sums, head, sizeof(sums)) != 0) {
-        return BROKEN(fail, "I7: order row %u: its sums are not its payments'", order);
+    struct ordo_payment_key key = {p->merchant, {ordo_trade_at(s, p->trade)->bytes, p->trade_size}};
+    if (!manual && ordo_payment_find(s, &key) != row) {
+        return BROKEN(fail, "payment row %u is not found by its number", row);
     }
-    bool given = ordo_state_is_paid(o->state) && (o->flags & ORDO_FLAG_FROZEN) == 0;
-    if (given && sums[ORDO_ACCOUNT_APPLIED] > o->amount) {
-        return BROKEN(fail, "I5: order row %u: more was applied than it costs", order);
-    }
-    if (!ordo_state_is_paid(o->state) && sums[ORDO_ACCOUNT_APPLIED] != 0) {
-        return BROKEN(fail, "I6: order row %u: money is applied to an order not honoured", order);
-    }
-    if (o->state == ORDO_STATE_REFUNDING && sums[ORDO_ACCOUNT_REFUND_DUE] == 0) {
-        return BROKEN(fail, "I6: order row %u is REFUNDING and nothing is due", order);
+    if (manual != (ordo_payment_manual(s, p->order) == row)) {
+        return BROKEN(fail, "payment row %u is not known as its order's manual payment", row);
     }
     return ORDO_OK;
 }
 
-/* I8: a buyer's counts are the sums of his orders. */
-static enum ordo_err check_buyer(const struct ordo_state *s, uint32_t row, struct ordo_fail *fail)
+/* What the payments of an order add up to, and how many of them are applied. */
+struct order_sums {
+    int64_t accounts[ORDO_ACCOUNT_COUNT];
+    uint32_t applied;
+    uint8_t chargeback;
+};
+
+static enum ordo_err check_chain(
+    const struct ordo_state *s, uint32_t order, struct order_sums *sums, struct ordo_fail *fail)
 {
-    const struct ordo_buyer_row *buyer = ordo_buyer_at(s, row);
-    uint64_t held = 0;
-    uint64_t paid = 0;
-    for (uint32_t i = 1; i <= ordo_head(s)->used[ORDO_TABLE_ORDER]; i++) {
-        const struct ordo_order_row *o = ordo_order_at(s, i);
-        if (o->product != buyer->product || memcmp(o->buyer, buyer->buyer, ORDO_ID_SIZE) != 0) {
+    uint32_t head = ordo_order_at(s, order)->payment;
+    for (uint32_t row = head; row != 0; row = ordo_payment_at(s, row)->next) {
+        const struct ordo_payment_row *p = ordo_payment_at(s, row);
+        if (p->order != order || (p->kind == ORDO_PAYMENT_SUMMARY && row != head)) {
+            return BROKEN(fail, "payment row %u hangs on order row %u wrongly", row, order);
+        }
+        if (p->kind == ORDO_PAYMENT_SUMMARY) {
             continue;
         }
-        held += ordo_state_is_unpaid(o->state) ? o->quantity : 0;
-        paid += ordo_state_is_paid(o->state) ? o->quantity : 0;
+        enum ordo_err err = check_payment(s, row, fail);
+        if (err != ORDO_OK) {
+            return err;
+        }
+        add_payment(sums->accounts, p);
+        sums->applied += ordo_payment_applied(p) != 0 ? 1 : 0;
+        sums->chargeback |= p->flags & ORDO_PAYMENT_CHARGEBACK;
     }
-    if (held != buyer->held || paid != buyer->paid || held + paid == 0) {
-        return BROKEN(
-            fail,
-            "I8: buyer row %u says %u held and %u paid, the orders %" PRIu64 " and %" PRIu64,
-            row,
-            buyer->held,
-            buyer->paid,
-            held,
-            paid);
+    sums->accounts[ORDO_ACCOUNT_RECEIVED] += sums->accounts[ORDO_ACCOUNT_MANUAL];
+    sums->accounts[ORDO_ACCOUNT_MANUAL] = 0; /* a summary does not tell them apart */
+    return ORDO_OK;
+}
+
+static enum ordo_err
+check_order_money(const struct ordo_state *s, uint32_t order, struct ordo_fail *fail)
+{
+    const struct ordo_order_row *o = ordo_order_at(s, order);
+    const struct ordo_payment_row *money = ordo_order_money(s, order);
+    struct order_sums sums = {.applied = 0};
+    int64_t head[ORDO_ACCOUNT_COUNT] = {0};
+    enum ordo_err err = check_chain(s, order, &sums, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    add_payment(head, money);
+    head[ORDO_ACCOUNT_RECEIVED] += head[ORDO_ACCOUNT_MANUAL];
+    head[ORDO_ACCOUNT_MANUAL] = 0;
+    if (memcmp(sums.accounts, head, sizeof(head)) != 0 ||
+        sums.chargeback != (money->flags & ORDO_PAYMENT_CHARGEBACK)) {
+        return BROKEN(fail, "I7: order row %u: its sums are not its payments'", order);
+    }
+    int64_t applied = sums.accounts[ORDO_ACCOUNT_APPLIED];
+    if (sums.applied > 1 && applied > o->amount) { /* one alone may be over, by a tolerance */
+        return BROKEN(fail, "I5: order row %u: more was applied than it costs", order);
+    }
+    if (sums.applied > ORDO_PAYMENTS_TOUCHED_MAX) {
+        return BROKEN(fail, "I5: order row %u: %u payments are applied", order, sums.applied);
+    }
+    if (!ordo_state_is_paid(o->state) && applied != 0) {
+        return BROKEN(fail, "I6: order row %u: money is applied to an order not honoured", order);
+    }
+    if (o->state == ORDO_STATE_REFUNDING && sums.accounts[ORDO_ACCOUNT_REFUND_DUE] == 0) {
+        return BROKEN(fail, "I6: order row %u is REFUNDING and nothing is due", order);
     }
     return ORDO_OK;
 }
@@ -139,35 +165,6 @@ static enum ordo_err check_ids(const struct ordo_state *s, struct ordo_fail *fai
     return ORDO_OK;
 }
 
-/* A counted order has a buyer row that counts at least its units, and all rows together count what
- * all orders do. With as many pairs as one can walk, each row is compared with its own orders. */
-#define PAIRS_MAX 20000000
-
-static enum ordo_err check_buyers(const struct ordo_state *s, struct ordo_fail *fail)
-{
-    uint64_t orders = ordo_head(s)->used[ORDO_TABLE_ORDER];
-    uint64_t buyers = ordo_head(s)->used[ORDO_TABLE_BUYER];
-    uint64_t units = 0;
-    uint64_t counted = 0;
-    for (uint32_t row = 1; row <= orders; row++) {
-        const struct ordo_order_row *o = ordo_order_at(s, row);
-        bool counts = ordo_state_is_unpaid(o->state) || ordo_state_is_paid(o->state);
-        units += counts ? o->quantity : 0;
-    }
-    enum ordo_err err = ORDO_OK;
-    for (uint32_t row = 1; row <= buyers && err == ORDO_OK; row++) {
-        const struct ordo_buyer_row *buyer = ordo_buyer_at(s, row);
-        counted += (uint64_t)buyer->held + buyer->paid;
-        if (buyer->product != 0 && orders * buyers <= PAIRS_MAX) {
-            err = check_buyer(s, row, fail);
-        }
-    }
-    if (err == ORDO_OK && units != counted) {
-        return BROKEN(fail, "I8: buyers count %" PRIu64 " units, orders %" PRIu64, counted, units);
-    }
-    return err;
-}
-
 enum ordo_err ordo_check_money(const struct ordo_state *s, struct ordo_fail *fail)
 {
     const struct ordo_head_row *head = ordo_head(s);
@@ -178,5 +175,5 @@ enum ordo_err ordo_check_money(const struct ordo_state *s, struct ordo_fail *fai
     for (uint32_t row = 1; row <= head->used[ORDO_TABLE_ORDER] && err == ORDO_OK; row++) {
         err = check_order_money(s, row, fail);
     }
-    return err == ORDO_OK ? check_buyers(s, fail) : err;
+    return err;
 }

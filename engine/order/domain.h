@@ -217,7 +217,7 @@ struct ordo_payment_row {
     int64_t review;
     uint32_t order; /* row */
     uint32_t next;
-    uint32_t trade; /* first granule of the trade_no */
+    uint32_t trade; /* first granule of the trade_no; SUMMARY: the manual payment not bound yet */
     uint32_t merchant;
     uint32_t seen_s;
     uint16_t currency;
@@ -257,7 +257,7 @@ struct ordo_extra_row {
 };
 _Static_assert(sizeof(struct ordo_extra_row) == 32, "extra row");
 
-/* used - returned = uses that count <= uses_max + overdrawn. */
+/* used - returned = uses that count <= uses_max + overdrawn, unless lowered. */
 struct ordo_coupon_row {
     uint8_t coupon[ORDO_COUPON_MAX];
     uint32_t shop;
@@ -271,7 +271,7 @@ struct ordo_coupon_row {
     uint32_t uses_max;
     uint16_t discount_share;
     uint8_t coupon_size;
-    uint8_t reserved;
+    bool lowered; /* uses_max was put below the uses that there were */
 };
 _Static_assert(sizeof(struct ordo_coupon_row) == 96, "coupon row");
 

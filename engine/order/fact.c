@@ -4,10 +4,11 @@
  * fact (no trade_no, not verified) is refused, and one without room for its rows is BUSY, so that
  * the gateway sends it again.
  *
- * The way of a PAY: known trade_no -> the same again or a conflict. New -> exact, short or over;
- * that and whether an expired order can be honoured is the event; the machine's cell says
- * disposition and move; the disposition says where the money stands (place_of). Nothing else
- * decides about money.
+ * The way of a PAY: known trade_no -> the same again or a conflict. New, and an operator has said
+ * so before -> bound to that. Else -> exact, short or over of what this channel had asked for; that
+ * and whether an expired order can be honoured is the event; the machine's cell says disposition
+ * and move; the disposition says where the money stands (place_of). Nothing else decides about
+ * money.
  */
 
 void ordo_fact_begin(struct ordo_state *s, struct ordo_fact_case *c)
@@ -25,18 +26,6 @@ void ordo_fact_add_payment(struct ordo_state *s, struct ordo_fact_case *c)
     c->payment = ordo_payment_add(s, c->order, &c->key, fact->currency);
 }
 
-void ordo_fact_receive(
-    struct ordo_state *s, const struct ordo_fact_case *c, const struct ordo_money *place)
-{
-    struct ordo_payment_row *p = ordo_payment_edit(s, c->payment);
-    ORDO_ASSERT((p->flags & ORDO_PAYMENT_RECEIVED) == 0);
-    p->flags |= ORDO_PAYMENT_RECEIVED;
-    p->refunded = 0; /* what a refund before its payment had noted: now it is posted */
-    struct ordo_money change = *place;
-    change.received = c->fact->amount;
-    ordo_payment_post(s, c->payment, &change);
-}
-
 uint8_t
 ordo_fact_stay(const struct ordo_state *s, const struct ordo_fact_case *c, enum ordo_event event)
 {
@@ -47,57 +36,63 @@ ordo_fact_stay(const struct ordo_state *s, const struct ordo_fact_case *c, enum 
 
 /* ---- a new payment ---- */
 
-/* An expired order can be honoured: in the window, units free, caps kept. `odd` when a person
- * should look at why not. DESIGN §4 "Time". */
-static bool can_reclaim(const struct ordo_state *s, uint32_t order, bool *odd)
+/* What a PAY that is new means: its event, and what of it is more than was asked for. */
+struct verdict {
+    enum ordo_event event;
+    int64_t surplus;
+};
+
+/* Exact, but the hold has expired. DESIGN §4 "Time". */
+static enum ordo_event classify_late(struct ordo_state *s, uint32_t order)
 {
     const struct ordo_order_row *o = ordo_order_at(s, order);
-    const struct ordo_product_row *p = ordo_product_at(s, o->product);
-    uint64_t window_us = (uint64_t)ordo_settings_of(s)->late_window_s * 1000000;
-    uint32_t row = ordo_buyer_find(s, o->product, o->buyer);
-    const struct ordo_buyer_row *buyer = ordo_buyer_at(s, row);
-    *odd = false;
-    if (s->now_us - o->changed_us > window_us || buyer->paid != 0) {
-        *odd = true;
-        return false;
+    unsigned obstacles = ordo_late_obstacles(s, order);
+    if (obstacles == 0) {
+        return ORDO_EVENT_PAY;
     }
-    if (p->purchase_cap != 0 && (uint64_t)o->quantity + buyer->held > p->purchase_cap) {
-        return false;
+    if ((obstacles & (ORDO_LATE_WINDOW | ORDO_LATE_PAID_TWICE)) != 0) {
+        ordo_order_flag(s, order, ORDO_FLAG_REVIEW); /* a person should look at why not */
     }
-    return ordo_stock_open(p, o->quantity) && ordo_buyer_room(s, row);
+    bool may_wait = (ordo_product_at(s, o->product)->options & ORDO_PRODUCT_LATE_BACKORDER) != 0 &&
+                    ordo_extra_at(s, o->extra)->card == 0;
+    bool room = o->extra != 0 || ordo_rows_left(s, ORDO_TABLE_EXTRA) != 0;
+    bool queued = obstacles == ORDO_LATE_UNITS && may_wait && room;
+    return queued ? ORDO_EVENT_PAY_QUEUED : ORDO_EVENT_PAY_UNPLACED;
 }
 
-static enum ordo_event classify(struct ordo_state *s, const struct ordo_fact_case *c)
+/* What the payer was asked for through this merchant account: an attempt's amount may be the
+ * order's plus a few units that tell payments apart. */
+static int64_t payable(const struct ordo_state *s, const struct ordo_fact_case *c)
+{
+    uint32_t row = c->key.merchant == 0 ? 0 : ordo_attempt_find(s, c->order, c->key.merchant);
+    return row != 0 ? ordo_attempt_at(s, row)->amount : ordo_order_at(s, c->order)->amount;
+}
+
+static struct verdict classify(struct ordo_state *s, const struct ordo_fact_case *c)
 {
     const struct ordo_order_row *o = ordo_order_at(s, c->order);
     if (o->state == ORDO_STATE_NONE) {
-        return ORDO_EVENT_PAY; /* every PAY cell of NONE is ORPHAN */
+        return (struct verdict){ORDO_EVENT_PAY, 0}; /* every PAY cell of NONE is ORPHAN */
     }
-    uint16_t currency = ordo_product_at(s, o->product)->currency;
-    if (c->fact->currency != currency || c->fact->amount < o->amount) {
-        return ORDO_EVENT_PAY_SHORT;
+    const struct ordo_channel_row *rules = ordo_channel_of(s, o->shop, c->fact->channel);
+    int64_t over = c->fact->amount - payable(s, c);
+    if (c->fact->currency != ordo_product_at(s, o->product)->currency ||
+        over < -rules->short_tolerance) {
+        return (struct verdict){ORDO_EVENT_PAY_SHORT, 0};
     }
-    if (c->fact->amount > o->amount) {
-        return ORDO_EVENT_PAY_OVER;
+    if (over > rules->over_tolerance) {
+        return (struct verdict){ORDO_EVENT_PAY_OVER, over};
     }
-    bool odd = false;
-    if (o->state != ORDO_STATE_EXPIRED || can_reclaim(s, c->order, &odd)) {
-        return ORDO_EVENT_PAY;
-    }
-    if (odd) {
-        ordo_order_flag(s, c->order, ORDO_FLAG_REVIEW);
-    }
-    return ORDO_EVENT_PAY_UNPLACED;
+    bool late = o->state == ORDO_STATE_EXPIRED;
+    return (struct verdict){late ? classify_late(s, c->order) : ORDO_EVENT_PAY, 0};
 }
 
-static struct ordo_money
-place_of(const struct ordo_state *s, const struct ordo_fact_case *c, uint8_t disposition)
+static struct ordo_money place_of(uint8_t disposition, int64_t amount, int64_t surplus)
 {
     struct ordo_money place = {.received = 0};
-    int64_t amount = c->fact->amount;
     switch ((enum ordo_disposition)disposition) {
     case ORDO_DISPOSITION_OVER_APPLIED:
-        place.refund_due = amount - ordo_order_at(s, c->order)->amount;
+        place.refund_due = surplus;
         break;
     case ORDO_DISPOSITION_LATE_REFUND_DUE:
     case ORDO_DISPOSITION_EXTRA_REFUND_DUE:
@@ -109,10 +104,10 @@ place_of(const struct ordo_state *s, const struct ordo_fact_case *c, uint8_t dis
         break;
     case ORDO_DISPOSITION_APPLIED:
     case ORDO_DISPOSITION_LATE_APPLIED:
+    case ORDO_DISPOSITION_LATE_BACKORDER:
         break;
     case ORDO_DISPOSITION_NONE:
     case ORDO_DISPOSITION_DUPLICATE:
-    case ORDO_DISPOSITION_LATE_BACKORDER:
     case ORDO_DISPOSITION_CONFLICT:
     case ORDO_DISPOSITION_REFUND_ECHO:
     case ORDO_DISPOSITION_STALE:
@@ -124,38 +119,47 @@ place_of(const struct ordo_state *s, const struct ordo_fact_case *c, uint8_t dis
     return place;
 }
 
-static void
-move_paid(struct ordo_state *s, const struct ordo_fact_case *c, enum ordo_event event, uint8_t to)
-{
-    uint8_t from = ordo_order_at(s, c->order)->state;
-    if (to == ORDO_STATE_PAID) {
-        if (from == ORDO_STATE_EXPIRED) {
-            ordo_order_flag(s, c->order, ORDO_FLAG_LATE);
-        }
-        ordo_order_paid(s, c->effect, c->order, event);
-        return;
-    }
-    ordo_order_step(s, c->effect, c->order, event);
-    if (ordo_state_is_unpaid(from)) {
-        ordo_order_unhold(s, c->order);
-    }
-}
-
 static uint8_t decide_new_pay(struct ordo_state *s, struct ordo_fact_case *c)
 {
-    enum ordo_event event = classify(s, c);
+    struct verdict verdict = classify(s, c);
+    enum ordo_event event = verdict.event;
     const struct ordo_cell *cell = ordo_machine_cell(ordo_order_at(s, c->order)->state, event);
     ORDO_ASSERT(cell->action != ORDO_CELL_REFUSE);
+    uint8_t disposition = cell->disposition;
     ordo_fact_add_payment(s, c);
-    struct ordo_money place = place_of(s, c, cell->disposition);
-    ordo_fact_receive(s, c, &place);
-    if (place.review != 0 || cell->disposition == ORDO_DISPOSITION_SHORT) {
+    struct ordo_money place = place_of(disposition, c->fact->amount, verdict.surplus);
+    ordo_payment_receive(s, c->payment, c->fact->amount, &place);
+    if (disposition == ORDO_DISPOSITION_SHORT || disposition == ORDO_DISPOSITION_ORPHAN) {
         ordo_order_flag(s, c->order, ORDO_FLAG_REVIEW);
     }
-    if (cell->action == ORDO_CELL_MOVE) {
-        move_paid(s, c, event, cell->to);
+    if (disposition == ORDO_DISPOSITION_LATE_BACKORDER) {
+        (void)ordo_extra_take(s, c->order); /* to stand in the queue */
     }
-    return cell->disposition;
+    if (cell->action == ORDO_CELL_MOVE && cell->to == ORDO_STATE_PAID) {
+        ordo_order_paid_late(s, c->effect, c->order, event);
+    } else if (cell->action == ORDO_CELL_MOVE) {
+        ordo_order_refunding(s, c->effect, c->order, event);
+    }
+    return disposition;
+}
+
+/* The real payment of what an operator had marked as paid: it is no second one. */
+static bool is_real_of_manual(const struct ordo_state *s, const struct ordo_fact_case *c)
+{
+    uint32_t row = ordo_payment_manual(s, c->order);
+    const struct ordo_payment_row *p = ordo_payment_at(s, row);
+    return row != 0 && c->payment == 0 && c->fact->fact == ORDO_FACT_PAY &&
+           c->fact->refund_total == 0 && p->amount == c->fact->amount &&
+           p->currency == c->fact->currency;
+}
+
+static uint8_t bind_manual(struct ordo_state *s, struct ordo_fact_case *c)
+{
+    const struct ordo_fact *fact = c->fact;
+    c->key.merchant = ordo_merchant_take(s, s->command.shop, fact->channel, fact->merchant);
+    c->payment = ordo_payment_manual(s, c->order);
+    ordo_payment_bind(s, c->payment, &c->key);
+    return ordo_fact_stay(s, c, ORDO_EVENT_PAY_MANUAL);
 }
 
 /* ---- what is known already ---- */
@@ -198,7 +202,7 @@ static uint8_t decide_pay(struct ordo_state *s, struct ordo_fact_case *c)
     if (c->payment != 0 || c->fact->refund_total > 0) {
         return ordo_fact_pay_refunded(s, c);
     }
-    return decide_new_pay(s, c);
+    return is_real_of_manual(s, c) ? bind_manual(s, c) : decide_new_pay(s, c);
 }
 
 /* ---- failed and closed attempts ---- */
@@ -270,6 +274,52 @@ static uint8_t decide_money(struct ordo_state *s, struct ordo_fact_case *c)
     return disposition;
 }
 
+/* A notify of a channel whose payments count when a query has confirmed them. */
+static bool is_unconfirmed(const struct ordo_state *s, const struct ordo_fact_case *c)
+{
+    const struct ordo_fact *fact = c->fact;
+    if (fact->fact != ORDO_FACT_PAY || fact->verified_by != ORDO_VERIFIED_SIGNATURE ||
+        fact->refund_total != 0) {
+        return false;
+    }
+    const struct ordo_channel_row *rules = ordo_channel_of(s, s->command.shop, fact->channel);
+    bool received = (ordo_payment_at(s, c->payment)->flags & ORDO_PAYMENT_RECEIVED) != 0;
+    return (rules->options & ORDO_CHANNEL_CONFIRM_BY_QUERY) != 0 && !received;
+}
+
+/* Nothing is kept but the wish for a query, and time for it. */
+static uint16_t decide_unconfirmed(struct ordo_state *s, struct ordo_fact_case *c)
+{
+    if (c->order == 0) {
+        return ORDO_RESULT_FACT_UNCONFIRMED;
+    }
+    ordo_fact_begin(s, c);
+    const struct ordo_order_row *o = ordo_order_at(s, c->order);
+    if (ordo_machine_cell(o->state, ORDO_EVENT_PAY_UNCONFIRMED)->action == ORDO_CELL_MOVE) {
+        uint64_t until_us = s->now_us + (uint64_t)ordo_settings_of(s)->query_grace_s * 1000000;
+        ordo_order_flag(s, c->order, ORDO_FLAG_QUERY_DUE);
+        ordo_order_step(s, c->effect, c->order, ORDO_EVENT_PAY_UNCONFIRMED);
+        if (o->deadline_us < until_us) {
+            ordo_deadline_set(s, c->order, until_us);
+        }
+    }
+    ordo_effect_end(s, c->effect, c->order);
+    return ORDO_RESULT_FACT_UNCONFIRMED;
+}
+
+static bool has_room(const struct ordo_state *s, const struct ordo_fact_case *c)
+{
+    struct ordo_payment_need need = {
+        .channel = c->fact->channel,
+        .merchant = c->fact->merchant,
+        .currency = c->fact->currency,
+        .trade_size = c->fact->trade_no.size,
+        .order = c->order,
+        .binds = is_real_of_manual(s, c),
+    };
+    return c->payment != 0 || ordo_payment_room(s, &need);
+}
+
 uint16_t ordo_decide_fact(struct ordo_state *s, const struct ordo_fact *fact)
 {
     uint16_t code = check_fact(fact);
@@ -282,9 +332,12 @@ uint16_t ordo_decide_fact(struct ordo_state *s, const struct ordo_fact *fact)
     if (c.key.merchant != 0) {
         c.payment = ordo_payment_find(s, &c.key);
     }
+    if (is_unconfirmed(s, &c)) {
+        return decide_unconfirmed(s, &c);
+    }
     bool ends_attempt = fact->fact == ORDO_FACT_FAIL || fact->fact == ORDO_FACT_CLOSE;
     bool only_ends = ends_attempt && fact->refund_total == 0;
-    if (!only_ends && c.payment == 0 && !ordo_payment_room(s, fact, c.order == 0)) {
+    if (!only_ends && !has_room(s, &c)) {
         return ORDO_RESULT_BUSY;
     }
     uint8_t disposition = only_ends ? decide_fail(s, &c) : decide_money(s, &c);

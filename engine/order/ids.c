@@ -50,11 +50,13 @@ static bool is_forgettable(const struct ordo_state *s, uint32_t row)
     return age_s > (uint64_t)ordo_settings_of(s)->id_horizon_s;
 }
 
-/* Creates and attempts leave 5 % to payment facts, cancellations, deliveries and operators. */
+/* Creates, chains and attempts leave 5 % to payment facts, cancellations, deliveries and operators.
+ */
 static uint32_t limit_for(const struct ordo_state *s, uint8_t kind)
 {
     uint32_t ring = s->limits[ORDO_TABLE_ID];
-    bool is_new_business = kind == ORDO_KIND_CREATE || kind == ORDO_KIND_ATTEMPT;
+    bool is_new_business =
+        kind == ORDO_KIND_CREATE || kind == ORDO_KIND_CHAIN || kind == ORDO_KIND_ATTEMPT;
     return is_new_business ? ring - ring / ORDO_RESERVE_DIVISOR : ring;
 }
 

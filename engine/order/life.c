@@ -18,16 +18,14 @@ static uint64_t seconds_on(const struct ordo_state *s, int64_t seconds)
 
 /* ---- waiting payments ---- */
 
-static uint32_t find_exact_orphan(const struct ordo_state *s, uint32_t order)
+uint32_t ordo_order_waiting_money(
+    const struct ordo_state *s, uint32_t order, int64_t amount, uint16_t currency)
 {
-    const struct ordo_order_row *o = ordo_order_at(s, order);
-    uint16_t currency = ordo_product_at(s, o->product)->currency;
-    uint32_t row = o->payment;
+    uint32_t row = ordo_payment_newest(s, order);
     for (uint32_t i = 0; row != 0 && i < ORPHANS_LOOKED_AT_MAX; i++) {
         const struct ordo_payment_row *p = ordo_payment_at(s, row);
-        bool waits = p->kind == ORDO_PAYMENT_ONE && p->flags == ORDO_PAYMENT_RECEIVED &&
-                     p->review == p->amount;
-        if (waits && p->amount == o->amount && p->currency == currency) {
+        bool waits = p->flags == ORDO_PAYMENT_RECEIVED && p->review == p->amount;
+        if (waits && p->amount == amount && p->currency == currency) {
             return row;
         }
         row = p->next;
@@ -60,7 +58,8 @@ void ordo_order_admit(
 {
     const struct ordo_order_row *o = ordo_order_at(s, order);
     ORDO_ASSERT(o->state == ORDO_STATE_NONE && o->units == ORDO_UNITS_NONE);
-    uint32_t orphan = find_exact_orphan(s, order);
+    uint16_t currency = ordo_product_at(s, o->product)->currency;
+    uint32_t orphan = ordo_order_waiting_money(s, order, o->amount, currency);
     bool paid = orphan != 0 || o->amount == 0;
     if ((ordo_product_at(s, o->product)->options & ORDO_PRODUCT_HOLD_AT_PAY) == 0) {
         ordo_stock_hold(s, order, !paid);

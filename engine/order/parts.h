@@ -32,6 +32,13 @@ static inline bool ordo_order_is_waiting(const struct ordo_order_row *o)
 {
     return (o->flags & ORDO_FLAG_WAITING) != 0;
 }
+/* The code of the cell for an order that is known: one that waits is not unknown. */
+static inline uint16_t ordo_order_code(const struct ordo_order_row *o, enum ordo_event event)
+{
+    uint16_t code = ordo_machine_cell(o->state, event)->code;
+    bool waits = code == ORDO_RESULT_ORDER_UNKNOWN && ordo_order_is_waiting(o);
+    return waits ? ORDO_RESULT_ORDER_WAITS : code;
+}
 void ordo_order_flag(struct ordo_state *s, uint32_t order, unsigned flags);
 void ordo_order_unflag(struct ordo_state *s, uint32_t order, unsigned flags);
 
@@ -97,6 +104,8 @@ uint64_t ordo_card_hash(uint32_t product, const uint8_t *tag);
 uint64_t ordo_buyer_hash(uint32_t product, const uint8_t *buyer);
 uint32_t ordo_buyer_find(const struct ordo_state *s, uint32_t product, const uint8_t *buyer);
 bool ordo_buyer_room(const struct ordo_state *s, uint32_t row);
+/* At least so many rows are left. */
+bool ordo_buyer_rows_left(const struct ordo_state *s, uint32_t count);
 /* Each changes the counts of the order's buyer by the order's quantity; hold, unhold and pay also
  * those of its second key (extra->second_row, when the order has one: hold is given its bytes). */
 void ordo_buyer_hold(struct ordo_state *s, uint32_t order, struct ordo_bytes second_key);
@@ -125,13 +134,35 @@ uint32_t ordo_merchant_find(
 /* The row, made if it is missing. There must be room. */
 uint32_t ordo_merchant_take(
     struct ordo_state *s, uint32_t shop, uint64_t channel, struct ordo_bytes merchant);
-uint64_t ordo_payment_hash(uint32_t merchant, struct ordo_bytes trade_no);
+/* By the gateway's number alone, so that a person can look for it without the merchant account. */
+uint64_t ordo_payment_hash(uint32_t shop, struct ordo_bytes trade_no);
 uint32_t ordo_payment_find(const struct ordo_state *s, const struct ordo_payment_key *key);
-/* Rows for one more payment, whatever it needs; false = BUSY. */
-bool ordo_payment_room(const struct ordo_state *s, const struct ordo_fact *fact, bool new_order);
-/* A new payment of nothing yet, chained to the order. */
+/* The payment of this number that came first; channel 0 and an empty merchant stand for any. */
+uint32_t
+ordo_payment_search(const struct ordo_state *s, uint32_t shop, const struct ordo_find *find);
+
+/* What a new payment needs rows for. */
+struct ordo_payment_need {
+    uint64_t channel;
+    struct ordo_bytes merchant;
+    uint64_t currency;
+    uint32_t trade_size; /* 0 for a manual payment */
+    uint32_t order;      /* row; 0 = never named before */
+    bool binds;          /* it is the manual payment that the order has already */
+};
+bool ordo_payment_room(const struct ordo_state *s, const struct ordo_payment_need *need);
+/* A new payment of nothing yet, chained to the order. Without a trade_no it is a manual one, which
+ * no index finds until it is bound; an order has at most one in its life. */
 uint32_t ordo_payment_add(
     struct ordo_state *s, uint32_t order, const struct ordo_payment_key *key, uint64_t currency);
+/* The order's manual payment that is not bound yet; 0 = none. */
+uint32_t ordo_payment_manual(const struct ordo_state *s, uint32_t order);
+/* Gives a manual payment its real trade_no; all of it moves to the channel of key->merchant. */
+void ordo_payment_bind(struct ordo_state *s, uint32_t payment, const struct ordo_payment_key *key);
+/* The payment's bank took it back, or says so before it was received. */
+void ordo_payment_charge_back(struct ordo_state *s, uint32_t payment);
+/* The newest payment of the order: the chain without its summary row; 0 = none. */
+uint32_t ordo_payment_newest(const struct ordo_state *s, uint32_t order);
 /* The order's sums: all zero without a payment. */
 const struct ordo_payment_row *ordo_order_money(const struct ordo_state *s, uint32_t order);
 
@@ -143,6 +174,9 @@ struct ordo_money {
     int64_t review;
 };
 void ordo_payment_post(struct ordo_state *s, uint32_t payment, const struct ordo_money *change);
+/* The payment came: its whole amount, placed as `place` says apart from `received`. */
+void ordo_payment_receive(
+    struct ordo_state *s, uint32_t payment, int64_t amount, const struct ordo_money *place);
 static inline int64_t ordo_payment_applied(const struct ordo_payment_row *p)
 {
     if ((p->flags & ORDO_PAYMENT_RECEIVED) == 0) {
@@ -150,6 +184,18 @@ static inline int64_t ordo_payment_applied(const struct ordo_payment_row *p)
     }
     return p->amount - p->refund_due - p->refunded - p->review;
 }
+
+/* Where money of a payment may stand; a set is a sum of these. */
+enum ordo_place { ORDO_PLACE_APPLIED = 1, ORDO_PLACE_REVIEW = 2, ORDO_PLACE_DUE = 4 };
+int64_t ordo_payment_in(const struct ordo_payment_row *p, unsigned places);
+/* The newest payments of the order with money in one of the places and in the currency (0 = any),
+ * newest first; their number. */
+uint32_t ordo_payments_in(
+    const struct ordo_state *s,
+    uint32_t order,
+    unsigned places,
+    uint64_t currency,
+    uint32_t rows[ORDO_PAYMENTS_TOUCHED_MAX]);
 uint64_t ordo_balance_hash(uint64_t channel, uint64_t currency);
 uint32_t ordo_balance_find(const struct ordo_state *s, uint64_t channel, uint64_t currency);
 
@@ -158,6 +204,10 @@ uint32_t ordo_extra_take(struct ordo_state *s, uint32_t order);
 
 /* ---- coupons.c ---- */
 
+static inline struct ordo_bytes ordo_coupon_text(const struct ordo_coupon_row *coupon)
+{
+    return (struct ordo_bytes){coupon->coupon, coupon->coupon_size};
+}
 uint32_t ordo_coupon_find(const struct ordo_state *s, uint32_t shop, struct ordo_bytes coupon);
 /* The use of the order's coupon counts, or does not any more; nothing without a coupon, and each at
  * most once. A use beyond the limit is an overdraft and is flagged. */
@@ -189,7 +239,67 @@ void ordo_order_unhold(struct ordo_state *s, uint32_t order);
  */
 void ordo_order_unpay(struct ordo_state *s, uint32_t order, uint8_t from);
 
-/* ---- create.c, chain.c ---- */
+/* ---- late.c: orders whose hold has expired and that are paid after all ---- */
+
+/* What stands in the way of honouring an expired order. */
+enum ordo_late {
+    ORDO_LATE_REFUSED = 1,    /* its product honours no late payment */
+    ORDO_LATE_WINDOW = 2,     /* it expired too long ago */
+    ORDO_LATE_PAID_TWICE = 4, /* the buyer has paid for the same product meanwhile */
+    ORDO_LATE_CAP = 8,        /* the buyer's purchase cap */
+    ORDO_LATE_UNITS = 16,     /* its units are not available, or its named card is not */
+    ORDO_LATE_BUYERS = 32,    /* no row for the buyer */
+};
+/* A set of enum ordo_late; 0 = nothing. */
+unsigned ordo_late_obstacles(const struct ordo_state *s, uint32_t order);
+/* ordo_order_paid() for an order that may have expired: then it is flagged, and its coupon's use
+ * counts again. */
+void ordo_order_paid_late(
+    struct ordo_state *s, struct ordo_effect *effect, uint32_t order, enum ordo_event event);
+
+/* ---- refund.c: money of an order that goes back ---- */
+
+/* What ordo_money_back() could take. */
+int64_t ordo_money_there(const struct ordo_state *s, uint32_t order, unsigned places);
+/* Takes amount out of the places (due, then applied, then review, each from the newest payment on;
+ * the newest four that have any) and makes it due for refund, or refunded when `done`. */
+void ordo_money_back(
+    struct ordo_state *s, uint32_t order, unsigned places, int64_t amount, bool done);
+/* After money was refunded: REFUND_ALL or REFUND_PART. The cell's disposition. */
+uint8_t ordo_order_settle(struct ordo_state *s, struct ordo_effect *effect, uint32_t order);
+/* A move to REFUNDING; with nothing due it goes on to REFUNDED at once. */
+void ordo_order_refunding(
+    struct ordo_state *s, struct ordo_effect *effect, uint32_t order, enum ordo_event event);
+
+/* A payment that waits for an order of this row and price: the newest that is exactly that; 0 =
+ * none. */
+uint32_t ordo_order_waiting_money(
+    const struct ordo_state *s, uint32_t order, int64_t amount, uint16_t currency);
+
+/* ---- compare.c, create.c, chain.c, hold.c ---- */
+
+/* A create on its way from check to deed, as if the `earlier` ones of its chain were done. */
+struct ordo_create_case {
+    const struct ordo_create *create;
+    const struct ordo_create_case *earlier;
+    uint32_t earlier_count;
+    /* found out by ordo_create_check() */
+    uint32_t order; /* row of its number; 0 = never named before */
+    uint32_t product;
+    uint32_t coupon;
+    bool known;       /* the order was created before, or waits */
+    bool waits;       /* for a unit */
+    bool paid;        /* at once: set by the chain, for those after it */
+    bool makes_buyer; /* rows that are not there yet */
+    bool makes_second;
+    bool makes_extra;
+};
+/* Whether the order's number is there already, and what about it differs: sets order and known. */
+uint16_t ordo_create_compare(const struct ordo_state *s, struct ordo_create_case *c);
+/* The first check of README section 3 that fails, or OK. Changes nothing. */
+uint16_t ordo_create_check(const struct ordo_state *s, struct ordo_create_case *c);
+/* Does what was checked. own: the order is the command's own, not a member's. */
+void ordo_create_do(struct ordo_state *s, const struct ordo_create_case *c, bool own);
 
 uint16_t ordo_decide_chain(struct ordo_state *s, const struct ordo_chain *chain);
 uint16_t ordo_decide_extend(struct ordo_state *s, const struct ordo_extend *extend);
@@ -197,6 +307,7 @@ uint16_t ordo_decide_release(struct ordo_state *s, const struct ordo_release *re
 
 /* ---- channels.c ---- */
 
+uint64_t ordo_channel_hash(uint32_t shop, uint64_t channel);
 /* Rules of the channel; all zero when none were put. */
 const struct ordo_channel_row *
 ordo_channel_of(const struct ordo_state *s, uint32_t shop, uint64_t channel);
@@ -204,6 +315,8 @@ uint16_t ordo_decide_channel_put(struct ordo_state *s, const struct ordo_channel
 
 /* ---- operator.c: what people decide ---- */
 
+/* FROZEN: nothing is delivered again either. */
+void ordo_order_freeze(struct ordo_state *s, uint32_t order);
 /* OPERATOR_MISSING, REASON_MISSING or OK. */
 uint16_t ordo_operator_check(struct ordo_bytes operator_name, struct ordo_bytes reason);
 uint16_t ordo_decide_mark_paid(struct ordo_state *s, const struct ordo_mark_paid *mark);
@@ -232,9 +345,6 @@ struct ordo_fact_case {
 void ordo_fact_begin(struct ordo_state *s, struct ordo_fact_case *c);
 /* The case's payment, new and chained to the order. */
 void ordo_fact_add_payment(struct ordo_state *s, struct ordo_fact_case *c);
-/* Receives the whole amount, placed as `place` says apart from `received`. */
-void ordo_fact_receive(
-    struct ordo_state *s, const struct ordo_fact_case *c, const struct ordo_money *place);
 /* Disposition of the cell of the order's state and the event, which must be a STAY. */
 uint8_t
 ordo_fact_stay(const struct ordo_state *s, const struct ordo_fact_case *c, enum ordo_event event);
@@ -269,7 +379,13 @@ uint16_t ordo_decide_resume(struct ordo_state *s, const struct ordo_resume *resu
 /* ---- read.c: answers a query; writes the whole outcome and returns the code ---- */
 uint16_t ordo_answer_query(struct ordo_state *s, struct ordo_writer *out);
 
-/* ---- check_money.c: the part of ordo_state_check that is about money, buyers, identity ---- */
+/* ---- check_stock.c: the part that is about units, cards and queues ---- */
+enum ordo_err ordo_check_stock(const struct ordo_state *s, struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* ---- check_money.c: the part of ordo_state_check that is about money and identity ---- */
 enum ordo_err ordo_check_money(const struct ordo_state *s, struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* ---- check_holds.c: the part that is about buyers, second keys, extra rows and coupons ---- */
+enum ordo_err ordo_check_holds(const struct ordo_state *s, struct ordo_fail *fail) ORDO_MUST_USE;
 
 #endif

@@ -5,11 +5,13 @@
 /* Money. Each payment remembers where its amount stands: applied, due for refund, refunded or in
  * review; the accounts of its (channel, currency) and the sums of its order move with it in
  * ordo_payment_post(), the only place that does, so the accounts are the sums of the payments by
- * construction (check.c adds them up again).
+ * construction (check.c adds them up again). A manual payment, an operator's word, comes in by an
+ * account of its own; when its real payment is told, all of it moves to that one's channel.
  *
  * An order with one payment, nearly every order, reads its sums from that payment. With the second
- * payment a summary row takes their place at the head of the chain. So an order row carries no sums
- * and no decision walks a chain.
+ * payment a summary row takes their place at the head of the chain; it also knows the order's
+ * manual payment. So an order row carries no sums, and no payment fact walks a chain: operators and
+ * the clock do, as far as the money that they seek.
  */
 
 /* ---- merchants ---- */
@@ -111,6 +113,25 @@ static void post(
     balance->accounts[account] += amount;
 }
 
+static void post_all(
+    struct ordo_state *s,
+    const struct ordo_payment_row *p,
+    enum ordo_account in,
+    const struct ordo_money *change)
+{
+    uint32_t row = balance_take(s, ordo_merchant_at(s, p->merchant)->channel, p->currency);
+    struct ordo_balance_row *balance = ordo_balance_edit(s, row);
+    post(s, balance, in, change->received);
+    post(
+        s,
+        balance,
+        ORDO_ACCOUNT_APPLIED,
+        change->received - change->refund_due - change->refunded - change->review);
+    post(s, balance, ORDO_ACCOUNT_REFUND_DUE, change->refund_due);
+    post(s, balance, ORDO_ACCOUNT_REFUNDED, change->refunded);
+    post(s, balance, ORDO_ACCOUNT_REVIEW, change->review);
+}
+
 static void change_row(struct ordo_state *s, uint32_t row, const struct ordo_money *change)
 {
     struct ordo_payment_row *p = ordo_payment_edit(s, row);
@@ -122,22 +143,17 @@ static void change_row(struct ordo_state *s, uint32_t row, const struct ordo_mon
     ORDO_ASSERT(ordo_payment_applied(p) >= 0);
 }
 
+/* The account that a payment's money comes in by. */
+static enum ordo_account came_in_by(const struct ordo_payment_row *p)
+{
+    bool manual = (p->flags & ORDO_PAYMENT_MANUAL) != 0;
+    return manual ? ORDO_ACCOUNT_MANUAL : ORDO_ACCOUNT_RECEIVED;
+}
+
 void ordo_payment_post(struct ordo_state *s, uint32_t payment, const struct ordo_money *change)
 {
     const struct ordo_payment_row *p = ordo_payment_at(s, payment);
-    uint32_t channel = ordo_merchant_at(s, p->merchant)->channel;
-    uint32_t row = balance_take(s, channel, p->currency);
-    struct ordo_balance_row *balance = ordo_balance_edit(s, row);
-    post(s, balance, ORDO_ACCOUNT_RECEIVED, change->received);
-    post(
-        s,
-        balance,
-        ORDO_ACCOUNT_APPLIED,
-        change->received - change->refund_due - change->refunded - change->review);
-    post(s, balance, ORDO_ACCOUNT_REFUND_DUE, change->refund_due);
-    post(s, balance, ORDO_ACCOUNT_REFUNDED, change->refunded);
-    post(s, balance, ORDO_ACCOUNT_REVIEW, change->review);
-
+    post_all(s, p, came_in_by(p), change);
     change_row(s, payment, change);
     uint32_t head = ordo_order_at(s, p->order)->payment;
     if (head != payment) {
@@ -146,102 +162,266 @@ void ordo_payment_post(struct ordo_state *s, uint32_t payment, const struct ordo
     }
 }
 
+void ordo_payment_receive(
+    struct ordo_state *s, uint32_t payment, int64_t amount, const struct ordo_money *place)
+{
+    struct ordo_payment_row *p = ordo_payment_edit(s, payment);
+    ORDO_ASSERT((p->flags & ORDO_PAYMENT_RECEIVED) == 0);
+    p->flags |= ORDO_PAYMENT_RECEIVED;
+    p->refunded = 0; /* what a refund before its payment had noted: now it is posted */
+    struct ordo_money change = *place;
+    change.received = amount;
+    ordo_payment_post(s, payment, &change);
+}
+
 /* ---- payments ---- */
 
-uint64_t ordo_payment_hash(uint32_t merchant, struct ordo_bytes trade_no)
+uint64_t ordo_payment_hash(uint32_t shop, struct ordo_bytes trade_no)
 {
-    return ordo_hash64(trade_no.data, trade_no.size, merchant);
+    return ordo_hash64(trade_no.data, trade_no.size, shop);
+}
+
+static struct ordo_bytes trade_of(const struct ordo_state *s, const struct ordo_payment_row *p)
+{
+    return (struct ordo_bytes){ordo_trade_at(s, p->trade)->bytes, p->trade_size};
 }
 
 uint32_t ordo_payment_find(const struct ordo_state *s, const struct ordo_payment_key *key)
 {
     const struct ordo_index *index = &s->indexes[ORDO_INDEX_PAYMENT];
+    uint32_t shop = ordo_merchant_at(s, key->merchant)->shop;
     struct ordo_probe probe;
-    uint32_t row = ordo_index_first(index, ordo_payment_hash(key->merchant, key->trade_no), &probe);
+    uint32_t row = ordo_index_first(index, ordo_payment_hash(shop, key->trade_no), &probe);
     for (; row != 0; row = ordo_index_next(index, &probe)) {
         const struct ordo_payment_row *at = ordo_payment_at(s, row);
-        struct ordo_bytes trade_no = {ordo_trade_at(s, at->trade)->bytes, at->trade_size};
-        if (at->merchant == key->merchant && ordo_bytes_equal(trade_no, key->trade_no)) {
+        if (at->merchant == key->merchant && ordo_bytes_equal(trade_of(s, at), key->trade_no)) {
             return row;
         }
     }
     return 0;
 }
 
-#define TRADE_GRANULES_MAX (ORDO_TRADE_NO_MAX / ORDO_TRADE_GRANULE)
-
-bool ordo_payment_room(const struct ordo_state *s, const struct ordo_fact *fact, bool new_order)
+static bool is_wanted(
+    const struct ordo_state *s, uint32_t merchant, uint32_t shop, const struct ordo_find *find)
 {
-    if (ordo_rows_left(s, ORDO_TABLE_PAYMENT) < 2 ||
-        ordo_rows_left(s, ORDO_TABLE_TRADE) < TRADE_GRANULES_MAX) {
+    const struct ordo_merchant_row *m = ordo_merchant_at(s, merchant);
+    struct ordo_bytes name = {m->merchant, m->size};
+    return m->shop == shop && (find->channel == 0 || m->channel == find->channel) &&
+           (find->merchant.size == 0 || ordo_bytes_equal(name, find->merchant));
+}
+
+uint32_t
+ordo_payment_search(const struct ordo_state *s, uint32_t shop, const struct ordo_find *find)
+{
+    const struct ordo_index *index = &s->indexes[ORDO_INDEX_PAYMENT];
+    uint32_t first = 0;
+    struct ordo_probe probe;
+    uint32_t row = ordo_index_first(index, ordo_payment_hash(shop, find->trade_no), &probe);
+    for (; row != 0; row = ordo_index_next(index, &probe)) {
+        const struct ordo_payment_row *at = ordo_payment_at(s, row);
+        if (ordo_bytes_equal(trade_of(s, at), find->trade_no) &&
+            is_wanted(s, at->merchant, shop, find) && (first == 0 || row < first)) {
+            first = row;
+        }
+    }
+    return first;
+}
+
+static uint32_t granules_of(uint32_t trade_size)
+{
+    return (trade_size + ORDO_TRADE_GRANULE - 1) / ORDO_TRADE_GRANULE;
+}
+
+bool ordo_payment_room(const struct ordo_state *s, const struct ordo_payment_need *need)
+{
+    uint32_t head = ordo_order_at(s, need->order)->payment;
+    uint32_t rows = ordo_payment_at(s, head)->kind == ORDO_PAYMENT_ONE ? 2 : 1;
+    if ((!need->binds && ordo_rows_left(s, ORDO_TABLE_PAYMENT) < rows) ||
+        ordo_rows_left(s, ORDO_TABLE_TRADE) < granules_of(need->trade_size)) {
         return false;
     }
-    if (new_order && ordo_rows_left(s, ORDO_TABLE_ORDER) == 0) {
+    if (need->order == 0 && ordo_rows_left(s, ORDO_TABLE_ORDER) == 0) {
         return false;
     }
     if (ordo_rows_left(s, ORDO_TABLE_MERCHANT) == 0 &&
-        ordo_merchant_find(s, s->command.shop, fact->channel, fact->merchant) == 0) {
+        ordo_merchant_find(s, s->command.shop, need->channel, need->merchant) == 0) {
         return false;
     }
     return ordo_rows_left(s, ORDO_TABLE_BALANCE) != 0 ||
-           ordo_balance_find(s, fact->channel, fact->currency) != 0;
+           ordo_balance_find(s, need->channel, need->currency) != 0;
+}
+
+/* The order's sums in a row of their own, in front of its first payment. */
+static uint32_t make_summary(struct ordo_state *s, uint32_t order)
+{
+    uint32_t first = ordo_order_at(s, order)->payment;
+    const struct ordo_payment_row *p = ordo_payment_at(s, first);
+    uint32_t row = ordo_rows_take(s, ORDO_TABLE_PAYMENT, 1);
+    struct ordo_payment_row *sum = ordo_payment_edit(s, row);
+    *sum = (struct ordo_payment_row){
+        .kind = ORDO_PAYMENT_SUMMARY,
+        .flags = (uint8_t)(ORDO_PAYMENT_RECEIVED | (p->flags & ORDO_PAYMENT_CHARGEBACK)),
+        .order = order,
+        .next = first,
+        .trade = (p->flags & ORDO_PAYMENT_MANUAL) != 0 ? first : 0,
+    };
+    if ((p->flags & ORDO_PAYMENT_RECEIVED) != 0) {
+        sum->amount = p->amount;
+        sum->refund_due = p->refund_due;
+        sum->refunded = p->refunded;
+        sum->review = p->review;
+    }
+    ordo_order_edit(s, order)->payment = row;
+    return row;
 }
 
 /* Puts the row into the order's chain; behind a summary as soon as there are two. */
 static void chain(struct ordo_state *s, uint32_t order, uint32_t row)
 {
-    struct ordo_order_row *o = ordo_order_edit(s, order);
-    if (o->payment == 0) {
-        o->payment = row;
+    uint32_t head = ordo_order_at(s, order)->payment;
+    if (head == 0) {
+        ordo_order_edit(s, order)->payment = row;
         return;
     }
-    const struct ordo_payment_row *first = ordo_payment_at(s, o->payment);
-    if (first->kind != ORDO_PAYMENT_SUMMARY) {
-        uint32_t summary = ordo_rows_take(s, ORDO_TABLE_PAYMENT, 1);
-        struct ordo_payment_row *sum = ordo_payment_edit(s, summary);
-        *sum = (struct ordo_payment_row){
-            .kind = ORDO_PAYMENT_SUMMARY,
-            .flags = ORDO_PAYMENT_RECEIVED,
-            .order = order,
-            .next = o->payment,
-        };
-        if ((first->flags & ORDO_PAYMENT_RECEIVED) != 0) {
-            sum->amount = first->amount;
-            sum->refund_due = first->refund_due;
-            sum->refunded = first->refunded;
-            sum->review = first->review;
-        }
-        o->payment = summary;
+    if (ordo_payment_at(s, head)->kind != ORDO_PAYMENT_SUMMARY) {
+        head = make_summary(s, order);
     }
-    ordo_payment_edit(s, row)->next = ordo_payment_at(s, o->payment)->next;
-    ordo_payment_edit(s, o->payment)->next = row;
+    struct ordo_payment_row *sum = ordo_payment_edit(s, head);
+    ordo_payment_edit(s, row)->next = sum->next;
+    sum->next = row;
+    if ((ordo_payment_at(s, row)->flags & ORDO_PAYMENT_MANUAL) != 0) {
+        ORDO_ASSERT(sum->trade == 0);
+        sum->trade = row;
+    }
+}
+
+/* Writes the trade_no and makes the row be found by it. */
+static void name_payment(struct ordo_state *s, uint32_t row, struct ordo_bytes trade_no)
+{
+    ORDO_ASSERT(trade_no.size > 0 && trade_no.size <= ORDO_TRADE_NO_MAX);
+    uint32_t granules = granules_of(trade_no.size);
+    uint32_t trade = ordo_rows_take(s, ORDO_TABLE_TRADE, granules);
+    void *text = ordo_table_write_rows(&s->tables[ORDO_TABLE_TRADE], trade, granules);
+    memcpy(text, trade_no.data, trade_no.size);
+    struct ordo_payment_row *p = ordo_payment_edit(s, row);
+    p->trade = trade;
+    p->trade_size = (uint8_t)trade_no.size;
+    uint32_t shop = ordo_merchant_at(s, p->merchant)->shop;
+    ordo_index_insert(&s->indexes[ORDO_INDEX_PAYMENT], ordo_payment_hash(shop, trade_no), row);
 }
 
 uint32_t ordo_payment_add(
     struct ordo_state *s, uint32_t order, const struct ordo_payment_key *key, uint64_t currency)
 {
-    ORDO_ASSERT(key->trade_no.size > 0 && key->trade_no.size <= ORDO_TRADE_NO_MAX);
-    uint32_t granules = (key->trade_no.size + ORDO_TRADE_GRANULE - 1) / ORDO_TRADE_GRANULE;
-    uint32_t trade = ordo_rows_take(s, ORDO_TABLE_TRADE, granules);
-    void *text = ordo_table_write_rows(&s->tables[ORDO_TABLE_TRADE], trade, granules);
-    memcpy(text, key->trade_no.data, key->trade_no.size);
-
     uint32_t row = ordo_rows_take(s, ORDO_TABLE_PAYMENT, 1);
     struct ordo_payment_row *p = ordo_payment_edit(s, row);
     p->kind = ORDO_PAYMENT_ONE;
     p->order = order;
     p->merchant = key->merchant;
-    p->trade = trade;
-    p->trade_size = (uint8_t)key->trade_no.size;
     p->currency = (uint16_t)currency;
     p->seen_s = (uint32_t)(s->now_us / 1000000);
-    ordo_index_insert(
-        &s->indexes[ORDO_INDEX_PAYMENT], ordo_payment_hash(key->merchant, key->trade_no), row);
+    if (key->trade_no.size == 0) {
+        p->flags = ORDO_PAYMENT_MANUAL;
+    } else {
+        name_payment(s, row, key->trade_no);
+    }
     chain(s, order, row);
     return row;
+}
+
+/* ---- manual payments ---- */
+
+uint32_t ordo_payment_manual(const struct ordo_state *s, uint32_t order)
+{
+    uint32_t head = ordo_order_at(s, order)->payment;
+    const struct ordo_payment_row *p = ordo_payment_at(s, head);
+    if (p->kind == ORDO_PAYMENT_SUMMARY) {
+        return p->trade;
+    }
+    return (p->flags & ORDO_PAYMENT_MANUAL) != 0 ? head : 0;
+}
+
+/* From manual to received; with all that became of it when the channel is another one. */
+static void move_in(struct ordo_state *s, struct ordo_payment_row *p, uint32_t merchant)
+{
+    struct ordo_money in = {p->amount, p->refund_due, p->refunded, p->review};
+    struct ordo_money out = {-p->amount, -p->refund_due, -p->refunded, -p->review};
+    uint8_t from = ordo_merchant_at(s, p->merchant)->channel;
+    uint8_t to = ordo_merchant_at(s, merchant)->channel;
+    if (from != to) {
+        post_all(s, p, ORDO_ACCOUNT_MANUAL, &out);
+        p->merchant = merchant;
+        post_all(s, p, ORDO_ACCOUNT_RECEIVED, &in);
+        return;
+    }
+    struct ordo_balance_row *balance = ordo_balance_edit(s, balance_take(s, to, p->currency));
+    post(s, balance, ORDO_ACCOUNT_MANUAL, -p->amount);
+    post(s, balance, ORDO_ACCOUNT_RECEIVED, p->amount);
+    p->merchant = merchant;
+}
+
+void ordo_payment_bind(struct ordo_state *s, uint32_t payment, const struct ordo_payment_key *key)
+{
+    struct ordo_payment_row *p = ordo_payment_edit(s, payment);
+    ORDO_ASSERT((p->flags & ORDO_PAYMENT_MANUAL) != 0 && p->trade == 0);
+    move_in(s, p, key->merchant);
+    p->flags = (uint8_t)(p->flags & ~(unsigned)ORDO_PAYMENT_MANUAL);
+    name_payment(s, payment, key->trade_no);
+    uint32_t head = ordo_order_at(s, p->order)->payment;
+    if (head != payment) {
+        ORDO_ASSERT(ordo_payment_at(s, head)->trade == payment);
+        ordo_payment_edit(s, head)->trade = 0;
+    }
+}
+
+/* ---- the order's payments ---- */
+
+void ordo_payment_charge_back(struct ordo_state *s, uint32_t payment)
+{
+    struct ordo_payment_row *p = ordo_payment_edit(s, payment);
+    p->flags |= ORDO_PAYMENT_CHARGEBACK;
+    ordo_payment_edit(s, ordo_order_at(s, p->order)->payment)->flags |= ORDO_PAYMENT_CHARGEBACK;
 }
 
 const struct ordo_payment_row *ordo_order_money(const struct ordo_state *s, uint32_t order)
 {
     return ordo_payment_at(s, ordo_order_at(s, order)->payment); /* row 0 is all zero */
+}
+
+uint32_t ordo_payment_newest(const struct ordo_state *s, uint32_t order)
+{
+    const struct ordo_payment_row *money = ordo_order_money(s, order);
+    return money->kind == ORDO_PAYMENT_SUMMARY ? money->next : ordo_order_at(s, order)->payment;
+}
+
+int64_t ordo_payment_in(const struct ordo_payment_row *p, unsigned places)
+{
+    if ((p->flags & ORDO_PAYMENT_RECEIVED) == 0) {
+        return 0; /* what was told before it came is no money yet */
+    }
+    int64_t sum = (places & ORDO_PLACE_APPLIED) != 0 ? ordo_payment_applied(p) : 0;
+    sum += (places & ORDO_PLACE_REVIEW) != 0 ? p->review : 0;
+    return sum + ((places & ORDO_PLACE_DUE) != 0 ? p->refund_due : 0);
+}
+
+uint32_t ordo_payments_in(
+    const struct ordo_state *s,
+    uint32_t order,
+    unsigned places,
+    uint64_t currency,
+    uint32_t rows[ORDO_PAYMENTS_TOUCHED_MAX])
+{
+    uint32_t count = 0;
+    int64_t left = ordo_payment_in(ordo_order_money(s, order), places);
+    uint32_t row = ordo_payment_newest(s, order);
+    while (row != 0 && left != 0 && count < ORDO_PAYMENTS_TOUCHED_MAX) { /* ends: along the chain */
+        const struct ordo_payment_row *p = ordo_payment_at(s, row);
+        int64_t there = ordo_payment_in(p, places);
+        left -= there;
+        if (there != 0 && (currency == 0 || p->currency == currency)) {
+            rows[count++] = row;
+        }
+        row = p->next;
+    }
+    return count;
 }

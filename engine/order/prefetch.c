@@ -21,14 +21,13 @@ static void look_at_keys(
     struct ordo_bytes order_id;
     if (a->kind == ORDO_KIND_FACT) {
         (void)ordo_read_varint(in);
-        uint64_t channel = ordo_read_varint(in);
-        struct ordo_bytes merchant = ordo_read_bytes(in, ORDO_MERCHANT_MAX);
+        (void)ordo_read_varint(in);
+        (void)ordo_read_bytes(in, ORDO_MERCHANT_MAX);
         order_id = ordo_read_bytes(in, ORDO_ORDER_ID_MAX);
         struct ordo_bytes trade_no = ordo_read_bytes(in, ORDO_TRADE_NO_MAX);
-        uint32_t row = in->failed ? 0 : ordo_merchant_find(s, shop, channel, merchant);
-        if (row != 0) {
+        if (!in->failed) {
             a->has_payment = true;
-            a->payment_hash = ordo_payment_hash(row, trade_no);
+            a->payment_hash = ordo_payment_hash(shop, trade_no);
             ordo_index_prefetch(&s->indexes[ORDO_INDEX_PAYMENT], a->payment_hash);
         }
     } else {

@@ -9,7 +9,8 @@
  *          its limit when 64 KiB are full
  *   STOCK  ordo_stock_view
  *   HEAD   ordo_head_view
- *   FIND   ordo_order_view; of several payments with this number the one that came first
+ *   FIND   ordo_order_view; of several payments with this number the one that came first. Also of
+ *          an order in state NONE that only payments have named
  *   COUPON ordo_coupon_view
  *   SETTINGS_GET count, then (key, zigzag value) of every setting in force
  * The body follows only the code OK.

@@ -5,10 +5,14 @@
  * of them has a member, nobody else is given a unit (ordo_stock_open), so units stay free until the
  * queue's head can have all of its own.
  *
- * Whatever frees units or shortens a queue notes the product in the head's chain; every accepted
- * command ends by serving the noted products as far as its outcome has room. What is left keeps its
- * place for the next command, and ingress sequences `continue` for it at once (the next deadline is
- * 0). So a restock of a thousand units costs no command more than sixteen orders.
+ * Whatever frees units or changes who is first notes the product in the head's chain; every
+ * accepted command ends by serving the noted products as far as its outcome has room. What is left
+ * keeps its place for the next command, and ingress sequences `continue` for it at once (the next
+ * deadline is 0). So a restock of a thousand units costs no command more than sixteen orders.
+ *
+ * An order has one effect in an outcome, and its history names each command once. So a head that
+ * the command has touched already (a note about it, its own payment that made it the first) is
+ * served by the next one.
  */
 
 #define TRANSITIONS_OF_ONE 2 /* at most, for one order that is served */
@@ -52,6 +56,9 @@ void ordo_queue_join(struct ordo_state *s, uint32_t order, enum ordo_queue queue
     }
     *last = order;
     *count_of(p, queue) += 1;
+    if (queue == ORDO_QUEUE_BACKORDER && extra->queue_prev == 0) {
+        ordo_serve_mark(s, ordo_order_at(s, order)->product);
+    }
 }
 
 void ordo_queue_leave(struct ordo_state *s, uint32_t order)
@@ -113,13 +120,17 @@ static void unmark_first(struct ordo_state *s)
     p->serve_next = 0;
 }
 
-static bool has_room(const struct ordo_state *s, uint32_t quantity)
+/* Room for one more order. */
+static bool has_room(const struct ordo_state *s, uint32_t order)
 {
+    const struct ordo_order_row *o = ordo_order_at(s, order);
     const struct ordo_outcome *out = &s->outcome;
-    return out->effect_count < ORDO_TRANSITIONS_MAX &&
+    ORDO_ASSERT(
+        out->effect_count == ORDO_TRANSITIONS_MAX || /* four payments an order, and two */
+        out->posting_count + POSTINGS_OF_ONE <= ORDO_POSTINGS_MAX);
+    return o->last_seq < s->seq && out->effect_count < ORDO_TRANSITIONS_MAX &&
            out->transition_count + TRANSITIONS_OF_ONE <= ORDO_TRANSITIONS_MAX &&
-           out->posting_count + POSTINGS_OF_ONE <= ORDO_POSTINGS_MAX &&
-           out->card_count + quantity <= ORDO_CARDS_MAX;
+           out->card_count + o->quantity <= ORDO_CARDS_MAX;
 }
 
 static void serve_backorder(struct ordo_state *s, struct ordo_effect *effect, uint32_t order)
@@ -159,7 +170,7 @@ void ordo_serve(struct ordo_state *s)
             unmark_first(s);
             continue;
         }
-        if (!has_room(s, ordo_order_at(s, order)->quantity)) {
+        if (!has_room(s, order)) {
             return;
         }
         serve_one(s, order);

@@ -1,5 +1,5 @@
-#include "order/parts.h"
 #include "order/query.h"
+#include "order/stock.h"
 
 /* Queries see the state as of the last command before them and change nothing. A result names the
  * last seq, so that a reader knows how fresh it is. LIST over every state goes by row number, which
@@ -31,10 +31,10 @@ static void view_order(const struct ordo_state *s, uint32_t order, struct ordo_o
     view->refunded = received ? money->refunded : 0;
     view->review = received ? money->review : 0;
     view->last_seq = o->last_seq;
-    view->card_count = 0;
-    for (uint32_t row = o->card; row != 0; row = ordo_card_at(s, row)->next) {
-        ORDO_ASSERT(view->card_count < ORDO_CARDS_MAX);
-        view->cards[view->card_count++] = row;
+    uint32_t cards[ORDO_CARDS_MAX];
+    view->card_count = ordo_order_cards(s, order, cards);
+    for (uint32_t i = 0; i < view->card_count; i++) {
+        view->cards[i] = cards[i];
     }
 }
 
@@ -55,16 +55,22 @@ static uint16_t answer_get(struct ordo_state *s, uint32_t order, struct ordo_wri
     return ORDO_RESULT_OK;
 }
 
+/* A frozen order's cards are not given out: its money is disputed. */
 static uint16_t answer_cards(struct ordo_state *s, uint32_t order, struct ordo_writer *out)
 {
     const struct ordo_order_row *o = ordo_order_at(s, order);
+    if ((o->flags & ORDO_FLAG_FROZEN) != 0) {
+        put_result(s, ORDO_RESULT_ORDER_FROZEN, order, out);
+        return ORDO_RESULT_ORDER_FROZEN;
+    }
     bool issued = o->state == ORDO_STATE_ISSUING || o->state == ORDO_STATE_COMPLETED;
-    bool has_cards = issued && o->card != 0;
+    uint32_t cards[ORDO_CARDS_MAX];
+    uint32_t count = issued ? ordo_order_cards(s, order, cards) : 0;
     put_result(s, ORDO_RESULT_OK, order, out);
-    ordo_write_varint(out, has_cards ? o->quantity : 0);
-    for (uint32_t row = has_cards ? o->card : 0; row != 0; row = ordo_card_at(s, row)->next) {
-        const struct ordo_card_row *card = ordo_card_at(s, row);
-        ordo_write_varint(out, row);
+    ordo_write_varint(out, count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct ordo_card_row *card = ordo_card_at(s, cards[i]);
+        ordo_write_varint(out, cards[i]);
         ordo_write_bytes(
             out, (struct ordo_bytes){ordo_secret_at(s, card->secret)->bytes, card->secret_size});
     }
@@ -81,6 +87,18 @@ answer_about_order(struct ordo_state *s, struct ordo_bytes order_id, struct ordo
     }
     return s->command.kind == ORDO_KIND_CARDS ? answer_cards(s, order, out)
                                               : answer_get(s, order, out);
+}
+
+/* By a payment: also the number of an order that nobody has created, with the money it has. */
+static uint16_t
+answer_find(struct ordo_state *s, const struct ordo_find *find, struct ordo_writer *out)
+{
+    uint32_t payment = ordo_payment_search(s, s->command.shop, find);
+    if (payment == 0) {
+        put_result(s, ORDO_RESULT_ORDER_UNKNOWN, 0, out);
+        return ORDO_RESULT_ORDER_UNKNOWN;
+    }
+    return answer_get(s, ordo_payment_at(s, payment)->order, out);
 }
 
 /* ---- lists ---- */
@@ -183,14 +201,15 @@ static uint16_t answer_stock(struct ordo_state *s, uint64_t number, struct ordo_
         return ORDO_RESULT_PRODUCT_UNKNOWN;
     }
     const struct ordo_product_row *p = ordo_product_at(s, row);
-    bool unlimited = p->stock_mode == ORDO_STOCK_UNLIMITED;
+    uint64_t available = p->stock_mode == ORDO_STOCK_UNLIMITED ? UINT64_MAX : p->free;
+    bool queued = p->backorder_first != 0 || p->wait_first != 0;
     struct ordo_stock_view view = {
         .product = p->product,
         .price = p->price,
         .currency = p->currency,
         .stock_mode = p->stock_mode,
         .imported = p->imported,
-        .available = unlimited ? UINT64_MAX : p->free,
+        .available = queued ? 0 : available,
         .held = p->held,
         .bound = p->bound,
         .revealed = p->revealed,
@@ -200,6 +219,32 @@ static uint16_t answer_stock(struct ordo_state *s, uint64_t number, struct ordo_
     };
     put_result(s, ORDO_RESULT_OK, 0, out);
     ordo_stock_view_encode(&view, out);
+    return ORDO_RESULT_OK;
+}
+
+static uint16_t
+answer_coupon(struct ordo_state *s, const struct ordo_coupon *query, struct ordo_writer *out)
+{
+    uint32_t row = ordo_coupon_find(s, s->command.shop, query->coupon);
+    if (row == 0) {
+        put_result(s, ORDO_RESULT_COUPON_UNKNOWN, 0, out);
+        return ORDO_RESULT_COUPON_UNKNOWN;
+    }
+    const struct ordo_coupon_row *c = ordo_coupon_at(s, row);
+    struct ordo_coupon_view view = {
+        .coupon = ordo_coupon_text(c),
+        .product = ordo_product_at(s, c->product)->product, /* row 0: every product */
+        .discount = c->discount,
+        .discount_share = c->discount_share,
+        .uses_max = c->uses_max,
+        .used = c->used,
+        .returned = c->returned,
+        .overdrawn = c->overdrawn,
+        .valid_from_us = c->valid_from_us,
+        .valid_until_us = c->valid_until_us,
+    };
+    put_result(s, ORDO_RESULT_OK, 0, out);
+    ordo_coupon_view_encode(&view, out);
     return ORDO_RESULT_OK;
 }
 
@@ -249,10 +294,14 @@ uint16_t ordo_answer_query(struct ordo_state *s, struct ordo_writer *out)
         return answer_about_order(s, ordo_command_order_id(command), out);
     case ORDO_KIND_LIST:
         return answer_list(s, &command->list, out);
+    case ORDO_KIND_FIND:
+        return answer_find(s, &command->find, out);
     case ORDO_KIND_STOCK:
         return answer_stock(s, command->stock.product, out);
     case ORDO_KIND_SETTINGS_GET:
         return answer_settings(s, out);
+    case ORDO_KIND_COUPON:
+        return answer_coupon(s, &command->coupon, out);
     default:
         ORDO_ASSERT(command->kind == ORDO_KIND_HEAD);
         return answer_head(s, out);

@@ -324,6 +324,37 @@ bool ordo_command_decode(struct ordo_bytes bytes, struct ordo_command *command)
     return true;
 }
 
+/* ---- members of a chain ---- */
+
+void ordo_member_encode(const struct ordo_command *member, struct ordo_writer *out)
+{
+    struct ordo_writer own = {
+        .begin = out->at, .at = out->at, .end = out->end, .failed = out->failed};
+    uint32_t content_size;
+    own.failed = own.failed || member->kind != ORDO_KIND_CREATE;
+    ordo_write_u8(&own, member->kind);
+    if (!own.failed) {
+        encode_create(&member->create, &own, &content_size);
+    }
+    if (own.failed || ordo_writer_size(&own) > ORDO_MEMBER_MAX) {
+        out->failed = true;
+        return;
+    }
+    out->at = own.at;
+}
+
+bool ordo_member_decode(struct ordo_bytes bytes, struct ordo_command *member)
+{
+    struct ordo_reader in = ordo_reader_over(bytes.data, bytes.size);
+    memset(member, 0, sizeof(*member));
+    member->kind = ordo_read_u8(&in);
+    if (member->kind != ORDO_KIND_CREATE) {
+        return false;
+    }
+    (void)decode_create(&in, &member->create);
+    return ordo_reader_done(&in);
+}
+
 /* ---- helpers ---- */
 
 struct ordo_bytes ordo_command_order_id(const struct ordo_command *command)

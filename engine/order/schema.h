@@ -393,6 +393,12 @@ void ordo_command_encode(struct ordo_command *command, struct ordo_writer *out);
  * canonical form within the limits. Any thread, pure. */
 bool ordo_command_decode(struct ordo_bytes bytes, struct ordo_command *command) ORDO_MUST_USE;
 
+/* A member of a chain: a create alone has this form. Encode fails the writer for another kind or
+ * when it is longer than ORDO_MEMBER_MAX; decode leaves id and shop zero and is false for whatever
+ * encode does not write. Any thread, pure. */
+void ordo_member_encode(const struct ordo_command *member, struct ordo_writer *out);
+bool ordo_member_decode(struct ordo_bytes bytes, struct ordo_command *member) ORDO_MUST_USE;
+
 /* The order a command is about, empty when it is about none (settings, products, tick, queries
  * without one). */
 struct ordo_bytes ordo_command_order_id(const struct ordo_command *command);

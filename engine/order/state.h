@@ -47,7 +47,8 @@ void ordo_apply(
 #define ORDO_APPLY_AHEAD 12
 void ordo_apply_prefetch(struct ordo_state *state, struct ordo_bytes command);
 
-/* The earliest time at which a tick has something to do; UINT64_MAX when never. Apply thread. */
+/* The earliest time at which a tick has something to do; UINT64_MAX when never, 0 when a continue
+ * has something to do at once. Apply thread. */
 uint64_t ordo_state_next_deadline_us(const struct ordo_state *state);
 
 /* Where the state stands. Apply thread. */

@@ -1,7 +1,10 @@
 #include "order/parts.h"
 
-/* The short decisions about one known order: attempt, cancel, delivery-ack. Each asks the machine's
+/* The short decisions about one known order: attempt and delivery-ack. Each asks the machine's
  * table for its cell; a refusal changes nothing but the order's history.
+ *
+ * Every attempt has an amount of its own: gateways without a reference tell payments apart by cents
+ * that are put on top of the price. What an attempt asks for is what its payment has to be.
  */
 
 static uint16_t count_attempts(const struct ordo_state *s, uint32_t order)
@@ -27,30 +30,47 @@ uint32_t ordo_attempt_find(const struct ordo_state *s, uint32_t order, uint32_t 
     return 0;
 }
 
-static uint16_t
-check_attempt(const struct ordo_state *s, uint32_t order, const struct ordo_attempt *attempt)
+/* From the order's amount to what its channel may put on top of it. */
+static bool
+is_payable(const struct ordo_state *s, uint32_t order, const struct ordo_attempt *attempt)
 {
-    const struct ordo_order_row *o = ordo_order_at(s, order);
-    const struct ordo_cell *cell = ordo_machine_cell(o->state, ORDO_EVENT_ATTEMPT);
-    if (cell->action == ORDO_CELL_REFUSE) {
-        return cell->code;
-    }
-    if (attempt->amount != o->amount) {
-        return ORDO_RESULT_AMOUNT_MISMATCH;
-    }
-    if (attempt->currency != ordo_product_at(s, o->product)->currency) {
-        return ORDO_RESULT_CURRENCY_MISMATCH;
-    }
-    uint32_t merchant = ordo_merchant_find(s, s->command.shop, attempt->channel, attempt->merchant);
-    if (merchant != 0 && ordo_attempt_find(s, order, merchant) != 0) {
-        return ORDO_RESULT_OK;
-    }
+    int64_t amount = ordo_order_at(s, order)->amount;
+    const struct ordo_channel_row *channel = ordo_channel_of(s, s->command.shop, attempt->channel);
+    return attempt->amount >= amount && attempt->amount <= amount + channel->attempt_spread;
+}
+
+static uint16_t check_new_attempt(const struct ordo_state *s, uint32_t order, uint32_t merchant)
+{
     if (count_attempts(s, order) == ORDO_ATTEMPTS_MAX) {
         return ORDO_RESULT_ATTEMPTS_FULL;
     }
     bool room = ordo_rows_left(s, ORDO_TABLE_ATTEMPT) != 0 &&
                 (merchant != 0 || ordo_rows_left(s, ORDO_TABLE_MERCHANT) != 0);
     return room ? ORDO_RESULT_OK : ORDO_RESULT_FULL_PAYMENTS;
+}
+
+static uint16_t
+check_attempt(const struct ordo_state *s, uint32_t order, const struct ordo_attempt *attempt)
+{
+    const struct ordo_order_row *o = ordo_order_at(s, order);
+    uint16_t code = ordo_order_code(o, ORDO_EVENT_ATTEMPT);
+    if (code != ORDO_RESULT_OK) {
+        return code;
+    }
+    if (!is_payable(s, order, attempt)) {
+        return ORDO_RESULT_AMOUNT_MISMATCH;
+    }
+    if (attempt->currency != ordo_product_at(s, o->product)->currency) {
+        return ORDO_RESULT_CURRENCY_MISMATCH;
+    }
+    uint32_t merchant = ordo_merchant_find(s, s->command.shop, attempt->channel, attempt->merchant);
+    uint32_t row = merchant == 0 ? 0 : ordo_attempt_find(s, order, merchant);
+    if (row == 0) {
+        return check_new_attempt(s, order, merchant);
+    }
+    const struct ordo_attempt_row *at = ordo_attempt_at(s, row);
+    bool same = at->state != ORDO_ATTEMPT_OPEN || at->amount == attempt->amount;
+    return same ? ORDO_RESULT_OK : ORDO_RESULT_AMOUNT_MISMATCH;
 }
 
 static void open_attempt(struct ordo_state *s, uint32_t order, const struct ordo_attempt *attempt)
@@ -60,15 +80,17 @@ static void open_attempt(struct ordo_state *s, uint32_t order, const struct ordo
     if (row == 0) {
         row = ordo_rows_take(s, ORDO_TABLE_ATTEMPT, 1);
         struct ordo_order_row *o = ordo_order_edit(s, order);
-        struct ordo_attempt_row *made = ordo_attempt_edit(s, row);
-        made->merchant = merchant;
-        made->amount = attempt->amount;
-        made->currency = (uint16_t)attempt->currency;
-        made->opened_s = (uint32_t)(s->now_us / 1000000);
-        made->next = o->attempt;
+        ordo_attempt_edit(s, row)->merchant = merchant;
+        ordo_attempt_edit(s, row)->next = o->attempt;
         o->attempt = row;
     }
-    ordo_attempt_edit(s, row)->state = ORDO_ATTEMPT_OPEN;
+    struct ordo_attempt_row *at = ordo_attempt_edit(s, row);
+    if (at->state != ORDO_ATTEMPT_OPEN) {
+        at->amount = attempt->amount;
+        at->currency = (uint16_t)attempt->currency;
+        at->opened_s = (uint32_t)(s->now_us / 1000000);
+        at->state = ORDO_ATTEMPT_OPEN;
+    }
 }
 
 uint16_t ordo_decide_attempt(struct ordo_state *s, const struct ordo_attempt *attempt)
@@ -89,23 +111,6 @@ uint16_t ordo_decide_attempt(struct ordo_state *s, const struct ordo_attempt *at
     return code;
 }
 
-uint16_t ordo_decide_cancel(struct ordo_state *s, const struct ordo_cancel *cancel)
-{
-    uint32_t order = ordo_order_known(s, s->command.shop, cancel->order_id);
-    if (order == 0) {
-        return ORDO_RESULT_ORDER_UNKNOWN;
-    }
-    struct ordo_effect *effect = ordo_effect_begin(s, order, true);
-    const struct ordo_cell *cell =
-        ordo_machine_cell(ordo_order_at(s, order)->state, ORDO_EVENT_CANCEL);
-    if (cell->action == ORDO_CELL_MOVE) {
-        ordo_order_step(s, effect, order, ORDO_EVENT_CANCEL);
-        ordo_order_unhold(s, order);
-    }
-    ordo_effect_end(s, effect, order);
-    return cell->code;
-}
-
 uint16_t ordo_decide_delivery_ack(struct ordo_state *s, const struct ordo_delivery_ack *ack)
 {
     uint32_t order = ordo_order_known(s, s->command.shop, ack->order_id);
@@ -113,12 +118,12 @@ uint16_t ordo_decide_delivery_ack(struct ordo_state *s, const struct ordo_delive
         return ORDO_RESULT_ORDER_UNKNOWN;
     }
     struct ordo_effect *effect = ordo_effect_begin(s, order, true);
-    const struct ordo_cell *cell =
-        ordo_machine_cell(ordo_order_at(s, order)->state, ORDO_EVENT_DELIVERY_ACK);
-    if (cell->action == ORDO_CELL_MOVE) {
+    const struct ordo_order_row *o = ordo_order_at(s, order);
+    uint16_t code = ordo_order_code(o, ORDO_EVENT_DELIVERY_ACK);
+    if (o->state == ORDO_STATE_ISSUING) {
         ordo_order_step(s, effect, order, ORDO_EVENT_DELIVERY_ACK);
         ordo_stock_reveal(s, order);
     }
     ordo_effect_end(s, effect, order);
-    return cell->code;
+    return code;
 }

@@ -1,6 +1,9 @@
 /* Staging: claimed slots that are filled and not yet published. All of a batch carry one time
  * stamp, taken at its first command, so a clock is read once a batch. The command bytes are encoded
  * straight into the command ring: the worst case is reserved, what was written is taken.
+ *
+ * Apply asks for its next turn by one number, the next deadline: a time asks for a tick then, 0 for
+ * a continue at once. One of them is under way at most, since only its end tells what comes next.
  */
 #include "pipeline/ingress.h"
 
@@ -40,6 +43,8 @@ static uint32_t size_bound(const struct ordo_command *command)
         lists = command->card_import.cards.raw.size;
     } else if (command->kind == ORDO_KIND_SETTINGS) {
         lists = command->settings.pairs.raw.size;
+    } else if (command->kind == ORDO_KIND_CHAIN) {
+        lists = command->chain.members.raw.size;
     }
     ORDO_ASSERT(lists <= ORDO_COMMAND_SIZE_MAX);
     return FIXED_SIZE_MAX + (uint32_t)lists;
@@ -113,7 +118,7 @@ uint32_t ordo_ingress_flush(struct ordo_ingress *ingress)
 uint32_t ordo_ingress_tick(struct ordo_ingress *ingress)
 {
     if (ordo_sequence_get(ingress->applied) - ingress->tick_cursor > UINT64_MAX / 2) {
-        return 0; /* the tick before is not applied: the deadline that we see is the old one */
+        return 0; /* the one before is not applied: the deadline that we see is the old one */
     }
     uint64_t deadline_us = ordo_sequence_get(ingress->deadline_us);
     if (deadline_us == UINT64_MAX || deadline_us > ordo_timekeeper_now_us(ingress->keeper)) {
@@ -122,8 +127,11 @@ uint32_t ordo_ingress_tick(struct ordo_ingress *ingress)
     if (ingress->staged != 0 && ingress->batch_us < deadline_us) {
         return 0; /* the staged batch has an older stamp: the next cycle has one of its own */
     }
-    struct ordo_command command = {.kind = ORDO_KIND_TICK};
-    command.tick.now_us = ingress->staged != 0 ? ingress->batch_us : ingress->keeper->last_us;
+    struct ordo_command command = {.kind = ORDO_KIND_CONTINUE};
+    if (deadline_us != 0) {
+        command.kind = ORDO_KIND_TICK;
+        command.tick.now_us = ingress->staged != 0 ? ingress->batch_us : ingress->keeper->last_us;
+    }
     if (ordo_ingress_put(ingress, &command, 0, 0) != ORDO_OK) {
         return 0; /* the ring is full: the deadline stays due */
     }

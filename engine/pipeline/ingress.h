@@ -16,9 +16,9 @@ struct ordo_ingress {
     struct ordo_sequencer *sequencer;
     struct ordo_timekeeper *keeper;
     const struct ordo_sequence *deadline_us; /* apply exports its next deadline here */
-    const struct ordo_sequence *applied; /* apply's cursor: a tick waits for the one before it */
-    uint64_t tick_cursor;                /* the last tick's slot; 0 = none */
-    uint64_t staged_first;               /* cursors claimed and not yet published */
+    const struct ordo_sequence *applied;     /* apply's cursor: a tick waits for the one before */
+    uint64_t tick_cursor;                    /* the last tick's slot; 0 = none */
+    uint64_t staged_first;                   /* cursors claimed and not yet published */
     uint32_t staged;
     uint64_t batch_us; /* the stamp of the staged batch; 0 = not taken yet */
 };
@@ -46,8 +46,9 @@ uint32_t ordo_ingress_room(struct ordo_ingress *ingress, uint32_t wanted);
 /* Publishes the staged commands; returns how many. Ingress thread. */
 uint32_t ordo_ingress_flush(struct ordo_ingress *ingress);
 
-/* Stages a tick when apply's next deadline has come and the tick before was applied: 1, else 0.
- * Call after the payment facts of a cycle were put. Ingress thread. */
+/* Stages a tick when apply's next deadline has come, or a continue when apply has more to do at
+ * once (deadline 0), if the one before was applied: 1, else 0. Call after the payment facts of a
+ * cycle were put and before anything else. Ingress thread. */
 uint32_t ordo_ingress_tick(struct ordo_ingress *ingress);
 
 #endif

@@ -1,7 +1,7 @@
 /* Goal: ordo_state_check sees what it is there for: a check that never fails proves nothing.
  * Method: a state with a bit of everything; one row bent at a time by hand, each must be named as
  * DAMAGED, and the digest must change with it. */
-#include "shop.h"
+#include "stockroom.h"
 
 #include "order/parts.h"
 
@@ -19,6 +19,12 @@ static void open_shop(void)
     cr_assert_eq(create(&shop, "paid", 2, 1), ORDO_RESULT_OK);
     cr_assert_eq(pay(&shop, "paid", "t1", PRICE), ORDO_DISPOSITION_APPLIED);
     cr_assert_eq(pay(&shop, "paid", "t2", PRICE), ORDO_DISPOSITION_EXTRA_REFUND_DUE);
+    cr_assert_eq(put_pool(&shop, 2, ORDO_STOCK_COUNTED, 0, 1), ORDO_RESULT_OK);
+    cr_assert_eq(want_or_wait(&shop, 2, "waits", 2), ORDO_RESULT_OK); /* row 3, extra 1 */
+    cr_assert_eq(want_or_wait(&shop, 2, "waits2", 1), ORDO_RESULT_OK);
+    cr_assert_eq(put_pool(&shop, 3, ORDO_STOCK_LOOP, 0, 0), ORDO_RESULT_OK);
+    cr_assert_eq(add_cards(&shop, 3, 1, 2), ORDO_RESULT_OK);
+    cr_assert_eq(want(&shop, 3, "loop", 3), ORDO_RESULT_OK); /* row 5 */
 }
 
 static void close_shop(void)
@@ -55,6 +61,77 @@ static void more_held_than_ordered(struct ordo_state *s)
 {
     ordo_product_edit(s, 1)->held++;
     ordo_product_edit(s, 1)->free--;
+}
+
+static void hold_counted_as_paid(struct ordo_state *s)
+{
+    ordo_product_edit(s, 1)->held_unpaid--;
+}
+
+static void card_queue_linked_wrong(struct ordo_state *s)
+{
+    ordo_card_edit(s, ordo_product_at(s, 1)->free_last)->prev = 0;
+}
+
+static void unit_lost_by_its_order(struct ordo_state *s)
+{
+    ordo_order_edit(s, 1)->unit_count--;
+}
+
+static void part_of_an_order_bound_without_its_flag(struct ordo_state *s)
+{
+    ordo_order_edit(s, 2)->quantity++;
+}
+
+static void card_that_went_void_at_its_order(struct ordo_state *s)
+{
+    ordo_card_edit(s, 3)->state = ORDO_CARD_VOID;
+}
+
+static void loop_order_without_its_card(struct ordo_state *s)
+{
+    ordo_order_edit(s, 5)->card = 0;
+}
+
+static void loop_card_too_many(struct ordo_state *s)
+{
+    ordo_product_edit(s, 3)->imported++;
+}
+
+static void waiting_without_a_place(struct ordo_state *s)
+{
+    ordo_extra_edit(s, 1)->queue = ORDO_QUEUE_NONE;
+}
+
+static void queue_out_of_order(struct ordo_state *s)
+{
+    ordo_order_edit(s, 3)->created_us++;
+}
+
+static void queue_counted_wrong(struct ordo_state *s)
+{
+    ordo_product_edit(s, 2)->wait_count--;
+}
+
+static void queue_linked_wrong(struct ordo_state *s)
+{
+    ordo_extra_edit(s, 2)->queue_prev = 0;
+}
+
+static void wait_without_end(struct ordo_state *s)
+{
+    ordo_order_edit(s, 3)->deadline_us = 0;
+}
+
+static void waiting_beside_free_units(struct ordo_state *s)
+{
+    ordo_product_edit(s, 2)->free++;
+    ordo_product_edit(s, 2)->imported++;
+}
+
+static void noted_by_nobody(struct ordo_state *s)
+{
+    ordo_product_edit(s, 2)->serving = true;
 }
 
 static void order_in_the_wrong_state(struct ordo_state *s)
@@ -113,6 +190,20 @@ Test(check, sees_each_bent_row)
         {"a card lost from the queue", card_lost_from_queue},
         {"a unit from nowhere", unit_from_nowhere},
         {"more held than ordered", more_held_than_ordered},
+        {"a hold counted as paid", hold_counted_as_paid},
+        {"a card queue linked wrong", card_queue_linked_wrong},
+        {"a unit lost by its order", unit_lost_by_its_order},
+        {"a part bound without its flag", part_of_an_order_bound_without_its_flag},
+        {"a void card at its order", card_that_went_void_at_its_order},
+        {"a loop order without its card", loop_order_without_its_card},
+        {"a loop card too many", loop_card_too_many},
+        {"waiting without a place", waiting_without_a_place},
+        {"a queue out of order", queue_out_of_order},
+        {"a queue counted wrong", queue_counted_wrong},
+        {"a queue linked wrong", queue_linked_wrong},
+        {"a wait without end", wait_without_end},
+        {"waiting beside free units", waiting_beside_free_units},
+        {"noted by nobody", noted_by_nobody},
         {"an order in the wrong state", order_in_the_wrong_state},
         {"an order of another number", order_of_another_number},
         {"a hold without a deadline", hold_without_deadline},

@@ -334,3 +334,64 @@ Test(codec, lists_are_paged_and_whole)
     shop_check(&shop);
     shop_close(&shop);
 }
+
+static struct ordo_command draw_member(uint8_t bytes[ORDO_MEMBER_MAX])
+{
+    static const char letters[] =
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    struct ordo_command member = {.kind = ORDO_KIND_CREATE};
+    for (uint32_t i = 0; i < ORDO_ID_SIZE; i++) {
+        bytes[i] = (uint8_t)draw(255);
+    }
+    member.create = (struct ordo_create){
+        .order_id = {(const uint8_t *)letters, (uint32_t)draw(ORDO_ORDER_ID_MAX)},
+        .buyer = {bytes, ORDO_ID_SIZE},
+        .product = draw(UINT32_MAX),
+        .quantity = draw(UINT32_MAX),
+        .amount = (int64_t)draw(ORDO_AMOUNT_MAX),
+        .currency = draw(9999),
+        .hold_ttl_s = draw(604800),
+        .coupon = {(const uint8_t *)letters, (uint32_t)draw(ORDO_COUPON_MAX)},
+        .second_key = {bytes, (uint32_t)draw(ORDO_ID_SIZE)},
+        .card = draw(UINT64_MAX),
+        .wait_s = draw(604800),
+        .trace = {(const uint8_t *)letters, (uint32_t)draw(ORDO_TRACE_MAX)},
+    };
+    return member;
+}
+
+/* A member is a create without id and shop: the same bytes there and back, and nothing else. */
+Test(codec, a_member_of_a_chain_survives_its_bytes)
+{
+    uint8_t keys[ORDO_MEMBER_MAX];
+    uint8_t bytes[ORDO_MEMBER_MAX];
+    uint8_t again[ORDO_MEMBER_MAX];
+    for (uint32_t i = 0; i < 2000; i++) {
+        struct ordo_command member = draw_member(keys);
+        struct ordo_command decoded;
+        struct ordo_writer w = ordo_writer_over(bytes, sizeof(bytes));
+        ordo_member_encode(&member, &w);
+        cr_assert(!w.failed);
+        uint32_t size = (uint32_t)ordo_writer_size(&w);
+        cr_assert(ordo_member_decode((struct ordo_bytes){bytes, size}, &decoded));
+        cr_expect_eq(decoded.create.wait_s, member.create.wait_s);
+        cr_expect(ordo_bytes_equal(decoded.create.trace, member.create.trace));
+        struct ordo_writer w2 = ordo_writer_over(again, sizeof(again));
+        ordo_member_encode(&decoded, &w2);
+        cr_assert_eq(ordo_writer_size(&w2), size);
+        cr_expect_eq(memcmp(bytes, again, size), 0);
+        cr_expect(!ordo_member_decode((struct ordo_bytes){bytes, size - 1}, &decoded));
+        bytes[draw(size - 1)] ^= (uint8_t)(1 + draw(254));
+        if (ordo_member_decode((struct ordo_bytes){bytes, size}, &decoded)) {
+            struct ordo_writer w3 = ordo_writer_over(again, sizeof(again));
+            ordo_member_encode(&decoded, &w3);
+            cr_expect(!w3.failed && ordo_writer_size(&w3) == size);
+            cr_expect_eq(memcmp(bytes, again, size), 0, "one value has one form");
+        }
+    }
+    struct ordo_command other = {.kind = ORDO_KIND_CANCEL};
+    struct ordo_writer w = ordo_writer_over(bytes, sizeof(bytes));
+    ordo_member_encode(&other, &w);
+    cr_expect(w.failed, "creates only");
+    cr_expect(!ordo_member_decode((struct ordo_bytes){bytes, 0}, &other));
+}

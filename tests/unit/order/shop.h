@@ -32,6 +32,10 @@ struct shop {
     struct ordo_applied applied;
     struct ordo_reader body; /* of the last query */
     uint8_t buffer[ORDO_COMMAND_SIZE_MAX];
+    uint8_t second_key[ORDO_ID_SIZE];
+    uint8_t members[ORDO_CHAIN_MAX * 2 * ORDO_MEMBER_MAX];
+    uint32_t members_size;
+    uint32_t member_count;
 };
 
 struct ordo_settings_values shop_small(void);
@@ -54,6 +58,8 @@ uint16_t create(struct shop *shop, const char *order, uint32_t buyer, uint32_t q
 uint16_t attempt(struct shop *shop, const char *order, uint32_t channel);
 uint16_t cancel(struct shop *shop, const char *order);
 uint16_t acknowledge(struct shop *shop, const char *order);
+uint16_t extend(struct shop *shop, const char *order, uint64_t hold_ttl_s);
+uint16_t release(struct shop *shop, const char *order);
 uint16_t tick(struct shop *shop);
 uint16_t resume(struct shop *shop);
 uint16_t set(struct shop *shop, const char *name, int64_t value);
@@ -72,7 +78,22 @@ make_fact(struct shop *shop, uint8_t kind, const char *order, const char *trade,
 struct ordo_create *
 make_create(struct shop *shop, const char *order, uint32_t buyer, uint32_t quantity);
 
-struct ordo_order_view get(struct shop *shop, const char *order); /* state NONE when unknown */
+/* As put_product sends it, for goods of product 1's price; change it and send it yourself. */
+struct ordo_product_put *make_product(struct shop *shop, uint32_t product, uint8_t mode);
+/* A coupon of so many uses that takes `discount` off, for every product and time. */
+struct ordo_coupon_put *
+make_coupon(struct shop *shop, const char *coupon, int64_t discount, uint64_t uses_max);
+uint16_t put_coupon(struct shop *shop, const char *coupon, int64_t discount, uint64_t uses_max);
+/* The second key of the create that is set up. */
+void under_key(struct shop *shop, uint32_t key);
+
+/* Chains: begin, for each member make_create() and chain_add(), then send. */
+void chain_begin(struct shop *shop);
+void chain_add(struct shop *shop);
+uint16_t chain_send(struct shop *shop);
+
+struct ordo_coupon_view coupon(struct shop *shop, const char *coupon); /* must exist */
+struct ordo_order_view get(struct shop *shop, const char *order);      /* state NONE when unknown */
 struct ordo_stock_view stock(struct shop *shop, uint32_t product);
 int64_t account(struct shop *shop, enum ordo_account account);
 uint8_t state_of(struct shop *shop, const char *order);

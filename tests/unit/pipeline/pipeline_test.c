@@ -244,6 +244,82 @@ Test(ingress, ticks_when_a_deadline_has_come_and_not_before)
     cr_assert_eq(ordo_ingress_tick(&pipeline.ingress), 0, "nothing is due any more");
 }
 
+/* Units for twenty who wait for one each: the command that brings them serves fifteen. */
+static void restock_for_twenty(void)
+{
+    char name[16];
+    begin();
+    struct ordo_command command = product_put(1);
+    command.product_put.stock_mode = ORDO_STOCK_COUNTED;
+    cr_assert_eq(ordo_ingress_put(&pipeline.ingress, &command, 0, 0), ORDO_OK);
+    for (uint32_t i = 0; i < 20; i++) {
+        command = create(i, name, sizeof(name));
+        command.create.wait_s = 60;
+        cr_assert_eq(ordo_ingress_put(&pipeline.ingress, &command, 0, 0), ORDO_OK);
+    }
+    command = product_put(2);
+    command.product_put.stock_mode = ORDO_STOCK_COUNTED;
+    command.product_put.counted = 20;
+    cr_assert_eq(ordo_ingress_put(&pipeline.ingress, &command, 0, 0), ORDO_OK);
+    (void)ordo_ingress_flush(&pipeline.ingress);
+    (void)run_apply();
+    cr_assert_eq(ordo_ring_slot(&pipeline.ring, 23)->update_count, 15);
+}
+
+Test(ingress, goes_on_at_once_with_what_a_command_had_no_room_for)
+{
+    restock_for_twenty();
+    cr_assert_eq(ordo_ingress_tick(&pipeline.ingress), 1, "no time has passed, and none must");
+    cr_assert_eq(ordo_ingress_tick(&pipeline.ingress), 0, "the first one is not applied yet");
+    struct ordo_command later = product_put(3);
+    cr_assert_eq(ordo_ingress_put(&pipeline.ingress, &later, 0, 0), ORDO_OK);
+    (void)ordo_ingress_flush(&pipeline.ingress);
+    (void)run_apply();
+    const struct ordo_slot *slot = ordo_ring_slot(&pipeline.ring, 24);
+    cr_assert_eq(slot->kind, ORDO_KIND_CONTINUE);
+    cr_assert_eq(slot->code, ORDO_RESULT_OK);
+    cr_assert_eq(slot->update_count, 5, "the rest of the twenty, before what came later");
+    cr_assert_eq(ordo_ring_slot(&pipeline.ring, 25)->kind, ORDO_KIND_PRODUCT_PUT);
+    cr_assert_eq(ordo_ingress_tick(&pipeline.ingress), 0, "nobody waits any more");
+    pass(2 * ORDO_US_PER_S + 10);
+    cr_assert_eq(ordo_ingress_tick(&pipeline.ingress), 1);
+    (void)ordo_ingress_flush(&pipeline.ingress);
+    (void)run_apply();
+    cr_assert_eq(ordo_ring_slot(&pipeline.ring, 26)->kind, ORDO_KIND_TICK, "the holds' time came");
+}
+
+Test(ingress, goes_on_after_a_start_too)
+{
+    restock_for_twenty();
+    struct ordo_apply_stage again;
+    struct ordo_arena more;
+    ordo_arena_init(&more);
+    cr_assert_eq(
+        ordo_apply_stage_init(&again, &more, &pipeline.sequencer, state),
+        ORDO_OK,
+        "as a start over this state does");
+    cr_assert_eq(ordo_sequence_get(&again.deadline_us), 0, "exported before the first command");
+    ordo_arena_fini(&more);
+}
+
+Test(ingress, a_chain_of_the_largest_size_is_staged_whole)
+{
+    static uint8_t raw[ORDO_COMMAND_SIZE_MAX];
+    static const uint8_t member[ORDO_MEMBER_MAX];
+    struct ordo_writer w = ordo_writer_over(raw, sizeof(raw));
+    begin();
+    for (uint32_t i = 0; i < ORDO_CHAIN_MAX; i++) {
+        ordo_write_bytes(&w, (struct ordo_bytes){member, sizeof(member)});
+    }
+    struct ordo_command chain = {.kind = ORDO_KIND_CHAIN, .id = {7}};
+    chain.chain.members.raw = (struct ordo_bytes){raw, (uint32_t)ordo_writer_size(&w)};
+    chain.chain.members.count = ORDO_CHAIN_MAX;
+    cr_assert_eq(ordo_ingress_put(&pipeline.ingress, &chain, 0, 0), ORDO_OK);
+    (void)ordo_ingress_flush(&pipeline.ingress);
+    (void)run_apply();
+    cr_assert_eq(ordo_ring_slot(&pipeline.ring, 2)->code, ORDO_RESULT_CHAIN_INVALID);
+}
+
 Test(ingress, a_payment_fact_gets_the_id_of_its_content)
 {
     begin();

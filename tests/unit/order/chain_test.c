@@ -1,0 +1,416 @@
+/* Goal: a chain happens whole or not at all, and each member is judged as if those before it were
+ * done. Method: one state a test, driven by commands in canonical bytes (shop.h). The judgement is
+ * held against the engine itself: random chains have the result of the same creates sent one by one
+ * to an equal state. Replay: ORDO_SEED=n chain_test */
+#include "shop.h"
+
+#include "order/parts.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+static struct shop shop;
+
+static void open_shop(void)
+{
+    shop_open(&shop, NULL);
+    cr_assert_eq(put_product(&shop, 1, PRICE, ORDO_STOCK_CARDS), ORDO_RESULT_OK);
+    cr_assert_eq(add_cards(&shop, 1, 1, 10), ORDO_RESULT_OK);
+}
+
+static void close_shop(void)
+{
+    shop_check(&shop);
+    shop_close(&shop);
+}
+
+TestSuite(chain, .init = open_shop, .fini = close_shop);
+
+static void add(const char *order, uint32_t buyer, uint32_t quantity)
+{
+    make_create(&shop, order, buyer, quantity);
+    chain_add(&shop);
+}
+
+/* Everything but the head (sequence, hashes) and the ids. */
+static struct ordo_hash128 digest_of_orders(const struct ordo_state *s)
+{
+    struct ordo_hash128 h = {0, 0};
+    for (uint32_t i = 0; i < ORDO_TABLE_COUNT; i++) {
+        if (i != ORDO_TABLE_HEAD && i != ORDO_TABLE_ID) {
+            struct ordo_hash128 d = ordo_table_digest_full(&s->tables[i], ordo_head(s)->used[i]);
+            h = ordo_hash_chain(h, &d, sizeof(d));
+        }
+    }
+    return h;
+}
+
+/* Sends the chain: member `number` is refused with the code, and nothing has happened. */
+static void expect_refused(uint16_t code, uint32_t number)
+{
+    struct ordo_hash128 before = digest_of_orders(shop.state);
+    uint16_t got = chain_send(&shop);
+    cr_expect_eq(got, code, "%s", ordo_result_name(got));
+    cr_expect_eq(shop.outcome.result.version, number);
+    cr_expect_eq(shop.outcome.result.state, ORDO_STATE_NONE);
+    cr_expect_eq(shop.outcome.effect_count, 0);
+    struct ordo_hash128 after = digest_of_orders(shop.state);
+    cr_expect(before.low == after.low && before.high == after.high, "something has happened");
+}
+
+Test(chain, creates_all_its_members_in_order)
+{
+    cr_assert_eq(put_product(&shop, 2, PRICE, ORDO_STOCK_UNLIMITED), ORDO_RESULT_OK);
+    chain_begin(&shop);
+    add("o1", 1, 2);
+    make_create(&shop, "o2", 1, 3)->product = 2;
+    chain_add(&shop);
+    add("o3", 2, 1);
+    cr_assert_eq(chain_send(&shop), ORDO_RESULT_OK);
+    cr_expect_eq(shop.outcome.result.version, 0);
+    cr_assert_eq(shop.outcome.effect_count, 3);
+    static const char *const names[] = {"o1", "o2", "o3"};
+    for (uint32_t i = 0; i < 3; i++) {
+        cr_expect(!shop.outcome.effects[i].own);
+        cr_expect(ordo_bytes_equal(shop.outcome.effects[i].order_id, text(names[i])));
+        cr_expect_eq(shop.outcome.effects[i].version, 1);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        cr_expect_eq(state_of(&shop, names[i]), ORDO_STATE_PENDING);
+    }
+    cr_expect_eq(get(&shop, "o1").cards[0], 1);
+    cr_expect_eq(get(&shop, "o3").cards[0], 3);
+    cr_expect_eq(create(&shop, "o1", 1, 2), ORDO_RESULT_ORDER_EXISTS);
+}
+
+Test(chain, the_same_chain_again_is_the_same_result)
+{
+    chain_begin(&shop);
+    add("o1", 1, 2);
+    add("o1", 1, 2);
+    expect_refused(ORDO_RESULT_ORDER_EXISTS, 2);
+    uint64_t seq = shop.applied.seq;
+    cr_expect_eq(shop_resend(&shop), ORDO_RESULT_ORDER_EXISTS);
+    cr_expect_eq(shop.outcome.result.seq, seq);
+    cr_expect_eq(shop.outcome.result.version, 2);
+    cr_expect(!shop.applied.journaled);
+}
+
+Test(chain, is_one_to_eight_creates_that_do_not_wait)
+{
+    chain_begin(&shop);
+    expect_refused(ORDO_RESULT_CHAIN_INVALID, 0);
+    add("o1", 1, 1);
+    make_create(&shop, "o2", 2, 1)->wait_s = 1;
+    chain_add(&shop);
+    expect_refused(ORDO_RESULT_CHAIN_INVALID, 0);
+    chain_begin(&shop);
+    add("o1", 1, 32);
+    add("o2", 2, 33);
+    expect_refused(ORDO_RESULT_CHAIN_INVALID, 0);
+    chain_begin(&shop);
+    add("o1", 1, 1);
+    shop.members[1] = ORDO_KIND_CANCEL; /* after the length of the member */
+    expect_refused(ORDO_RESULT_CHAIN_INVALID, 0);
+    chain_begin(&shop);
+    add("o1", 1, 1);
+    shop.members[0]++; /* a byte too many */
+    shop.members[shop.members_size++] = 0;
+    expect_refused(ORDO_RESULT_CHAIN_INVALID, 0);
+    chain_begin(&shop);
+    add("o1", 1, 0);
+    expect_refused(ORDO_RESULT_QUANTITY_INVALID, 1);
+}
+
+Test(chain, the_last_members_refusal_undoes_nothing_because_nothing_was_done)
+{
+    cr_assert_eq(put_coupon(&shop, "TEN", 10, 9), ORDO_RESULT_OK);
+    cr_assert_eq(pay(&shop, "o2", "t2", PRICE), ORDO_DISPOSITION_ORPHAN);
+    chain_begin(&shop);
+    struct ordo_create *c = make_create(&shop, "o1", 1, 1);
+    c->coupon = text("TEN");
+    c->amount = PRICE - 10;
+    under_key(&shop, 7);
+    chain_add(&shop);
+    add("o2", 2, 1);
+    add("o3", 3, 9);
+    expect_refused(ORDO_RESULT_STOCK_SHORT, 3);
+    cr_expect_eq(state_of(&shop, "o1"), ORDO_STATE_NONE);
+    cr_expect_eq(coupon(&shop, "TEN").used, 0);
+    chain_begin(&shop);
+    add("o2", 2, 1);
+    add("o3", 3, 9);
+    cr_expect_eq(chain_send(&shop), ORDO_RESULT_OK, "without o1 there is enough");
+    cr_expect_eq(state_of(&shop, "o2"), ORDO_STATE_ISSUING, "its money was there");
+}
+
+Test(chain, an_existing_number_refuses_the_chain_and_touches_no_history)
+{
+    cr_assert_eq(create(&shop, "o1", 1, 1), ORDO_RESULT_OK);
+    cr_assert_eq(release(&shop, "gone"), ORDO_RESULT_OK);
+    chain_begin(&shop);
+    add("o2", 1, 1);
+    add("o1", 1, 1);
+    expect_refused(ORDO_RESULT_ORDER_EXISTS, 2);
+    chain_begin(&shop);
+    add("o2", 1, 1);
+    add("o3", 1, 1);
+    add("gone", 1, 1);
+    expect_refused(ORDO_RESULT_STATE_CANCELLED, 3);
+    chain_begin(&shop);
+    add("o2", 1, 1);
+    add("o2", 2, 1);
+    expect_refused(ORDO_RESULT_ORDER_BUYER, 2);
+}
+
+/* ---- two members that together pass a limit ---- */
+
+Test(chain, members_together_pass_no_cap_or_quota)
+{
+    make_product(&shop, 1, ORDO_STOCK_CARDS)->purchase_cap = 3;
+    cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
+    chain_begin(&shop);
+    add("o1", 1, 2);
+    add("o2", 2, 2);
+    add("o3", 1, 2);
+    expect_refused(ORDO_RESULT_PURCHASE_CAP, 3);
+    cr_assert_eq(put_product(&shop, 1, PRICE, ORDO_STOCK_CARDS), ORDO_RESULT_OK);
+    cr_assert_eq(set(&shop, "buyer_quota", 3), ORDO_RESULT_OK);
+    expect_refused(ORDO_RESULT_HOLD_QUOTA, 3);
+    cr_assert_eq(set(&shop, "buyer_quota", 0), ORDO_RESULT_OK);
+    cr_assert_eq(set(&shop, "second_key_quota", 3), ORDO_RESULT_OK);
+    chain_begin(&shop);
+    for (uint32_t i = 0; i < 3; i++) {
+        static const char *const names[] = {"o1", "o2", "o3"};
+        make_create(&shop, names[i], i, 2);
+        under_key(&shop, i == 1 ? 8 : 7);
+        chain_add(&shop);
+    }
+    expect_refused(ORDO_RESULT_SECOND_KEY_QUOTA, 3);
+}
+
+Test(chain, members_together_pass_no_held_share_and_no_stock)
+{
+    chain_begin(&shop);
+    add("o1", 1, 5);
+    add("o2", 2, 6);
+    expect_refused(ORDO_RESULT_STOCK_SHORT, 2);
+    make_product(&shop, 1, ORDO_STOCK_CARDS)->held_share = 5000;
+    cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
+    chain_begin(&shop);
+    add("o1", 1, 3);
+    add("o2", 2, 3);
+    expect_refused(ORDO_RESULT_HELD_SHARE, 2);
+    chain_begin(&shop);
+    add("o1", 1, 3);
+    add("o2", 2, 2);
+    cr_expect_eq(chain_send(&shop), ORDO_RESULT_OK);
+}
+
+Test(chain, members_together_do_not_overdraw_a_coupon)
+{
+    cr_assert_eq(put_coupon(&shop, "TEN", 10, 2), ORDO_RESULT_OK);
+    chain_begin(&shop);
+    for (uint32_t i = 0; i < 3; i++) {
+        static const char *const names[] = {"o1", "o2", "o3"};
+        make_create(&shop, names[i], i, 1)->coupon = text("TEN");
+        shop.command.create.amount = PRICE - 10;
+        chain_add(&shop);
+    }
+    expect_refused(ORDO_RESULT_COUPON_SPENT, 3);
+    cr_assert_eq(put_coupon(&shop, "TEN", 10, 3), ORDO_RESULT_OK);
+    cr_expect_eq(chain_send(&shop), ORDO_RESULT_OK);
+    cr_expect_eq(coupon(&shop, "TEN").used, 3);
+}
+
+static void add_named(const char *order, uint32_t quantity, uint64_t card)
+{
+    struct ordo_create *c = make_create(&shop, order, 1, quantity);
+    c->product = 2;
+    c->card = card;
+    chain_add(&shop);
+}
+
+Test(chain, a_card_goes_to_one_member)
+{
+    cr_assert_eq(put_product(&shop, 2, PRICE, ORDO_STOCK_PRESELECT), ORDO_RESULT_OK);
+    cr_assert_eq(add_cards(&shop, 2, 1, 5), ORDO_RESULT_OK); /* cards 11 to 15 */
+    chain_begin(&shop);
+    add_named("o1", 1, 12);
+    add_named("o2", 1, 12);
+    expect_refused(ORDO_RESULT_CARD_TAKEN, 2);
+    chain_begin(&shop);
+    add_named("o1", 1, 12);
+    add_named("o2", 2, 0);
+    add_named("o3", 1, 13);
+    expect_refused(ORDO_RESULT_CARD_TAKEN, 3);
+    chain_begin(&shop);
+    add_named("o1", 1, 12);
+    add_named("o2", 2, 0);
+    add_named("o3", 1, 14);
+    cr_assert_eq(chain_send(&shop), ORDO_RESULT_OK);
+    cr_expect_eq(get(&shop, "o2").cards[0], 11);
+    cr_expect_eq(get(&shop, "o2").cards[1], 13);
+}
+
+Test(chain, the_largest_outcome_fits)
+{
+    cr_assert_eq(put_product(&shop, 3, 0, ORDO_STOCK_CARDS), ORDO_RESULT_OK);
+    cr_assert_eq(add_cards(&shop, 3, 1, 64), ORDO_RESULT_OK);
+    chain_begin(&shop);
+    for (uint32_t i = 0; i < ORDO_CHAIN_MAX; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "o%u", i);
+        struct ordo_create *c = make_create(&shop, name, i, 8);
+        c->product = 3;
+        c->amount = 0;
+        chain_add(&shop);
+    }
+    cr_assert_eq(chain_send(&shop), ORDO_RESULT_OK);
+    cr_expect_eq(shop.outcome.transition_count, 16);
+    cr_expect_eq(shop.outcome.card_count, 64);
+    cr_expect_eq(state_of(&shop, "o7"), ORDO_STATE_ISSUING);
+}
+
+/* ---- the same as one by one ---- */
+
+static uint64_t seed;
+
+static uint32_t draw(uint32_t count)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (uint32_t)((seed >> 32) % count);
+}
+
+static int64_t prices[5];
+
+static void prepare(struct shop *to, uint64_t from)
+{
+    static const uint8_t modes[] = {
+        ORDO_STOCK_CARDS, ORDO_STOCK_COUNTED, ORDO_STOCK_PRESELECT, ORDO_STOCK_LOOP};
+    seed = from;
+    struct ordo_settings_values v = shop_small();
+    v.orders_max = 16 + draw(8);
+    v.extras_max = 16 + draw(8);
+    v.buyers_max = 16 + draw(8);
+    shop_open(to, &v);
+    for (uint32_t i = 0; i < 4; i++) {
+        struct ordo_product_put *put = make_product(to, 1 + i, modes[i]);
+        prices[1 + i] = draw(4) == 0 ? 0 : PRICE;
+        put->price = prices[1 + i];
+        put->purchase_cap = draw(3) == 0 ? 1 + draw(5) : 0;
+        put->held_share = draw(3) == 0 ? 3000 + draw(7000) : 0;
+        put->counted = modes[i] == ORDO_STOCK_COUNTED ? 4 + draw(12) : 0;
+        put->options =
+            draw(3) == 0 && modes[i] != ORDO_STOCK_PRESELECT ? ORDO_PRODUCT_HOLD_AT_PAY : 0;
+        put->options |= draw(2) == 0 ? ORDO_PRODUCT_MANUAL : 0;
+        cr_assert_eq(shop_send(to), ORDO_RESULT_OK);
+        if (modes[i] != ORDO_STOCK_COUNTED) {
+            cr_assert_eq(add_cards(to, 1 + i, 1, 4 + draw(8)), ORDO_RESULT_OK);
+        }
+    }
+    cr_assert_eq(set(to, "buyer_quota", draw(8)), ORDO_RESULT_OK);
+    cr_assert_eq(set(to, "second_key_quota", draw(8)), ORDO_RESULT_OK);
+    cr_assert_eq(put_coupon(to, "TEN", 10, draw(4)), ORDO_RESULT_OK);
+    for (uint32_t i = 0; i < 9; i++) { /* some rows are used, some were given back */
+        char name[16];
+        (void)snprintf(name, sizeof(name), "p%u", i);
+        struct ordo_create *c = make_create(to, name, 50 + i, 1);
+        c->product = 4;
+        c->amount = prices[4];
+        under_key(to, 50 + draw(2));
+        bool made = shop_send(to) == ORDO_RESULT_OK;
+        if (made && draw(2) == 0 && prices[4] != 0) {
+            cr_assert_eq(cancel(to, name), ORDO_RESULT_OK);
+        }
+    }
+    cr_assert_eq(pay(to, "m1", "t1", PRICE), ORDO_DISPOSITION_ORPHAN);
+    cr_assert_eq(pay(to, "m2", "t2", 2 * PRICE), ORDO_DISPOSITION_ORPHAN);
+}
+
+static void draw_member(struct shop *to, uint32_t number)
+{
+    char *name = (char *)to->buffer + 64;
+    (void)snprintf(name, 16, "m%u", draw(6) == 0 ? draw(9) : number);
+    struct ordo_create *c = make_create(to, name, draw(3), 1 + draw(2));
+    c->product = 1 + draw(4);
+    if (draw(3) == 0) {
+        under_key(to, draw(2));
+    }
+    if (c->product == 3 && draw(2) == 0) {
+        c->quantity = 1;
+        c->card = 1 + draw(30);
+    }
+    c->amount = prices[c->product] * (int64_t)c->quantity;
+    if (draw(4) == 0) {
+        c->coupon = text("TEN");
+        c->amount -= c->amount == 0 ? 0 : 10;
+    }
+}
+
+/* The refusal; OK when all was done. */
+static uint16_t compare_with_one_by_one(uint64_t from, struct shop *single)
+{
+    prepare(&shop, from);
+    prepare(single, from);
+    uint32_t count = 1 + draw(ORDO_CHAIN_MAX);
+    uint16_t refusal = ORDO_RESULT_OK;
+    uint32_t refused = 0;
+    chain_begin(&shop);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t at = seed;
+        draw_member(&shop, i);
+        chain_add(&shop);
+        seed = at;
+        draw_member(single, i);
+        uint16_t code = refused == 0 ? shop_send(single) : ORDO_RESULT_OK;
+        if (code != ORDO_RESULT_OK) {
+            refusal = code;
+            refused = i + 1;
+        }
+    }
+    if (refused != 0) {
+        expect_refused(refusal, refused);
+    } else {
+        cr_expect_eq(chain_send(&shop), ORDO_RESULT_OK);
+        for (uint32_t i = ORDO_TABLE_PRODUCT; i < ORDO_TABLE_COUNT; i++) {
+            /* orders name their last command, which differs */
+            if (i != ORDO_TABLE_ORDER && i != ORDO_TABLE_ID) {
+                uint32_t used = ordo_head(shop.state)->used[i];
+                struct ordo_hash128 a = ordo_table_digest_full(&shop.state->tables[i], used);
+                struct ordo_hash128 b = ordo_table_digest_full(&single->state->tables[i], used);
+                cr_expect(a.low == b.low && a.high == b.high, "table %u differs", i);
+            }
+        }
+    }
+    shop_check(&shop);
+    shop_close(&shop);
+    shop_close(single);
+    return refusal;
+}
+
+#define ROUNDS 800
+
+Test(chain, has_the_result_of_its_members_one_by_one)
+{
+    static struct shop single;
+    static bool seen[UINT16_MAX];
+    const char *given = getenv("ORDO_SEED");
+    uint64_t first = given == NULL ? 20261123 : strtoull(given, NULL, 10);
+    fprintf(stderr, "seed=%llu\n", (unsigned long long)first);
+    shop_close(&shop);
+    uint32_t done = 0;
+    uint32_t codes = 0;
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        uint16_t code = compare_with_one_by_one((first + i) * 0x9e3779b97f4a7c15ull | 1, &single);
+        done += code == ORDO_RESULT_OK;
+        codes += !seen[code];
+        seen[code] = true;
+    }
+    fprintf(stderr, "%u of %u chains were done, %u codes were seen\n", done, ROUNDS, codes);
+    cr_expect_gt(done, ROUNDS / 8);
+    cr_expect_geq(codes, 10);
+    open_shop();
+}
