@@ -68,13 +68,11 @@ enum ordo_err ordo_journal_open(
     struct ordo_journal **out,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* Reads everything from the segment on that holds the record after after_seq (0 = from the first;
- * what lies before may be archived or trimmed), decides clean / torn / damaged, and only when it is
- * not damaged visits every record behind after_seq in order, then wipes a torn tail (a copy is
- * saved). DAMAGED names file, offset and sequence. Blocks. Starter thread. */
+/* Reads everything, decides clean / torn / damaged, and only when it is not damaged visits every
+ * record in order, then wipes a torn tail (a copy is saved). DAMAGED names file, offset and
+ * sequence. Blocks. Starter thread. */
 enum ordo_err ordo_journal_recover(
     struct ordo_journal *journal,
-    uint64_t after_seq,
     ordo_record_visit *visit,
     void *context,
     struct ordo_recovery *recovery,
