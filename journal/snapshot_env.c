@@ -6,7 +6,7 @@
 
 #include "base/assert.h"
 
-#include <inttypes.h>
+#include <errno.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <string.h>
