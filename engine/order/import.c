@@ -6,6 +6,9 @@
  * card is the same for the same secret, and finds what was loaded twice. Known cards are left out
  * one by one, unless the product wants duplicates; room is checked for all before the first is
  * taken in.
+ *
+ * The index answers one question, whether a tag is known, so of equal tags only the first is in it:
+ * many of them would be one long probe.
  */
 
 uint64_t ordo_card_hash(uint32_t product, const uint8_t *tag)
@@ -13,12 +16,8 @@ uint64_t ordo_card_hash(uint32_t product, const uint8_t *tag)
     return ordo_mix(ordo_get_le64(tag) ^ product, ordo_get_le64(tag + 8));
 }
 
-/* Left out: the product has this card and does not want it twice. */
-static bool is_left_out(const struct ordo_state *s, uint32_t product, const uint8_t *tag)
+static bool card_is_known(const struct ordo_state *s, uint32_t product, const uint8_t *tag)
 {
-    if ((ordo_product_at(s, product)->options & ORDO_PRODUCT_DUPLICATES) != 0) {
-        return false;
-    }
     const struct ordo_index *index = &s->indexes[ORDO_INDEX_CARD];
     struct ordo_probe probe;
     uint32_t row = ordo_index_first(index, ordo_card_hash(product, tag), &probe);
@@ -29,6 +28,13 @@ static bool is_left_out(const struct ordo_state *s, uint32_t product, const uint
         }
     }
     return false;
+}
+
+/* The product has this card and does not want it twice. */
+static bool is_left_out(const struct ordo_state *s, uint32_t product, const uint8_t *tag)
+{
+    bool duplicates = (ordo_product_at(s, product)->options & ORDO_PRODUCT_DUPLICATES) != 0;
+    return !duplicates && card_is_known(s, product, tag);
 }
 
 static uint32_t granules_of(uint32_t sealed_size)
@@ -51,7 +57,9 @@ static void import_card(struct ordo_state *s, uint32_t product, struct ordo_byte
     card->product = product;
     card->secret = secret;
     card->secret_size = (uint16_t)sealed_size;
-    ordo_index_insert(&s->indexes[ORDO_INDEX_CARD], ordo_card_hash(product, element.data), row);
+    if (!card_is_known(s, product, element.data)) {
+        ordo_index_insert(&s->indexes[ORDO_INDEX_CARD], ordo_card_hash(product, element.data), row);
+    }
     ordo_card_append(s, row);
     ordo_product_edit(s, product)->imported++;
 }

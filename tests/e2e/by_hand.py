@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import rig  # noqa: E402
 from rig import check  # noqa: E402
 
-SECRETS = [f"SECRET-{i:04d}-{'Zq7' * 5}" for i in range(20)]
+SECRETS = [f"SECRET-{i:04d}-{'Zq7' * 5}" for i in range(40)]
 LINE_SECONDS_MAX = 20
 CANARY_MAX = 200
 
@@ -76,7 +76,7 @@ class Script:
     def help_of_every_verb(self):
         text = self.says(["serve", "audit"], "--help")
         verbs = [line.split()[0] for line in text.split("\n") if line.startswith("  ")]
-        check(len(verbs) == 14, f"{len(verbs)} verbs: {verbs}")
+        check(len(verbs) >= 14, f"{len(verbs)} verbs: {verbs}")
         for verb in verbs:
             self.says(["Usage: ordo " + verb], "help", verb)
 
@@ -86,10 +86,10 @@ class Script:
             out.write("\n".join(SECRETS) + "\n")
         self.says([], "card", "add", "1", "--file", "keys.txt")
         stock = self.ask("sku", "show", "1")
-        check(stock["imported"] == 20 and stock["available"] == 20, f"stock: {stock}")
+        check(stock["imported"] == 40 and stock["available"] == 40, f"stock: {stock}")
         self.ask("card", "add", "1", "--file", "keys.txt")
         stock = self.ask("sku", "show", "1")
-        check(stock["imported"] == 20, f"the same file again has loaded more cards: {stock}")
+        check(stock["imported"] == 40, f"the same file again has loaded more cards: {stock}")
 
     def create_pay_get(self):
         check(self.order("H-1")["state"] == "PENDING", "a new order is not PENDING")
@@ -150,6 +150,181 @@ class Script:
             time.sleep(0.1)
         late = self.ask("order", "pay", "H-7", "--trade-no", "T-7")
         check(late["disposition"] == "LATE_APPLIED", f"a late payment with stock left: {late}")
+
+    # ---- the rest of the domain ----
+
+    def by(self, action, number, *more, code=0):
+        return self.ask("order", action, number, "--operator", "li", "--reason", "by hand", *more, code=code)
+
+    def paid(self, number, *more):
+        self.order(number, *more)
+        return self.ask("order", "pay", number, "--trade-no", f"T-{number}")
+
+    def an_operator_has_a_name_and_a_reason(self):
+        self.order("O-0")
+        nameless = {**os.environ, "USER": "", "ORDO_OPERATOR": ""}
+        for action in ("issue", "mark-paid", "accept", "refund", "freeze", "unfreeze", "note", "replace"):
+            silent = self.place.run("order", action, "O-0", "--operator", "li")
+            check(silent.returncode == 64 and "--reason" in silent.stderr, f"{action}: {silent}")
+            unnamed = self.place.run("order", action, "O-0", "--reason", "why", env=nameless)
+            check(unnamed.returncode == 64 and "--operator" in unnamed.stderr, f"{action}: {unnamed}")
+        named = self.place.run("order", "note", "O-0", "--reason", "why", env={**nameless, "ORDO_OPERATOR": "wang"})
+        check(named.returncode == 0, f"$ORDO_OPERATOR: {named}")
+        slip = self.place.run("order", "frezee", "O-0")
+        check(slip.returncode == 64 and '"freeze"' in slip.stderr, f"a slip: {slip}")
+
+    def hold_extend_release(self):
+        view = self.ask("order", "get", "O-0")
+        check(view["waits_for"] == "a payment", f"what it waits for: {view}")
+        self.ask("order", "extend", "O-0", "--ttl", "1h")
+        check(self.ask("order", "get", "O-0")["deadline_us"] > view["deadline_us"], "the hold is not longer")
+        self.says(["waits for  a payment, until "], "order", "get", "O-0")
+        self.ask("order", "extend", "O-0", "--ttl", "7d")  # as far as a hold may go, which is a day
+        refused = self.ask("order", "extend", "O-0", "--ttl", "7d", code=1)
+        check(refused["result"] == "hold_limit", f"beyond the limit: {refused}")
+        check(self.ask("order", "release", "O-0")["state"] == "CANCELLED", "not released")
+        check(self.ask("order", "release", "O-never")["state"] == "CANCELLED", "not released in advance")
+        late = self.ask("order", "create", "O-never", "--product", "1", code=1)
+        check(late["result"] == "order_is_cancelled", f"created after its release: {late}")
+
+    def mark_paid_accept_refund(self):
+        self.order("O-1")
+        check(self.by("mark-paid", "O-1")["state"] == "ISSUING", "not issued by mark-paid")
+        real = self.ask("order", "pay", "O-1", "--trade-no", "T-O-1")
+        check(real["disposition"] == "BOUND_MANUAL", f"the real payment: {real}")
+        self.order("O-2")
+        less = self.ask("order", "pay", "O-2", "--trade-no", "T-O-2", "--amount", "9.80")
+        check(less["disposition"] == "SHORT", f"too little: {less}")
+        view = self.ask("order", "get", "O-2")
+        check(view["review"] == 980 and view["flags"] == ["REVIEW"], f"in review: {view}")
+        self.says(["in review  9.80", "a person must look"], "order", "get", "O-2")
+        check(self.by("accept", "O-2")["state"] == "ISSUING", "not accepted")
+        part = self.by("refund", "O-2", "--amount", "1.80")
+        check(part["state"] == "ISSUING", f"a part is due back: {part}")
+        check(self.ask("order", "get", "O-2")["refund_due"] == 180, "not due")
+        check(self.by("refund", "O-2", "--amount", "1.80", "--done")["state"] == "ISSUING", "a part is back")
+        check(self.by("refund", "O-2")["state"] == "REFUNDING", "all is due back")
+        check(self.by("refund", "O-2", "--done")["state"] == "REFUNDED", "all is back")
+        view = self.ask("order", "get", "O-2")
+        check(view["refunded"] == 980 and view["refund_due"] == 0 and view["paid"] == 0, f"refunded: {view}")
+        none = self.by("refund", "O-2", code=1)
+        check(none["result"] == "nothing_to_refund", f"once more: {none}")
+
+    def freeze_note_issue(self):
+        self.ask("sku", "put", "2", "--price", "5", "--mode", "counted", "--count", "10", "--manual")
+        self.ask("order", "create", "O-3", "--product", "2")
+        self.by("freeze", "O-3")
+        check(self.ask("order", "pay", "O-3", "--trade-no", "T-O-3")["state"] == "PAID", "frozen and issued")
+        view = self.ask("order", "get", "O-3")
+        check(view["flags"] == ["FROZEN"] and "unfreeze" in view["waits_for"], f"frozen: {view}")
+        check(self.by("issue", "O-3", code=1)["result"] == "order_is_frozen", "issued while frozen")
+        check(self.by("unfreeze", "O-3")["state"] == "PAID", "not unfrozen")
+        check(self.by("issue", "O-3")["state"] == "ISSUING", "not issued")
+        self.by("note", "O-3", "--reviewed")
+
+    def replace_recall_void(self):
+        self.paid("O-4")
+        bad = self.ask("order", "get", "O-4")["cards"][0]
+        check(self.by("replace", "O-4", "--card", str(bad))["state"] == "ISSUING", "not replaced")
+        second = self.ask("order", "get", "O-4")["cards"][0]
+        check(second != bad, "the same card again")
+        other = self.by("replace", "O-4", "--card", str(bad), code=1)
+        check(other["result"] == "card_not_of_order", f"the replaced card once more: {other}")
+        self.ask("card", "recall", str(second), "--operator", "li", "--reason", "leaked")
+        check(self.ask("order", "get", "O-4")["cards"][0] not in (bad, second), "a recalled card stays")
+        before = self.ask("sku", "show", "1")
+        free = max(card for name in ("H-1", "O-4") for card in self.ask("order", "get", name)["cards"]) + 1
+        done = self.ask("card", "void", "1", "--first", str(free), "--operator", "li", "--reason", "misprint")
+        check(done["void"] == 1, f"void: {done}")
+        after = self.ask("sku", "show", "1")
+        check(after["void"] == before["void"] + 1 and after["available"] == before["available"] - 1, f"{after}")
+        silent = self.place.run("card", "void", "1", "--first", "1", "--operator", "li")
+        check(silent.returncode == 64 and "--reason" in silent.stderr, f"void without a reason: {silent}")
+
+    def coupons(self):
+        self.ask("coupon", "put", "SPRING", "--discount", "1.00", "--percent", "10", "--uses", "1")
+        self.ask("sku", "put", "3", "--price", "10.00", "--mode", "unlimited")
+        self.ask("order", "create", "K-1", "--product", "3", "--coupon", "SPRING")
+        check(self.ask("order", "get", "K-1")["amount"] == 800, "10 % and 1.00 off 10.00 are not 8.00")
+        spent = self.ask("order", "create", "K-2", "--product", "3", "--coupon", "SPRING", code=1)
+        check(spent["result"] == "coupon_spent", f"a second use: {spent}")
+        self.ask("order", "cancel", "K-1")
+        shown = self.ask("coupon", "show", "SPRING")
+        check(shown["used"] == 1 and shown["returned"] == 1 and shown["overdrawn"] == 0, f"show: {shown}")
+        self.says(["0 of 1", "1 returned"], "coupon", "show", "SPRING")
+        check(self.ask("coupon", "show", "NONE", code=1)["result"] == "coupon_unknown", "an unknown coupon")
+
+    def chains(self):
+        chain = self.ask("order", "chain", "N-1=1", "N-2=3x2", "--buyer", "me")
+        check([member["result"] for member in chain["members"]] == ["ok", "ok"], f"chain: {chain}")
+        check(self.ask("order", "get", "N-2")["quantity"] == 2, "a member is not what was asked for")
+        failed = self.ask("order", "chain", "N-3=1", "N-4=1x64", "--buyer", "me", code=1)
+        check(failed["result"] == "chain_invalid", f"65 units: {failed}")
+        failed = self.ask("order", "chain", "N-5=1", "N-1=1", "N-6=1", "--buyer", "me", code=1)
+        results = [member["result"] for member in failed["members"]]
+        check(results == ["linked_failed", "exists", "linked_failed"], f"a chain with a known order: {failed}")
+        check(self.ask("order", "get", "N-5", code=1)["result"] == "order_unknown", "half a chain")
+        shapeless = self.place.run("order", "chain", "N-7")
+        check(shapeless.returncode == 64 and "ORDER=PRODUCT" in shapeless.stderr, f"no member: {shapeless}")
+
+    def find_by_the_gateways_number(self):
+        check(self.ask("order", "find", "T-1")["order"] == "H-1", "T-1 is of another order")
+        check(self.ask("order", "find", "T-5a", "--channel", "wechat", code=1)["ok"] is False, "a failure is a payment")
+        check(self.ask("order", "find", "T-1", "--channel", "wechat", code=1)["ok"] is False, "of another channel")
+        check(self.ask("order", "find", "T-none", code=1)["result"] == "order_unknown", "an unknown number")
+
+    def channels_and_settings(self):
+        self.ask("channel", "put", "stripe", "--short", "0.05", "--confirm-by-query")
+        self.ask("order", "create", "P-1", "--product", "3")
+        paid = self.ask("order", "pay", "P-1", "--trade-no", "T-P-1", "--channel", "stripe", "--amount", "9.96")
+        check(paid["disposition"] == "APPLIED", f"short by 0.04 of 0.05: {paid}")
+        names = [setting["name"] for setting in self.ask("settings")["settings"]]
+        check("buyer_quota" in names and "orders_max" in names, f"settings: {names}")
+        self.ask("settings", "buyer_quota=2")
+        self.ask("order", "create", "P-2", "--product", "3", "--quantity", "2", "--buyer", "he")
+        full = self.ask("order", "create", "P-3", "--product", "3", "--buyer", "he", code=1)
+        check(full["result"] == "hold_quota", f"a third unit: {full}")
+        self.ask("settings", "buyer_quota=0", "second_key_quota=1")
+        self.ask("order", "create", "P-4", "--product", "3", "--second-key", "10.0.0.1")
+        full = self.ask("order", "create", "P-5", "--product", "3", "--second-key", "10.0.0.1", code=1)
+        check(full["result"] == "second_key_quota", f"the same address: {full}")
+        self.ask("settings", "second_key_quota=0")
+        fixed = self.ask("settings", "orders_max=5000", code=1)
+        check(fixed["result"] == "setting_fixed", f"a capacity: {fixed}")
+        wrong = self.place.run("settings", "no_such=1")
+        check(wrong.returncode == 64, f"an unknown setting: {wrong}")
+
+    def waiting_and_backorders(self):
+        put = ("sku", "put", "4", "--price", "1", "--mode", "counted", "--hold-at-pay")
+        self.ask(*put, "--count", "1")
+        for number in ("W-1", "W-2"):
+            self.ask("order", "create", number, "--product", "4")
+        self.ask("order", "pay", "W-1", "--trade-no", "T-W-1")
+        queued = self.ask("order", "pay", "W-2", "--trade-no", "T-W-2")
+        check(queued["state"] == "BACKORDER", f"paid for nothing: {queued}")
+        check(self.ask("order", "get", "W-2")["waits_for"] == "stock", "not for stock")
+        shown = self.ask("sku", "show", "4")
+        check(shown["backorders"] == 1 and shown["available"] == 0, f"show: {shown}")
+        self.ask(*put, "--count", "1")
+        check(self.ask("order", "get", "W-2")["state"] == "ISSUING", "the back-order is not served")
+        self.ask("sku", "put", "5", "--price", "1", "--mode", "counted")
+        self.ask("order", "create", "W-3", "--product", "5", "--wait", "1h")
+        view = self.ask("order", "get", "W-3")
+        check(view["flags"] == ["WAITING"] and view["state"] == "NONE", f"waiting: {view}")
+        self.says(["WAITING", "waits for  a free unit to hold, until "], "order", "get", "W-3")
+        refused = self.ask("order", "attempt", "W-3", "--amount", "1.00", code=1)
+        check(refused["result"] == "order_waits", f"an attempt while it waits: {refused}")
+        self.ask("sku", "put", "5", "--price", "1", "--mode", "counted", "--count", "1")
+        check(self.ask("order", "get", "W-3")["state"] == "PENDING", "not admitted")
+
+    def product_options(self):
+        self.ask("sku", "put", "6", "--price", "1", "--mode", "counted", "--count", "10", "--held-share", "20")
+        self.ask("order", "create", "Q-1", "--product", "6", "--quantity", "2")
+        share = self.ask("order", "create", "Q-2", "--product", "6", code=1)
+        check(share["result"] == "held_share", f"more than 20 % held: {share}")
+        self.ask("sku", "put", "6", "--price", "1", "--mode", "counted", "--closed")
+        closed = self.ask("order", "create", "Q-3", "--product", "6", code=1)
+        check(closed["result"] == "product_closed", f"closed: {closed}")
 
     def stream_has_each_change_once(self):
         stream = Stream(self.place)
@@ -225,7 +400,10 @@ class Script:
     def cases(self):
         listed = [self.versions, self.help_of_every_verb, self.goods, self.create_pay_get, self.the_same_as_text,
                   self.asking_again_gives_the_same, self.a_callback_again, self.failing_first,
-                  self.cancel_frees_the_stock, self.expiry, self.stream_has_each_change_once,
+                  self.cancel_frees_the_stock, self.expiry, self.an_operator_has_a_name_and_a_reason,
+                  self.hold_extend_release, self.mark_paid_accept_refund, self.freeze_note_issue,
+                  self.replace_recall_void, self.coupons, self.chains, self.find_by_the_gateways_number,
+                  self.channels_and_settings, self.waiting_and_backorders, self.product_options, self.stream_has_each_change_once,
                   self.restart_keeps_everything, self.files_tell_the_same, self.no_secret_in_any_file, self.states]
         return [(case.__name__.replace("_", " "), case) for case in listed]
 

@@ -288,6 +288,16 @@ int ordo_online_stock(
     return code;
 }
 
+void ordo_chain_member(const struct ordo_create *create, struct ordo_writer *out)
+{
+    uint8_t bytes[ORDO_MEMBER_MAX];
+    struct ordo_command command = {.kind = ORDO_KIND_CREATE, .create = *create};
+    struct ordo_writer member = ordo_writer_over(bytes, sizeof(bytes));
+    ordo_member_encode(&command, &member);
+    ORDO_ASSERT(!member.failed);
+    ordo_write_bytes(out, (struct ordo_bytes){bytes, (uint32_t)ordo_writer_size(&member)});
+}
+
 /* ---- output ---- */
 
 int ordo_online_print_json(json_t *root)

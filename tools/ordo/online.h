@@ -92,6 +92,9 @@ int ordo_online_stock(
     struct ordo_stock_view *view,
     const struct ordo_answer **answer);
 
+/* Writes a create as a member of a chain, behind its length. */
+void ordo_chain_member(const struct ordo_create *create, struct ordo_writer *out);
+
 /* One JSON object and a line end to stdout; takes the reference. */
 int ordo_online_print_json(struct json_t *root);
 

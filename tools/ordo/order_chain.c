@@ -43,21 +43,6 @@ static bool read_member(const char *word, struct member *member)
     return false;
 }
 
-/* The canonical form of a member: kind and all fields, which is a command without its id and shop.
- */
-static void write_member(const struct ordo_create *create, struct ordo_writer *out)
-{
-    uint8_t bytes[ORDO_MEMBER_MAX + 64];
-    struct ordo_command command = {.kind = ORDO_KIND_CREATE, .create = *create};
-    struct ordo_writer whole = ordo_writer_over(bytes, sizeof(bytes));
-    size_t head = 1 + ORDO_ID_SIZE; /* and shop 0 in one byte behind it */
-    ordo_command_encode(&command, &whole);
-    ORDO_ASSERT(!whole.failed);
-    size_t size = ordo_writer_size(&whole) - head;
-    bytes[head] = ORDO_KIND_CREATE;
-    ordo_write_bytes(out, (struct ordo_bytes){bytes + head, (uint32_t)size});
-}
-
 static int add_member(
     struct order *order,
     const struct member *member,
@@ -79,7 +64,7 @@ static int add_member(
     int code =
         order_price(order, member->product, member->quantity, &create.amount, &create.currency);
     if (code == ORDO_EXIT_OK) {
-        write_member(&create, out);
+        ordo_chain_member(&create, out);
     }
     return code;
 }

@@ -14,6 +14,9 @@ enum {
     OPTION_ACK_LOG,
     OPTION_VERIFY,
     OPTION_PATIENCE,
+    OPTION_PRESET,
+    OPTION_PRESETS,
+    OPTION_CASE_FIRST = 0x400,
 };
 
 struct number_option {
@@ -87,6 +90,13 @@ static const struct number_option numbers[] = {
      SALE_IN_FLIGHT_MAX,
      "Requests in flight on each (default 32)"},
     {"batch", "N", AT(batch), 128, 1, SALE_BATCH_MAX, "Commands of a request (default 128)"},
+    {"quota",
+     "N",
+     AT(quota),
+     0,
+     0,
+     1000000,
+     "Set the node's buyer_quota and second_key_quota to N, for good (default: leave them)"},
 };
 
 #define NUMBER_COUNT (sizeof(numbers) / sizeof(numbers[0]))
@@ -116,10 +126,77 @@ on_number(struct sale *sale, size_t index, const char *argument, struct argp_sta
     return 0;
 }
 
+static error_t
+on_case(struct sale *sale, uint32_t index, const char *argument, struct argp_state *state)
+{
+    if (!ordo_cli_number(argument, 100, &sale->options.case_pct[index])) {
+        argp_error(state, "--%s: \"%s\" is no percentage", sale_case_at(index)->name, argument);
+    }
+    return 0;
+}
+
+/* "extra=30": an option without its dashes. */
+static void on_preset_option(struct sale *sale, const char *word, struct argp_state *state)
+{
+    const struct sale_case *scripted;
+    const char *equals = strchr(word, '=');
+    ORDO_ASSERT(equals != NULL);
+    size_t size = (size_t)(equals - word);
+    for (size_t i = 0; i < NUMBER_COUNT; i++) {
+        if (strlen(numbers[i].name) == size && memcmp(numbers[i].name, word, size) == 0) {
+            (void)on_number(sale, i, equals + 1, state);
+            return;
+        }
+    }
+    for (uint32_t i = 0; (scripted = sale_case_at(i)) != NULL; i++) {
+        if (strlen(scripted->name) == size && memcmp(scripted->name, word, size) == 0) {
+            (void)on_case(sale, i, equals + 1, state);
+            return;
+        }
+    }
+    ORDO_ASSERT(false); /* the presets are our own */
+}
+
+static error_t on_preset(struct sale *sale, const char *name, struct argp_state *state)
+{
+    char text[256];
+    char *rest = NULL;
+    const struct sale_preset *preset = sale_preset_named(name);
+    if (preset == NULL) {
+        argp_error(state, "--case: there is no case \"%s\"; --cases lists them", name);
+        return 0;
+    }
+    if (preset->options == NULL) {
+        argp_error(state, "--case: no load shows %s: %s", name, preset->text);
+        return 0;
+    }
+    (void)snprintf(text, sizeof(text), "%s", preset->options);
+    for (char *word = strtok_r(text, ",", &rest); word != NULL; word = strtok_r(NULL, ",", &rest)) {
+        on_preset_option(sale, word, state);
+    }
+    return 0;
+}
+
+static void check_line(struct sale *sale, struct argp_state *state)
+{
+    if (sale->options.never_paid_pct + sale->options.late_pct > 100) {
+        argp_error(state, "--never-paid and --late are more than 100 %% together");
+    }
+    for (uint32_t i = 0; sale_case_at(i) != NULL; i++) {
+        sale->options.cases_pct += sale->options.case_pct[i];
+    }
+    if (sale->options.cases_pct > 100) {
+        argp_error(state, "the cases are more than 100 %% together");
+    }
+}
+
 static error_t on_option(int key, char *argument, struct argp_state *state)
 {
     struct sale *sale = state->input;
     uint64_t patience_us = 0;
+    if (key >= OPTION_CASE_FIRST && key < OPTION_CASE_FIRST + SALE_CASES_MAX) {
+        return on_case(sale, (uint32_t)(key - OPTION_CASE_FIRST), argument, state);
+    }
     if (key >= OPTION_FIRST && key < OPTION_FIRST + (int)NUMBER_COUNT) {
         return on_number(sale, (size_t)(key - OPTION_FIRST), argument, state);
     }
@@ -133,6 +210,11 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
     case OPTION_VERIFY:
         sale->options.verify = argument;
         return 0;
+    case OPTION_PRESET:
+        return on_preset(sale, argument, state);
+    case OPTION_PRESETS:
+        sale->options.list_cases = true;
+        return 0;
     case OPTION_PATIENCE:
         if (!ordo_cli_duration_us(argument, &patience_us) || patience_us < 1000000 ||
             patience_us > 86400000000) {
@@ -144,9 +226,7 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
         argp_error(state, "\"%s\" is too much", argument);
         return 0;
     case ARGP_KEY_END:
-        if (sale->options.never_paid_pct + sale->options.late_pct > 100) {
-            argp_error(state, "--never-paid and --late are more than 100 %% together");
-        }
+        check_line(sale, state);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -183,20 +263,40 @@ static void fill_table(struct argp_option *table)
         .arg = "FILE",
         .doc = "No sale: send the commands of an ack log again; each must give the same bytes",
         .group = 2};
+    table[at++] = (struct argp_option){
+        .name = "case",
+        .key = OPTION_PRESET,
+        .arg = "AC-NN",
+        .doc = "Set the options that show this case of the catalogue",
+        .group = 3};
+    table[at++] = (struct argp_option){
+        .name = "cases", .key = OPTION_PRESETS, .doc = "No sale: list the catalogue", .group = 3};
+    const struct sale_case *scripted;
+    for (uint32_t i = 0; (scripted = sale_case_at(i)) != NULL; i++) {
+        table[at++] = (struct argp_option){
+            .name = scripted->name,
+            .key = OPTION_CASE_FIRST + (int)i,
+            .arg = "%",
+            .doc = scripted->text,
+            .group = 4};
+    }
     table[at] = (struct argp_option){0};
 }
 
 static int parse(struct sale *sale, int argc, char **argv)
 {
     static const struct argp_child children[] = {{&ordo_online_parser, 0, "The node:", 9}, {0}};
-    static struct argp_option table[NUMBER_COUNT + 4];
+    static struct argp_option table[NUMBER_COUNT + 6 + SALE_CASES_MAX];
     const struct argp parser = {
         .options = table,
         .parser = on_option,
         .doc =
             "Drive a flash sale against a node: create, attempt, pay (also twice, late, never, "
             "failing first), acknowledge. Every answer is checked against what must hold, and "
-            "every order is looked at once more in the end. Exit code 1 when anything was wrong.",
+            "every order is looked at once more in the end. The options of the last group turn a "
+            "share "
+            "of the orders into a case each, by default none. Exit code 3 when anything was wrong, "
+            "1 when a command or an order has no known end.",
         .children = children,
     };
     fill_table(table);
@@ -264,7 +364,9 @@ int ordo_verb_sale(int argc, char **argv)
     sale->clock = ordo_clock_system();
     int code = parse(sale, argc, argv);
     if (code == ORDO_EXIT_OK) {
-        code = sale->options.verify != NULL ? sale_verify(sale) : sell(sale);
+        code = sale->options.list_cases       ? sale_list_cases(sale)
+               : sale->options.verify != NULL ? sale_verify(sale)
+                                              : sell(sale);
     }
     free(sale);
     return code;

@@ -53,33 +53,94 @@ static bool may_be_in(const struct sale_order *order, enum sale_fate fate, uint8
                                  state == ORDO_STATE_EXPIRED);
 }
 
-static void check_view(
-    struct sale *sale, struct last_look *look, uint64_t index, const struct ordo_order_view *view)
+static uint32_t cards_of(const struct sale_plan *plan)
+{
+    if (plan->scripted == NULL || plan->scripted->cards == SALE_CARDS_EACH) {
+        return plan->quantity;
+    }
+    return plan->scripted->cards == SALE_CARDS_ONE ? 1 : 0;
+}
+
+/* The script has said before the sale where its order stands now. */
+static void check_end(
+    struct sale *sale,
+    const struct sale_plan *plan,
+    uint64_t index,
+    const struct ordo_order_view *view)
+{
+    const struct sale_end *end = &plan->scripted->end;
+    const uint32_t flags = ORDO_FLAG_FROZEN | ORDO_FLAG_REVIEW;
+    bool delivered = view->state == ORDO_STATE_COMPLETED;
+    bool as_planned = view->state == end->state && (view->flags & flags) == end->flags &&
+                      view->paid == sale_sum(sale, plan, index, end->paid) &&
+                      view->refund_due == sale_sum(sale, plan, index, end->refund_due) &&
+                      view->refunded == sale_sum(sale, plan, index, end->refunded) &&
+                      view->review == sale_sum(sale, plan, index, end->review) &&
+                      (!delivered || view->card_count == cards_of(plan));
+    if (sale->orders[index].discounted && delivered) {
+        sale->counts.coupons++;
+    }
+    if (as_planned) {
+        return;
+    }
+    sale->cases[plan->case_index].wrong++;
+    sale_wrong(
+        sale,
+        "order %llu of case %s stands at %s in the end, flags %u, paid %lld, refund due %lld, "
+        "refunded %lld, in review %lld, %u cards",
+        (unsigned long long)index,
+        plan->scripted->name,
+        ordo_state_name(view->state),
+        view->flags,
+        (long long)view->paid,
+        (long long)view->refund_due,
+        (long long)view->refunded,
+        (long long)view->review,
+        view->card_count);
+}
+
+static void check_plain(
+    struct sale *sale,
+    const struct sale_plan *plan,
+    uint64_t index,
+    const struct ordo_order_view *view)
 {
     const struct sale_order *order = &sale->orders[index];
-    struct sale_plan plan = sale_plan_of(&sale->options, index);
     unsigned long long number = (unsigned long long)index;
-    sale->counts.states[view->state < ORDO_STATE_COUNT ? view->state : 0]++;
-    if (!order->unknown && !may_be_in(order, plan.fate, view->state)) {
+    if (!order->unknown && !may_be_in(order, plan->fate, view->state)) {
         sale_wrong(
             sale, "order %llu stands at %s in the end", number, ordo_state_name(view->state));
     }
-    if (order->acked && (view->card_count != plan.quantity || view->paid != view->amount)) {
+    if (order->acked && (view->card_count != plan->quantity || view->paid != view->amount)) {
         sale_wrong(
             sale,
             "order %llu is completed with %u cards of %u and %lld paid of %lld",
             number,
             view->card_count,
-            plan.quantity,
+            plan->quantity,
             (long long)view->paid,
             (long long)view->amount);
     }
+}
+
+static void check_view(
+    struct sale *sale, struct last_look *look, uint64_t index, const struct ordo_order_view *view)
+{
+    struct sale_plan plan = sale_plan_of(&sale->options, index);
+    unsigned long long number = (unsigned long long)index;
+    sale->counts.states[view->state < ORDO_STATE_COUNT ? view->state : 0]++;
+    if (plan.scripted == NULL) {
+        check_plain(sale, &plan, index, view);
+    } else if (!sale->orders[index].unknown) {
+        check_end(sale, &plan, index, view);
+    }
+    bool shared = plan.scripted != NULL && plan.scripted->cards == SALE_CARDS_ONE;
     if (view->state != ORDO_STATE_COMPLETED && view->state != ORDO_STATE_ISSUING) {
         return;
     }
     for (uint32_t i = 0; i < view->card_count; i++) {
         sale->counts.cards_issued++;
-        if (see_card(sale, look, view->cards[i])) {
+        if (!shared && see_card(sale, look, view->cards[i])) {
             sale_wrong(
                 sale,
                 "card %llu was given out twice, the second time to order %llu",
@@ -175,6 +236,82 @@ static void open_cards(struct sale *sale, uint64_t index)
     }
 }
 
+/* ---- what the cases leave beside their orders ---- */
+
+static void check_coupon(struct sale *sale)
+{
+    struct ordo_coupon_view view;
+    const struct ordo_answer *answer = NULL;
+    struct ordo_client *own = sale->online.client;
+    sale->online.client = sale->clients[0];
+    int code = ordo_online_coupon(&sale->online, sale->coupon, &view, &answer);
+    sale->online.client = own;
+    if (code != ORDO_EXIT_OK || answer->item.result.code == ORDO_RESULT_COUPON_UNKNOWN) {
+        return; /* no case of this sale has one */
+    }
+    uint64_t live = view.used - view.returned;
+    if (answer->item.result.code != ORDO_RESULT_OK || live != sale->counts.coupons ||
+        live > view.uses_max + view.overdrawn) {
+        sale_wrong(
+            sale,
+            "the coupon counts %llu uses of %llu, %llu overdrawn; %llu orders stand with it",
+            (unsigned long long)live,
+            (unsigned long long)view.uses_max,
+            (unsigned long long)view.overdrawn,
+            (unsigned long long)sale->counts.coupons);
+    }
+}
+
+/* A card is somewhere, once; what has no number keeps none; no more is held than may be. */
+static void check_stock(struct sale *sale, enum sale_goods goods)
+{
+    struct ordo_stock_view view;
+    const struct ordo_answer *answer = NULL;
+    struct ordo_client *own = sale->online.client;
+    uint32_t product = sale_goods_product(&sale->options, goods);
+    uint32_t number = (uint32_t)sale->options.product_first + product;
+    sale->online.client = sale->clients[0];
+    int code = ordo_online_stock(&sale->online, number, &view, &answer);
+    sale->online.client = own;
+    if (code != ORDO_EXIT_OK || answer->item.result.code != ORDO_RESULT_OK) {
+        sale_wrong(sale, "the stock of product %u is not told", number);
+        return;
+    }
+    uint64_t units = view.available + view.held + view.bound + view.revealed + view.voided;
+    bool endless = goods == SALE_GOODS_UNLIMITED || goods == SALE_GOODS_FREE;
+    bool sums = endless                    ? view.available == UINT64_MAX
+                : goods == SALE_GOODS_LOOP ? view.available >= 1
+                                           : units == view.imported;
+    if (!sums || view.backorders != 0 || view.waiting != 0 ||
+        (goods == SALE_GOODS_SHARE && view.held > view.available + 1)) {
+        sale_wrong(
+            sale,
+            "product %u shows %llu available, %llu held, %llu bound, %llu revealed, %llu void of "
+            "%llu, %llu back-orders, %llu waiting",
+            number,
+            (unsigned long long)view.available,
+            (unsigned long long)view.held,
+            (unsigned long long)view.bound,
+            (unsigned long long)view.revealed,
+            (unsigned long long)view.voided,
+            (unsigned long long)view.imported,
+            (unsigned long long)view.backorders,
+            (unsigned long long)view.waiting);
+    }
+}
+
+static void check_shelves(struct sale *sale)
+{
+    bool seen[SALE_GOODS_COUNT] = {false};
+    const struct sale_case *scripted;
+    for (uint32_t i = 0; (scripted = sale_case_at(i)) != NULL; i++) {
+        if (sale->cases[i].orders > 0 && !seen[scripted->goods]) {
+            seen[scripted->goods] = true;
+            check_stock(sale, scripted->goods);
+        }
+    }
+}
+
 int sale_final(struct sale *sale)
 {
     struct last_look look = {NULL, 0};
@@ -186,6 +323,10 @@ int sale_final(struct sale *sale)
         first += count;
     }
     free(look.seen);
+    if (sale->options.cases_pct > 0 && code == ORDO_EXIT_OK) {
+        check_coupon(sale);
+        check_shelves(sale);
+    }
     uint64_t step = sale->released / OPENED_ORDERS + 1;
     for (uint64_t i = 0; i < sale->released && code == ORDO_EXIT_OK; i += step) {
         if (sale->orders[i].acked) {

@@ -15,6 +15,7 @@ enum draw {
     DRAW_FAIL_FIRST,
     DRAW_FAIL_AFTER,
     DRAW_ATTEMPT,
+    DRAW_CASE,
 };
 
 static uint64_t draw(const struct sale_options *options, uint64_t index, enum draw what)
@@ -31,9 +32,34 @@ happens(const struct sale_options *options, uint64_t index, enum draw what, uint
     return draw(options, index, what) % 100 < percent;
 }
 
-int64_t sale_price_of(uint32_t product)
+uint32_t sale_goods_product(const struct sale_options *options, enum sale_goods goods)
 {
-    return 990 + 1000 * (int64_t)product;
+    return (uint32_t)options->products + (uint32_t)goods - 1;
+}
+
+int64_t sale_price_of(const struct sale_options *options, uint32_t product)
+{
+    bool free = product == sale_goods_product(options, SALE_GOODS_FREE);
+    return free ? 0 : 990 + 1000 * (int64_t)product;
+}
+
+/* One draw for all cases: they share the hundred percent. */
+static void plan_case(const struct sale_options *options, uint64_t index, struct sale_plan *plan)
+{
+    const struct sale_case *scripted;
+    if (options->cases_pct == 0) {
+        return;
+    }
+    uint64_t drawn = draw(options, index, DRAW_CASE) % 100;
+    for (uint32_t i = 0; (scripted = sale_case_at(i)) != NULL; i++) {
+        if (drawn < options->case_pct[i]) {
+            plan->scripted = scripted;
+            plan->case_index = i;
+            plan->product = sale_goods_product(options, scripted->goods);
+            return;
+        }
+        drawn -= options->case_pct[i];
+    }
 }
 
 struct sale_plan sale_plan_of(const struct sale_options *options, uint64_t index)
@@ -60,11 +86,15 @@ struct sale_plan sale_plan_of(const struct sale_options *options, uint64_t index
     } else {
         plan.attempts = draw(options, index, DRAW_ATTEMPT) % 2 == 0;
     }
+    plan_case(options, index, &plan);
     return plan;
 }
 
 uint32_t sale_plan_commands(const struct sale_plan *plan)
 {
+    if (plan->scripted != NULL) {
+        return plan->scripted->act_count;
+    }
     uint32_t count = 1 + (plan->attempts ? 1 : 0);
     if (plan->fate == SALE_NEVER) {
         return count;

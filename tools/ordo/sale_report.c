@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 static const char *const step_names[SALE_STEP_COUNT] = {
-    "create", "attempt", "fail", "pay", "pay_again", "pay_changed", "fail_after", "ack"};
+    "create", "attempt", "fail", "pay", "pay_again", "pay_changed", "fail_after", "ack", "cases"};
 
 static double us(uint64_t ns)
 {
@@ -124,6 +124,27 @@ static json_t *steps_json(const struct sale *sale)
     return root;
 }
 
+static json_t *cases_json(const struct sale *sale)
+{
+    json_t *root = json_object();
+    const struct sale_case *scripted;
+    for (uint32_t i = 0; (scripted = sale_case_at(i)) != NULL; i++) {
+        const struct sale_case_run *run = &sale->cases[i];
+        if (run->orders > 0) {
+            (void)json_object_set_new(
+                root,
+                scripted->name,
+                json_pack(
+                    "{s:I, s:I}",
+                    "orders",
+                    (json_int_t)run->orders,
+                    "wrong",
+                    (json_int_t)run->wrong));
+        }
+    }
+    return root;
+}
+
 static int print_json(const struct sale *sale, double seconds, bool ok)
 {
     struct ordo_client_stats stats;
@@ -154,13 +175,15 @@ static int print_json(const struct sale *sale, double seconds, bool ok)
         "rate",
         (json_int_t)sale->options.rate);
     json_t *rest = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
         "results",
         results_json(sale),
         "dispositions",
         dispositions_json(sale),
         "states",
         states_json(sale),
+        "cases",
+        cases_json(sale),
         "latency_us",
         latency_json(&sale->latency_all),
         "latency_us_of",
@@ -195,6 +218,24 @@ static void print_counts(const char *title, const char *name, uint64_t count, bo
 {
     (void)printf("%-14s %-22s %12llu\n", *first ? title : "", name, (unsigned long long)count);
     *first = false;
+}
+
+static void print_cases(const struct sale *sale)
+{
+    const struct sale_case *scripted;
+    const char *title = "cases";
+    for (uint32_t i = 0; (scripted = sale_case_at(i)) != NULL; i++) {
+        const struct sale_case_run *run = &sale->cases[i];
+        if (run->orders > 0) {
+            (void)printf(
+                "%-14s %-22s %12llu, %llu not as planned\n",
+                title,
+                scripted->name,
+                (unsigned long long)run->orders,
+                (unsigned long long)run->wrong);
+            title = "";
+        }
+    }
 }
 
 static void print_text(const struct sale *sale, double seconds)
@@ -238,6 +279,7 @@ static void print_text(const struct sale *sale, double seconds)
             print_counts("orders", ordo_state_name(i), c->states[i], &first);
         }
     }
+    print_cases(sale);
     (void)printf(
         "cards          %llu issued, none twice; %llu opened with the key\n"
         "connection     %llu made, %llu requests sent again, %llu times BUSY\n"
@@ -268,7 +310,7 @@ int sale_report(struct sale *sale)
     }
     if (c->wrong > 0) {
         return ordo_cli_fail(
-            ORDO_EXIT_FAILED,
+            ORDO_EXIT_VERIFY,
             "%llu things were wrong; the first: %s",
             (unsigned long long)c->wrong,
             c->wrong_first);
@@ -279,4 +321,32 @@ int sale_report(struct sale *sale)
         (unsigned long long)c->unknown,
         (unsigned long long)c->finished,
         (unsigned long long)sale->options.orders);
+}
+
+int sale_list_cases(const struct sale *sale)
+{
+    const struct sale_preset *preset;
+    json_t *list = json_array();
+    for (uint32_t i = 0; (preset = sale_preset_at(i)) != NULL; i++) {
+        const char *options = preset->options == NULL ? "" : preset->options;
+        if (sale->online.json) {
+            (void)json_array_append_new(
+                list,
+                json_pack(
+                    "{s:s, s:s, s:s}",
+                    "case",
+                    preset->name,
+                    "options",
+                    options,
+                    "text",
+                    preset->text));
+        } else {
+            (void)printf("%s  %-40s %s\n", preset->name, options, preset->text);
+        }
+    }
+    if (sale->online.json) {
+        return ordo_online_print_json(json_pack("{s:b, s:o}", "ok", 1, "cases", list));
+    }
+    json_decref(list);
+    return ORDO_EXIT_OK;
 }

@@ -77,17 +77,17 @@ static void release_orders(struct sale *sale, uint64_t now)
     }
 }
 
-static void release_later(struct sale *sale, uint64_t now)
+static void release_due(struct sale *sale, struct sale_queue *queue, uint64_t now)
 {
-    const struct sale_entry *entry = queue_front(&sale->later);
+    const struct sale_entry *entry = queue_front(queue);
     while (entry != NULL && entry->intended_ns <= now) {
         sale->orders[entry->order].open++;
         if (!sale_queue_put(&sale->ready, entry)) {
             sale_wrong(sale, "out of memory for the queue of commands");
             return;
         }
-        sale->later.head++;
-        entry = queue_front(&sale->later);
+        queue->head++;
+        entry = queue_front(queue);
     }
 }
 
@@ -129,9 +129,7 @@ static void send_batch(struct sale *sale, struct ordo_client *client, uint64_t n
         sale->ready.head++;
         batch->entries[i] = entry;
         sale_build(sale, &entry, &commands[i], &texts[i]);
-        if (entry.step == SALE_STEP_PAY) {
-            sale_pay_sent(sale, entry.order, now);
-        }
+        sale_sent(sale, &entry, now);
     }
     enum ordo_err err = ordo_client_send(client, commands, batch->count, batch);
     if (err != ORDO_OK) {
@@ -175,6 +173,10 @@ static uint32_t wait_ms(const struct sale *sale, uint64_t now)
     if (later != NULL && later->intended_ns < due) {
         due = later->intended_ns;
     }
+    const struct sale_entry *poll = queue_front(&sale->polls);
+    if (poll != NULL && poll->intended_ns < due) {
+        due = poll->intended_ns;
+    }
     if (sale->options.rate != 0 && sale->released < sale->options.orders) {
         uint64_t next = intended_of(sale, sale->released);
         due = next < due ? next : due;
@@ -206,7 +208,8 @@ static bool is_idle(const struct sale *sale)
             return false;
         }
     }
-    return sale_queue_count(&sale->ready) == 0 && sale_queue_count(&sale->later) == 0;
+    return sale_queue_count(&sale->ready) == 0 && sale_queue_count(&sale->later) == 0 &&
+           sale_queue_count(&sale->polls) == 0;
 }
 
 int sale_run(struct sale *sale)
@@ -216,7 +219,8 @@ int sale_run(struct sale *sale)
     sale->progress_ns = now;
     while (sale->counts.finished < sale->options.orders) {
         release_orders(sale, now);
-        release_later(sale, now);
+        release_due(sale, &sale->later, now);
+        release_due(sale, &sale->polls, now);
         send_ready(sale, now);
         (void)ordo_client_poll_many(
             sale->clients, (uint32_t)sale->options.connections, wait_ms(sale, now));
@@ -293,6 +297,12 @@ void sale_close(struct sale *sale)
     }
     free(sale->ready.entries);
     free(sale->later.entries);
+    free(sale->polls.entries);
+    for (uint32_t i = 0; i < SALE_CASES_MAX; i++) {
+        for (uint32_t k = 0; k < SALE_BARRIERS_MAX; k++) {
+            free(sale->cases[i].parked[k].entries);
+        }
+    }
     free(sale->batches);
     free(sale->orders);
 }

@@ -43,7 +43,7 @@ build_create(const struct sale *sale, const struct sale_plan *plan, struct ordo_
 {
     c->product = sale->options.product_first + plan->product;
     c->quantity = plan->quantity;
-    c->amount = sale_price_of(plan->product) * (int64_t)plan->quantity;
+    c->amount = sale_price_of(&sale->options, plan->product) * (int64_t)plan->quantity;
     c->currency = ORDO_CURRENCY_CNY;
     c->hold_ttl_s = plan->fate == SALE_PAID ? 0 : SALE_SHORT_TTL_S;
 }
@@ -57,7 +57,7 @@ static void build_fact(
     bool fails = entry->step == SALE_STEP_FAIL || entry->step == SALE_STEP_FAIL_AFTER;
     f->fact = fails ? ORDO_FACT_FAIL : ORDO_FACT_PAY;
     f->channel = CHANNEL;
-    f->amount = sale_price_of(plan->product) * (int64_t)plan->quantity;
+    f->amount = sale_price_of(&sale->options, plan->product) * (int64_t)plan->quantity;
     f->currency = ORDO_CURRENCY_CNY;
     f->gateway_time_us = 1000000ull * (entry->step == SALE_STEP_PAY_CHANGED ? 2 : 1);
     f->verified_by = ORDO_VERIFIED_SIGNATURE;
@@ -88,6 +88,10 @@ void sale_build(
     memset(command, 0, sizeof(*command));
     command->shop = sale->online.shop;
     build_id(sale, entry, command->id);
+    if (plan.scripted != NULL) {
+        sale_script_build(sale, &plan, entry, command, texts);
+        return;
+    }
     switch ((enum sale_step)entry->step) {
     case SALE_STEP_CREATE:
         command->kind = ORDO_KIND_CREATE;
@@ -101,7 +105,8 @@ void sale_build(
         command->kind = ORDO_KIND_ATTEMPT;
         command->attempt.order_id = id;
         command->attempt.channel = CHANNEL;
-        command->attempt.amount = sale_price_of(plan.product) * (int64_t)plan.quantity;
+        command->attempt.amount =
+            sale_price_of(&sale->options, plan.product) * (int64_t)plan.quantity;
         command->attempt.currency = ORDO_CURRENCY_CNY;
         break;
     case SALE_STEP_FAIL:
@@ -125,6 +130,7 @@ void sale_build(
         command->kind = ORDO_KIND_DELIVERY_ACK;
         command->delivery_ack.order_id = id;
         break;
+    case SALE_STEP_CASE:
     case SALE_STEP_COUNT:
     default:
         ORDO_ASSERT(false);
@@ -133,9 +139,9 @@ void sale_build(
 
 /* ---- the way ---- */
 
-static void put(struct sale *sale, uint64_t index, enum sale_step step, uint64_t intended_ns)
+void sale_put(struct sale *sale, uint64_t index, uint32_t step, uint64_t intended_ns)
 {
-    struct sale_entry entry = {(uint32_t)index, (uint32_t)step, intended_ns};
+    struct sale_entry entry = {(uint32_t)index, step, intended_ns};
     if (!sale_queue_put(&sale->ready, &entry)) {
         sale_wrong(sale, "out of memory for the queue of commands");
         return;
@@ -145,19 +151,28 @@ static void put(struct sale *sale, uint64_t index, enum sale_step step, uint64_t
 
 void sale_begin(struct sale *sale, uint64_t index, uint64_t intended_ns)
 {
-    put(sale, index, SALE_STEP_CREATE, intended_ns);
+    struct sale_plan plan = sale_plan_of(&sale->options, index);
+    if (plan.scripted != NULL) {
+        sale_script_begin(sale, &plan, index, intended_ns);
+        return;
+    }
+    sale_put(sale, index, SALE_STEP_CREATE, intended_ns);
 }
 
-static void finish(struct sale *sale)
+void sale_finish(struct sale *sale, uint64_t index)
 {
+    struct sale_plan plan = sale_plan_of(&sale->options, index);
     sale->counts.finished++;
+    if (plan.scripted != NULL) {
+        sale_script_end(sale, &plan, index);
+    }
 }
 
 static void
 begin_payment(struct sale *sale, uint64_t index, const struct sale_plan *plan, uint64_t now)
 {
     if (plan->fate == SALE_NEVER) {
-        finish(sale);
+        sale_finish(sale, index);
         return;
     }
     if (plan->fate == SALE_LATE) {
@@ -167,17 +182,24 @@ begin_payment(struct sale *sale, uint64_t index, const struct sale_plan *plan, u
         }
         return;
     }
-    put(sale, index, plan->fail_first ? SALE_STEP_FAIL : SALE_STEP_PAY, now);
+    sale_put(sale, index, plan->fail_first ? SALE_STEP_FAIL : SALE_STEP_PAY, now);
 }
 
-void sale_pay_sent(struct sale *sale, uint64_t index, uint64_t now)
+void sale_sent(struct sale *sale, const struct sale_entry *entry, uint64_t now)
 {
+    uint64_t index = entry->order;
+    if (entry->step != SALE_STEP_PAY) {
+        return;
+    }
     struct sale_plan plan = sale_plan_of(&sale->options, index);
+    if (plan.scripted != NULL) {
+        return;
+    }
     if (plan.pays >= 2) {
-        put(sale, index, SALE_STEP_PAY_AGAIN, now);
+        sale_put(sale, index, SALE_STEP_PAY_AGAIN, now);
     }
     if (plan.pays >= 3) {
-        put(sale, index, SALE_STEP_PAY_CHANGED, now);
+        sale_put(sale, index, SALE_STEP_PAY_CHANGED, now);
     }
 }
 
@@ -194,7 +216,7 @@ after_payment(struct sale *sale, uint64_t index, const struct sale_plan *plan, u
 {
     const struct sale_order *order = &sale->orders[index];
     if (order->unknown) {
-        finish(sale);
+        sale_finish(sale, index);
         return;
     }
     if (order->applied != 1) {
@@ -205,11 +227,11 @@ after_payment(struct sale *sale, uint64_t index, const struct sale_plan *plan, u
             order->applied);
     }
     if (plan->fail_after) {
-        put(sale, index, SALE_STEP_FAIL_AFTER, now);
+        sale_put(sale, index, SALE_STEP_FAIL_AFTER, now);
     } else if (is_delivered(order->disposition)) {
-        put(sale, index, SALE_STEP_ACK, now);
+        sale_put(sale, index, SALE_STEP_ACK, now);
     } else {
-        finish(sale);
+        sale_finish(sale, index);
     }
 }
 
@@ -221,13 +243,13 @@ static void follow(struct sale *sale, const struct sale_entry *entry, uint64_t n
         return;
     }
     if (order->refused || (order->unknown && entry->step < SALE_STEP_PAY)) {
-        finish(sale);
+        sale_finish(sale, entry->order);
         return;
     }
     switch ((enum sale_step)entry->step) {
     case SALE_STEP_CREATE:
         if (plan.attempts) {
-            put(sale, entry->order, SALE_STEP_ATTEMPT, now);
+            sale_put(sale, entry->order, SALE_STEP_ATTEMPT, now);
         } else {
             begin_payment(sale, entry->order, &plan, now);
         }
@@ -236,7 +258,7 @@ static void follow(struct sale *sale, const struct sale_entry *entry, uint64_t n
         begin_payment(sale, entry->order, &plan, now);
         break;
     case SALE_STEP_FAIL:
-        put(sale, entry->order, SALE_STEP_PAY, now);
+        sale_put(sale, entry->order, SALE_STEP_PAY, now);
         break;
     case SALE_STEP_PAY:
     case SALE_STEP_PAY_AGAIN:
@@ -245,15 +267,16 @@ static void follow(struct sale *sale, const struct sale_entry *entry, uint64_t n
         break;
     case SALE_STEP_FAIL_AFTER:
         if (is_delivered(order->disposition)) {
-            put(sale, entry->order, SALE_STEP_ACK, now);
+            sale_put(sale, entry->order, SALE_STEP_ACK, now);
         } else {
-            finish(sale);
+            sale_finish(sale, entry->order);
         }
         break;
     case SALE_STEP_ACK:
+    case SALE_STEP_CASE:
     case SALE_STEP_COUNT:
     default:
-        finish(sale);
+        sale_finish(sale, entry->order);
         break;
     }
 }
@@ -263,7 +286,15 @@ static void follow(struct sale *sale, const struct sale_entry *entry, uint64_t n
 static void strange(struct sale *sale, const struct sale_entry *entry, const struct ordo_result *r)
 {
     static const char *const names[SALE_STEP_COUNT] = {
-        "create", "attempt", "fail", "pay", "pay again", "pay changed", "fail after", "ack"};
+        "create",
+        "attempt",
+        "fail",
+        "pay",
+        "pay again",
+        "pay changed",
+        "fail after",
+        "ack",
+        "case"};
     sale_wrong(
         sale,
         "order %u: %s gave %s, state %s, disposition %s",
@@ -393,6 +424,7 @@ check(struct sale *sale, const struct sale_entry *entry, const struct ordo_answe
     case SALE_STEP_ACK:
         check_ack(sale, entry, r);
         break;
+    case SALE_STEP_CASE:
     case SALE_STEP_COUNT:
     default:
         ORDO_ASSERT(false);
@@ -412,7 +444,9 @@ void sale_on_answer(
     order->open--;
     sale->counts.commands++;
     sale->counts.results[r->code < SALE_CODES_MAX ? r->code : SALE_CODES_MAX - 1]++;
-    ordo_histogram_record(&sale->latency[entry->step], late_ns);
+    struct sale_plan plan = sale_plan_of(&sale->options, entry->order);
+    uint32_t step = plan.scripted != NULL ? SALE_STEP_CASE : entry->step;
+    ordo_histogram_record(&sale->latency[step], late_ns);
     ordo_histogram_record(&sale->latency_all, late_ns);
     if (r->code == ORDO_RESULT_UNKNOWN || r->code == ORDO_RESULT_BUSY) {
         order->unknown = true;
@@ -421,7 +455,13 @@ void sale_on_answer(
         if (answer->item.form == ORDO_REPLY_DECIDED && r->disposition < ORDO_DISPOSITION_COUNT) {
             sale->counts.dispositions[r->disposition]++;
         }
-        check(sale, entry, answer);
+        if (plan.scripted == NULL) {
+            check(sale, entry, answer);
+        }
+    }
+    if (plan.scripted != NULL) {
+        sale_script_answer(sale, &plan, entry, answer, now_ns);
+        return;
     }
     follow(sale, entry, now_ns);
 }

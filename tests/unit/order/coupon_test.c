@@ -3,6 +3,8 @@
  * commands in canonical bytes (shop.h); all invariants after. */
 #include "shop.h"
 
+#include "order/parts.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 
@@ -256,6 +258,20 @@ Test(coupon, a_limit_that_was_put_lower_takes_no_use_away)
     cr_assert_eq(cancel(&shop, "o2"), ORDO_RESULT_OK);
     cr_expect_eq(create_with("o3", 3), ORDO_RESULT_OK);
     expect_uses(3, 2, 0);
+}
+
+/* The decisions never ask twice today; the part keeps its promise by itself. */
+Test(coupon, is_used_and_returned_once_however_often_it_is_asked)
+{
+    cr_assert_eq(put_coupon(&shop, "FEW", OFF, 3), ORDO_RESULT_OK);
+    cr_assert_eq(create_with("o1", 1), ORDO_RESULT_OK);
+    ordo_coupon_use(shop.state, 1);
+    cr_expect_eq(ordo_coupon_at(shop.state, 1)->used, 1);
+    ordo_coupon_return(shop.state, 1);
+    ordo_coupon_return(shop.state, 1);
+    cr_expect_eq(ordo_coupon_at(shop.state, 1)->returned, 1);
+    ordo_coupon_use(shop.state, 1);
+    expect_uses(2, 1, 0);
 }
 
 Test(coupon, who_waits_uses_it_and_gives_it_back)

@@ -174,6 +174,10 @@ Test(stock, an_import_leaves_out_what_is_known_unless_duplicates_are_wanted)
     cr_assert_eq(add_same_card(&shop, 2, 9, 3), ORDO_RESULT_OK);
     cr_expect_eq(shop.outcome.result.version, 3);
     cr_expect_eq(stock(&shop, 2).available, 3);
+    for (uint32_t i = 0; i < 10; i++) {
+        cr_assert_eq(add_same_card(&shop, 2, 9, 256), ORDO_RESULT_OK);
+    }
+    cr_expect_eq(stock(&shop, 2).available, 2563);
     cr_expect_eq(add_cards(&shop, 3, 1, 1), ORDO_RESULT_STOCK_MODE);
     cr_expect_eq(add_cards(&shop, 4, 1, 1), ORDO_RESULT_PRODUCT_UNKNOWN);
     put_pool(&shop, 2, ORDO_STOCK_CARDS, 0, 0);
@@ -384,9 +388,9 @@ static void step(struct mix *mix)
 
 Test(stock, a_random_mix_keeps_every_invariant_and_gives_no_card_twice)
 {
-    const char *given = getenv("ORDO_TEST_SEED");
-    uint32_t seed = given != NULL ? (uint32_t)atoi(given) : 20261123;
-    fprintf(stderr, "seed=%u (again: ORDO_TEST_SEED=%u stock_test)\n", seed, seed);
+    const char *given = getenv("ORDO_SEED");
+    uint32_t seed = given != NULL ? (uint32_t)strtoul(given, NULL, 10) : 20261123;
+    fprintf(stderr, "seed=%u (again: ORDO_SEED=%u stock_test)\n", seed, seed);
     static struct mix mix;
     mix.random = seed;
     put_pool(&shop, 1, ORDO_STOCK_CARDS, ORDO_PRODUCT_HOLD_AT_PAY, 0);

@@ -1,6 +1,6 @@
 /* Goal: no sequence of commands breaks an invariant or the money: whatever people, gateways and the
  * clock do to the same few orders.
- * Method: random commands over a few orders at a time, which move on, 4 products with few units, 3
+ * Method: random commands over a few orders at a time, which move on, 6 products with few units, 3
  * channels; every invariant checked on the way. A failure prints the seed; ORDO_TEST_SEED=<seed>
  * replays it. */
 #include "desk.h"
@@ -64,7 +64,8 @@ static void put_any(void)
 static void create_any(void)
 {
     struct ordo_create *c = make_create(&shop, an_order(), 1 + pick(40), 1 + pick(2));
-    c->product = 1 + pick(4);
+    c->product = 1 + pick(6);
+    c->card = c->product == 5 && pick(2) == 0 ? 1 + pick(60) : 0;
     c->wait_s = pick(2) == 0 ? 0 : 300;
     if (pick(3) == 0) {
         c->coupon = text("HALF");
@@ -87,6 +88,31 @@ static void tell_any(void)
         f->refund_total = 1 + pick((uint32_t)amount + 2);
     }
     (void)shop_send(&shop);
+}
+
+static void handle_any(void)
+{
+    const char *order = an_order();
+    switch (pick(6)) {
+    case 0:
+        (void)release(&shop, order);
+        break;
+    case 1:
+        (void)extend(&shop, order, 600);
+        break;
+    case 2:
+        (void)recall(&shop, 1 + pick(60));
+        break;
+    case 3:
+        (void)replace(&shop, order, 1 + pick(60));
+        break;
+    case 4:
+        (void)attempt(&shop, order, 1 + pick(3));
+        break;
+    default:
+        (void)go_on(&shop);
+        break;
+    }
 }
 
 static void decide_any(void)
@@ -145,7 +171,7 @@ static void step(void)
     } else if (what < 18) {
         decide_any();
     } else if (what < 20) {
-        (void)attempt(&shop, an_order(), 1 + pick(3));
+        handle_any();
     } else {
         let_time_pass();
     }
@@ -161,6 +187,10 @@ static void begin(void)
     cr_assert_eq(put_product(&shop, 3, PRICE, ORDO_STOCK_CARDS), ORDO_RESULT_OK);
     cr_assert_eq(add_cards(&shop, 3, 1, 30), ORDO_RESULT_OK);
     cr_assert_eq(put_product(&shop, 4, 0, ORDO_STOCK_UNLIMITED), ORDO_RESULT_OK);
+    cr_assert_eq(put_product(&shop, 5, PRICE, ORDO_STOCK_PRESELECT), ORDO_RESULT_OK);
+    cr_assert_eq(add_cards(&shop, 5, 1, 30), ORDO_RESULT_OK);
+    cr_assert_eq(put_product(&shop, 6, PRICE, ORDO_STOCK_LOOP), ORDO_RESULT_OK);
+    cr_assert_eq(add_cards(&shop, 6, 1, 2), ORDO_RESULT_OK);
     struct ordo_coupon_put *put = &make_verb(&shop, ORDO_KIND_COUPON_PUT, "")->coupon_put;
     put->coupon = text("HALF");
     put->discount_share = 5000;
