@@ -240,6 +240,24 @@ Test(due, a_backorder_whose_money_is_gone_has_nothing_to_wait_for)
     expect_money(&shop, PRICE, 0, 0, PRICE);
 }
 
+Test(due, a_tick_leaves_what_its_outcome_has_no_transitions_for)
+{
+    sell_one_twice();
+    cr_assert_eq(pay(&shop, "n1", "t1", PRICE), ORDO_DISPOSITION_APPLIED);
+    cr_assert_eq(acknowledge(&shop, "n1"), ORDO_RESULT_OK);
+    cr_assert_eq(pay(&shop, "n2", "t2", PRICE), ORDO_DISPOSITION_APPLIED);
+    cr_assert_eq(fact(&shop, ORDO_FACT_CHARGEBACK, "n2", "t2", PRICE), ORDO_DISPOSITION_APPLIED);
+    for (int i = 10; i < 25; i++) {
+        create_ok(name_of(i), 10 + (uint32_t)i);
+    }
+    shop.time_us += DAY_S * SECOND_US;
+    cr_assert_eq(tick(&shop), ORDO_RESULT_OK);
+    cr_expect_eq(shop.outcome.effect_count, 15, "the back-order needs two");
+    cr_assert_eq(tick(&shop), ORDO_RESULT_OK);
+    cr_expect_eq(shop.outcome.effect_count, 1);
+    cr_expect_eq(state_of(&shop, "n2"), ORDO_STATE_REFUNDED);
+}
+
 /* ---- redelivery ---- */
 
 Test(due, the_ladder_of_redelivery_doubles_and_ends_at_a_person)
