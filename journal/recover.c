@@ -286,6 +286,19 @@ static enum ordo_err ends_early(const struct judge *j)
 static enum ordo_err decide(struct judge *j)
 {
     struct ordo_verdict *v = j->verdict;
+    const struct ordo_folder *folder = &j->journal->folder;
+    uint64_t proven = folder->archive_last == 0 ? 0 : folder->archive_last + 1;
+    if (j->is_bad && j->bad_number <= proven) {
+        return damaged(j, "the archive proves that it had been flushed");
+    }
+    if (!j->is_bad && v->end_number < proven) {
+        return damaged_at(
+            j,
+            proven,
+            0,
+            "this segment is missing or blank",
+            "the one before it is archived, which proves that this one was begun");
+    }
     if (!j->is_bad) {
         return v->tip.seq < j->after_seq ? ends_early(j) : ORDO_OK;
     }
