@@ -95,8 +95,9 @@ static enum ordo_err check_segment(struct archiver *a, const struct ordo_segment
         if (state != ORDO_BATCH_GOOD) {
             return fail_segment(a, number, "a batch does not hold");
         }
-        ordo_chain_hash(&a->chain, load->data + at, check.header.size, chain);
-        ordo_tip_advance(&tip, &check, chain);
+        bool proven =
+            ordo_chain_batch(&a->chain, tip.keyed, load->data + at, check.header.size, chain);
+        ordo_tip_advance(&tip, &check, proven ? chain : NULL);
         at += check.header.size;
     }
     if (!ordo_is_zero(load->data + at, header.size - at) || !ordo_tip_enter(&tip, next)) {

@@ -125,6 +125,7 @@ static enum ordo_err start_at(
     ordo_tip_start(&reader->tip, header);
     reader->tip.salt = header->salt;
     reader->tip.block = header->block;
+    reader->tip.keyed = (header->flags & ORDO_SEGMENT_KEYED) != 0;
     use_segment(reader, &segment, header);
     return ORDO_OK;
 }
@@ -253,8 +254,8 @@ static void begin_batch(struct ordo_journal_reader *reader, const struct ordo_ba
     const struct ordo_batch_header *h = &check->header;
     const uint8_t *data = reader->window + (reader->offset - reader->window_at);
     uint8_t chain[ORDO_JOURNAL_CHAIN_SIZE];
-    ordo_chain_hash(&reader->chain, data, h->size, chain);
-    ordo_tip_advance(&reader->tip, check, chain);
+    bool proven = ordo_chain_batch(&reader->chain, reader->tip.keyed, data, h->size, chain);
+    ordo_tip_advance(&reader->tip, check, proven ? chain : NULL);
     reader->body = ordo_reader_over(data + ORDO_BATCH_HEADER_SIZE, h->body_size);
     reader->crc = ordo_record_seed(h->salt, h->number, h->first_seq);
     reader->records_left = h->record_count;
