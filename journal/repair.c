@@ -8,6 +8,7 @@
 
 #include "journal/internal.h"
 #include "journal/salvage.h"
+#include "journal/verify.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -151,26 +152,29 @@ note_record(void *context, const struct ordo_record *record, struct ordo_fail *f
     return ORDO_OK;
 }
 
-static void
-note_damage(void *context, uint64_t number, uint64_t offset, uint64_t seq, const char *reason)
+/* Everything up to the cut must be proven, or the cut would hide damage. */
+static enum ordo_err check_good_part(struct discarder *d, const char *key_file)
 {
-    struct discarder *d = context;
-    (void)reason;
-    if (seq <= d->after_seq && d->fail->err == ORDO_OK) {
-        (void)ordo_fail_set(
-            d->fail,
-            ORDO_ERR_INVALID,
-            "segment %" PRIu64 " is damaged at offset %" PRIu64 ", sequence %" PRIu64
-            ": only what lies behind the good part can be discarded; the first possible cut is "
-            "--discard-after %" PRIu64,
-            number,
-            offset,
-            seq,
-            d->below);
+    const struct ordo_verify verify = {.dir = d->folder.path, .key_file = key_file};
+    struct ordo_verify_report report;
+    enum ordo_err err = ordo_journal_verify(&verify, &report, d->fail);
+    if (err != ORDO_OK && err != ORDO_ERR_DAMAGED) {
+        return err;
     }
+    if (d->after_seq <= report.last_seq) {
+        return ORDO_OK;
+    }
+    return ordo_fail_set(
+        d->fail,
+        ORDO_ERR_INVALID,
+        "the journal in %s holds up to sequence %" PRIu64
+        ": nothing behind that can be kept; the last possible cut is --discard-after %" PRIu64,
+        d->folder.path,
+        report.last_seq,
+        report.last_seq);
 }
 
-static enum ordo_err survey(struct discarder *d)
+static enum ordo_err survey(struct discarder *d, const char *key_file)
 {
     const struct ordo_salvage salvage = {
         .dir = d->folder.path,
@@ -178,17 +182,13 @@ static enum ordo_err survey(struct discarder *d)
         .context = d,
         .batch = note_batch,
         .record = note_record,
-        .damage = note_damage,
     };
-    struct ordo_fail why = {.err = ORDO_OK};
-    d->fail->err = ORDO_OK;
-    enum ordo_err err = ordo_journal_salvage(&salvage, &why);
-    if (err != ORDO_OK) {
-        *d->fail = why;
-        return err;
+    enum ordo_err err = check_good_part(d, key_file);
+    if (err == ORDO_OK) {
+        err = ordo_journal_salvage(&salvage, d->fail);
     }
-    if (d->fail->err != ORDO_OK) {
-        return d->fail->err;
+    if (err != ORDO_OK) {
+        return err;
     }
     if (d->out->number == 0) {
         return ordo_fail_set(
@@ -312,6 +312,7 @@ static enum ordo_err cut(struct discarder *d)
 
 enum ordo_err ordo_journal_discard(
     const char *dir,
+    const char *key_file,
     uint64_t after_seq,
     bool apply,
     struct ordo_discard *out,
@@ -331,7 +332,7 @@ enum ordo_err ordo_journal_discard(
         err = ordo_folder_scan(&d.folder, fail);
     }
     if (err == ORDO_OK) {
-        err = survey(&d);
+        err = survey(&d, key_file);
     }
     if (err == ORDO_OK && apply) {
         err = save_copy(&d);

@@ -40,6 +40,7 @@ struct ordo_discard {
  * runs. May be killed anywhere and called again. */
 enum ordo_err ordo_journal_discard(
     const char *dir,
+    const char *key_file,
     uint64_t after_seq,
     bool apply,
     struct ordo_discard *out,

@@ -281,8 +281,8 @@ static int discard(const struct ordo_journal_options *options)
                 info.seq);
         }
     }
-    enum ordo_err err =
-        ordo_journal_discard(options->dir, options->discard, options->yes, &out, &fail);
+    enum ordo_err err = ordo_journal_discard(
+        options->dir, options->key_file, options->discard, options->yes, &out, &fail);
     if (err != ORDO_OK) {
         return ordo_cli_fail_with(&fail);
     }
