@@ -98,7 +98,7 @@ enum ordo_err
 ordo_chain_use_key(struct ordo_chain *chain, const char *key_file, struct ordo_fail *fail)
 {
     uint8_t key[KEY_MAX + 2];
-    size_t size;
+    size_t size = 0;
     ORDO_ASSERT(chain->mac == NULL);
     if (key_file == NULL || key_file[0] == 0) {
         return ORDO_OK;
