@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "bench/bench.h"
 #include "bench/disk_probe.h"
+#include "bench/journal_bound.h"
 #include "bench/journal_runs.h"
+#include "journal/format.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -47,7 +49,7 @@ struct repeat {
 struct bench {
     struct options options;
     struct ordo_feed feed;
-    struct ordo_bound bound;
+    struct ordo_bound *bound;
     struct repeat repeats[REPEATS_MAX];
     double ack_us[SINGLES_MAX];
     double bare_us[SINGLES_MAX];
@@ -149,11 +151,12 @@ static enum ordo_err run_repeat(struct bench *b, struct repeat *out, struct ordo
     b->lifecycle_bytes = body / records * LIFECYCLE;
     b->lifecycle_whole = bytes / records * LIFECYCLE;
 
-    uint64_t written = b->bound.bytes;
+    uint64_t written = ordo_bound_bytes(b->bound);
     uint32_t size = (uint32_t)out->batch / ORDO_JOURNAL_BLOCK_MAX * ORDO_JOURNAL_BLOCK_MAX;
     size = size == 0 ? ORDO_JOURNAL_BLOCK_MAX : size;
-    err = ordo_bound_bulk(&b->bound, size, limit_ns, &spent_ns, fail);
-    out->bound = (double)(b->bound.bytes - written) * (double)ORDO_NS_PER_S / (double)spent_ns;
+    err = ordo_bound_bulk(b->bound, size, limit_ns, &spent_ns, fail);
+    out->bound =
+        (double)(ordo_bound_bytes(b->bound) - written) * (double)ORDO_NS_PER_S / (double)spent_ns;
     return err;
 }
 
@@ -172,7 +175,7 @@ static enum ordo_err run_singles(struct bench *b, struct ordo_fail *fail)
             b->single_size = (uint32_t)(after.bytes - before.bytes);
         }
         if (err == ORDO_OK) {
-            err = ordo_bound_one(&b->bound, b->bound.segment.block, &bare_ns, fail);
+            err = ordo_bound_one(b->bound, ordo_bound_block(b->bound), &bare_ns, fail);
             b->ack_us[i] = (double)ack_ns / 1e3;
             b->bare_us[i] = (double)bare_ns / 1e3;
         }
@@ -269,7 +272,7 @@ static enum ordo_err run_journal(struct bench *b, struct ordo_fail *fail)
     struct repeat warm_up;
     enum ordo_err err = ordo_feed_open(&b->feed, b->folder, fail);
     if (err == ORDO_OK) {
-        err = ordo_bound_open(&b->bound, b->folder, fail);
+        err = ordo_bound_open(b->folder, &b->bound, fail);
         if (err == ORDO_OK) {
             (void)snprintf(
                 b->backend, sizeof(b->backend), "%s", ordo_journal_backend_name(b->feed.journal));
@@ -281,7 +284,7 @@ static enum ordo_err run_journal(struct bench *b, struct ordo_fail *fail)
         if (err == ORDO_OK) {
             err = run_singles(b, fail);
         }
-        ordo_bound_close(&b->bound);
+        ordo_bound_close(b->bound);
     }
     ordo_feed_close(&b->feed);
     if (err == ORDO_OK) {

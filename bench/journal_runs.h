@@ -1,15 +1,12 @@
-/* journal_runs.h - the measurements behind `ordo bench journal`: a journal fed as fast as it takes,
- * and beside it a plain sequential writer with the same writes, checksums, hash, flushes and zeros
- * ahead. Both on the calling thread, in slices that take turns. All block.
+/* journal_runs.h - the measurements behind `ordo bench journal`: a journal fed as fast as it takes.
+ * On the calling thread, in slices that take turns with the plain writer's (journal_bound.h). All
+ * block.
  */
 #ifndef ORDO_BENCH_JOURNAL_RUNS_H
 #define ORDO_BENCH_JOURNAL_RUNS_H
 
 #include "bench/apply_load.h"
-#include "journal/chain.h"
-#include "journal/disk.h"
 #include "journal/journal.h"
-#include "journal/prepare.h"
 #include "ring/sequencer.h"
 
 #define ORDO_JOURNAL_RUN_RECORDS ORDO_LOAD_BLOCK /* decided commands, fed again and again */
@@ -43,38 +40,5 @@ enum ordo_err ordo_feed_bulk(
 /* One command, until it is durable. */
 enum ordo_err
 ordo_feed_one(struct ordo_feed *feed, uint64_t *spent_ns, struct ordo_fail *fail) ORDO_MUST_USE;
-
-/* The plain writer. */
-struct ordo_bound {
-    struct ordo_arena arena;
-    struct ordo_folder folder;
-    struct ordo_preparer preparer;
-    struct ordo_segment segment;
-    struct ordo_disk *disk;
-    struct ordo_chain chain;
-    uint8_t *buffers;
-    uint8_t hash[ORDO_JOURNAL_CHAIN_SIZE];
-    uint64_t position;
-    uint32_t busy; /* bit i: buffer i is in flight */
-    uint64_t bytes;
-    char dir[256];
-};
-
-enum ordo_err
-ordo_bound_open(struct ordo_bound *bound, const char *dir, struct ordo_fail *fail) ORDO_MUST_USE;
-void ordo_bound_close(struct ordo_bound *bound);
-
-/* Writes of this size for a time, two in flight; bound->bytes counts them. */
-enum ordo_err ordo_bound_bulk(
-    struct ordo_bound *bound,
-    uint32_t size,
-    uint64_t limit_ns,
-    uint64_t *spent_ns,
-    struct ordo_fail *fail) ORDO_MUST_USE;
-
-/* One write, until it is durable. */
-enum ordo_err
-ordo_bound_one(struct ordo_bound *bound, uint32_t size, uint64_t *spent_ns, struct ordo_fail *fail)
-    ORDO_MUST_USE;
 
 #endif
