@@ -183,27 +183,55 @@ static enum ordo_err run_singles(struct bench *b, struct ordo_fail *fail)
     return err;
 }
 
-static void print_journal(struct bench *b)
+/* Medians over the repeats, and the ratio of each. */
+struct summary {
+    double bytes;
+    double records;
+    double bound;
+    double batch;
+    double padding;
+    double ratio;
+    double ratio_min;
+    double ratio_max;
+    double ack;
+    double ack_p99;
+    double bare;
+};
+
+static double median_of(const struct bench *b, size_t offset)
 {
-    const struct options *o = &b->options;
-    double values[5][REPEATS_MAX];
+    double values[REPEATS_MAX];
+    for (uint32_t i = 0; i < b->options.repeats; i++) {
+        memcpy(&values[i], (const char *)&b->repeats[i] + offset, sizeof(double));
+    }
+    return quantile(values, b->options.repeats, 0.5);
+}
+
+static struct summary summarise(struct bench *b)
+{
     double ratios[REPEATS_MAX];
-    for (uint32_t i = 0; i < o->repeats; i++) {
-        const struct repeat *r = &b->repeats[i];
-        const double row[5] = {r->journal, r->records, r->bound, r->batch, r->padding};
-        for (int k = 0; k < 5; k++) {
-            values[k][i] = row[k];
-        }
-        ratios[i] = r->journal / r->bound;
+    uint32_t repeats = b->options.repeats;
+    for (uint32_t i = 0; i < repeats; i++) {
+        ratios[i] = b->repeats[i].journal / b->repeats[i].bound;
     }
-    double m[5];
-    for (int k = 0; k < 5; k++) {
-        m[k] = quantile(values[k], o->repeats, 0.5);
-    }
-    double ratio = quantile(ratios, o->repeats, 0.5);
-    double ack = quantile(b->ack_us, o->singles, 0.5);
-    double ack99 = quantile(b->ack_us, o->singles, 0.99);
-    double bare = quantile(b->bare_us, o->singles, 0.5);
+    double ratio = quantile(ratios, repeats, 0.5);
+    return (struct summary){
+        .bytes = median_of(b, offsetof(struct repeat, journal)),
+        .records = median_of(b, offsetof(struct repeat, records)),
+        .bound = median_of(b, offsetof(struct repeat, bound)),
+        .batch = median_of(b, offsetof(struct repeat, batch)),
+        .padding = median_of(b, offsetof(struct repeat, padding)),
+        .ratio = ratio,
+        .ratio_min = ratios[0],
+        .ratio_max = ratios[repeats - 1],
+        .ack = quantile(b->ack_us, b->options.singles, 0.5),
+        .ack_p99 = quantile(b->ack_us, b->options.singles, 0.99),
+        .bare = quantile(b->bare_us, b->options.singles, 0.5),
+    };
+}
+
+static void print_json(const struct bench *b, const struct summary *s)
+{
     printf(
         "{\"bench\":\"journal\",\"version\":\"%s\",\"commit\":\"%s\",\"build\":\"%s\","
         "\"backend\":\"%s\",\"bytes_per_s\":%.0f,\"records_per_s\":%.0f,\"bound_per_s\":%.0f,"
@@ -215,48 +243,49 @@ static void print_journal(struct bench *b)
         ORDO_COMMIT,
         ORDO_BUILD_TYPE,
         b->backend,
-        m[0],
-        m[1],
-        m[2],
-        ratio,
-        ratios[0],
-        ratios[o->repeats - 1],
-        m[3],
-        m[4],
+        s->bytes,
+        s->records,
+        s->bound,
+        s->ratio,
+        s->ratio_min,
+        s->ratio_max,
+        s->batch,
+        s->padding,
         b->lifecycle_bytes,
         b->lifecycle_whole,
-        ack,
-        ack99,
-        bare,
-        ack / bare,
+        s->ack,
+        s->ack_p99,
+        s->bare,
+        s->ack / s->bare,
         b->single_size);
-    if (o->json) {
-        return;
-    }
+}
+
+static void print_table(const struct bench *b, const struct summary *s)
+{
     if (strcmp(ORDO_BUILD_TYPE, "Release") != 0) {
         fprintf(stderr, "a %s build: its figures mean little\n", ORDO_BUILD_TYPE);
     }
-    fprintf(stderr, "%s, %u repeats of %g s\n", b->backend, o->repeats, o->seconds);
+    fprintf(stderr, "%s, %u repeats of %g s\n", b->backend, b->options.repeats, b->options.seconds);
     fprintf(
         stderr,
         "throughput  %.0f MB/s, %.2f M records/s in writes of %.0f KiB; plain writer %.0f MB/s: "
         "ratio %.2f (%.2f to %.2f)\n",
-        m[0] / 1e6,
-        m[1] / 1e6,
-        m[3] / 1024,
-        m[2] / 1e6,
-        ratio,
-        ratios[0],
-        ratios[o->repeats - 1]);
+        s->bytes / 1e6,
+        s->records / 1e6,
+        s->batch / 1024,
+        s->bound / 1e6,
+        s->ratio,
+        s->ratio_min,
+        s->ratio_max);
     fprintf(
         stderr,
         "one command %.1f us median, %.1f us p99, %u bytes; bare write and flush %.1f us: ratio "
         "%.2f\n",
-        ack,
-        ack99,
+        s->ack,
+        s->ack_p99,
         b->single_size,
-        bare,
-        ack / bare);
+        s->bare,
+        s->ack / s->bare);
     fprintf(
         stderr,
         "a lifecycle of %.0f transitions: %.0f bytes of records, %.0f with headers and padding; "
@@ -264,7 +293,7 @@ static void print_journal(struct bench *b)
         TRANSITIONS,
         b->lifecycle_bytes,
         b->lifecycle_whole,
-        m[4]);
+        s->padding);
 }
 
 static enum ordo_err run_journal(struct bench *b, struct ordo_fail *fail)
@@ -288,7 +317,11 @@ static enum ordo_err run_journal(struct bench *b, struct ordo_fail *fail)
     }
     ordo_feed_close(&b->feed);
     if (err == ORDO_OK) {
-        print_journal(b);
+        struct summary summary = summarise(b);
+        print_json(b, &summary);
+        if (!b->options.json) {
+            print_table(b, &summary);
+        }
     }
     return err;
 }
