@@ -28,6 +28,7 @@
 
 #define PIECE         ((size_t)256 << 10)
 #define LOOKS_MAX     150
+#define DAMAGE_LOOKS  5
 #define LOOK_PAUSE_NS 20000000L
 #define FILES_MAX     (1u << 20)
 
@@ -139,6 +140,7 @@ struct extent {
     uint64_t end;    /* behind the last batch that holds */
     uint64_t seq;    /* its last sequence */
     uint64_t batch;  /* its number */
+    bool is_damaged; /* something behind the end proves that more had been flushed */
     uint64_t proven; /* behind the last batch that is proven to be flushed */
     uint64_t proven_seq;
 };
@@ -169,13 +171,31 @@ static void measure(struct backup *b, const struct ordo_segment_header *header, 
             x->proven_seq = x->seq;
         }
     }
+    x->is_damaged = proof.batch > x->batch || proof.seq > x->seq;
+}
+
+static enum ordo_err damaged(struct backup *b, uint64_t number, const struct extent *x)
+{
+    char name[ORDO_SEGMENT_NAME_MAX];
+    ordo_segment_name(number, name);
+    return ordo_fail_set(
+        b->fail,
+        ORDO_ERR_DAMAGED,
+        "%s/%s is damaged at offset %" PRIu64 ", sequence %" PRIu64
+        ": a batch does not hold, and later ones prove that it had been flushed: no copy is made "
+        "of "
+        "a damaged journal",
+        b->folder.path,
+        name,
+        x->end,
+        x->seq + 1);
 }
 
 /* Loads it until everything that stood there at first is proven; the bytes to copy. */
 static enum ordo_err
 settle(struct backup *b, const struct ordo_segment_header *header, uint64_t *size)
 {
-    struct extent x;
+    struct extent x = {0};
     uint64_t wanted = 0;
     for (int look = 0; look < LOOKS_MAX; look++) {
         if (look > 0) {
@@ -187,13 +207,20 @@ settle(struct backup *b, const struct ordo_segment_header *header, uint64_t *siz
             return err;
         }
         measure(b, header, &x);
-        wanted = look == 0 ? x.seq : wanted;
+        if (x.is_damaged && look < DAMAGE_LOOKS) {
+            continue; /* perhaps it was read while it was written */
+        }
+        if (x.is_damaged) {
+            return damaged(b, header->number, &x);
+        }
+        wanted = wanted == 0 ? x.seq : wanted;
         *size = live ? x.proven : x.end;
         b->report->left_seqs = live ? x.seq - x.proven_seq : 0;
         if (!live || x.proven_seq >= wanted) {
             return ORDO_OK;
         }
     }
+    ORDO_ASSERT(!x.is_damaged);
     return ORDO_OK; /* the rest is named in the report */
 }
 
@@ -396,6 +423,29 @@ static enum ordo_err prepare(struct backup *b)
     return err;
 }
 
+/* What was copied before something failed. Best effort: what is left is called .partial. */
+static void remove_copy(const struct backup *b)
+{
+    static const char *const folders[] = {
+        ORDO_ARCHIVE_DIR, "snapshot/a", "snapshot/b", "snapshot", "."};
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        int fd = openat(b->to, folders[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+        for (uint32_t k = 0; dir != NULL && k < FILES_MAX; k++) {
+            const struct dirent *entry = readdir(dir); /* a stream of our own */
+            if (entry == NULL) {
+                break;
+            }
+            (void)unlinkat(fd, entry->d_name, 0); /* folders refuse */
+        }
+        if (dir != NULL) {
+            (void)closedir(dir);
+        }
+        (void)unlinkat(b->to, folders[i], AT_REMOVEDIR);
+    }
+    (void)rmdir(b->partial);
+}
+
 enum ordo_err ordo_journal_backup(
     const struct ordo_backup *backup, struct ordo_backup_report *report, struct ordo_fail *fail)
 {
@@ -420,6 +470,9 @@ enum ordo_err ordo_journal_backup(
         err = put_in_place(&b);
     }
     if (b.to >= 0) {
+        if (err != ORDO_OK) {
+            remove_copy(&b);
+        }
         (void)close(b.to);
     }
     if (b.vault >= 0) {

@@ -2,7 +2,8 @@
  *
  * Copied are sealed segments, the archive, the notes of trims and the segment in use up to where it
  * is proven to be flushed: nothing in a copy can vanish from the original. The copy is built in
- * TO.partial, verified byte by byte, flushed and renamed; a killed copy leaves only that folder.
+ * TO.partial, verified byte by byte, flushed and renamed; a killed copy leaves only that folder, a
+ * failed one nothing.
  */
 #ifndef ORDO_JOURNAL_BACKUP_H
 #define ORDO_JOURNAL_BACKUP_H

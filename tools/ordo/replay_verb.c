@@ -28,7 +28,7 @@ replay_all(struct run *run, const struct ordo_journal_options *options, struct o
     enum ordo_err err = ordo_journal_reader_open(options->dir, 0, &reader, fail);
 
     if (err != ORDO_OK) {
-        return err;
+        return ordo_cli_explain_trim(options->dir, err, fail);
     }
     while (run->seq < options->upto) {
         err = ordo_journal_reader_next(reader, &record, fail);
