@@ -19,6 +19,8 @@
  * record, which a client chooses, cannot look like one. Nothing is written here. */
 #include "journal/internal.h"
 
+#include "base/failpoint.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -217,6 +219,7 @@ static enum ordo_err judge_segment(struct judge *j, uint64_t number)
 {
     struct ordo_segment_header header;
     enum ordo_err err = ordo_load_segment(&j->load, &j->journal->folder, number, j->fail);
+    ORDO_FAILPOINT("recover.segment_read");
     if (err != ORDO_OK) {
         return err;
     }

@@ -7,6 +7,8 @@
  * either works or is EINVAL. There is an interface to ask (statx), but not on every kernel. */
 #include "journal/segment.h"
 
+#include "base/failpoint.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -133,6 +135,10 @@ static int fill_with_zeros(int fd, uint64_t size, const uint8_t *zeros)
             return error;
         }
     }
+    int failed = ORDO_FAILPOINT_ERROR("prepare.written");
+    if (failed != 0) {
+        return failed;
+    }
     return fsync(fd) != 0 ? errno : 0;
 }
 
@@ -154,8 +160,10 @@ enum ordo_err ordo_segment_create(
     if (fd < 0) {
         return fail_at(fail, folder, PREPARE_NAME, "open", errno);
     }
+    ORDO_FAILPOINT("prepare.opened");
     int error = fill_with_zeros(fd, size, scratch);
     (void)close(fd);
+    ORDO_FAILPOINT("prepare.flushed");
     if (error != 0) {
         (void)unlinkat(folder->fd, PREPARE_NAME, 0);
         return fail_at(fail, folder, name, "writing zeros ahead", error);
@@ -163,6 +171,7 @@ enum ordo_err ordo_segment_create(
     if (renameat(folder->fd, PREPARE_NAME, folder->fd, name) != 0) {
         return fail_at(fail, folder, name, "rename", errno);
     }
+    ORDO_FAILPOINT("prepare.renamed");
     return ordo_folder_flush(folder, fail);
 }
 
