@@ -83,7 +83,9 @@ static void walk_log(struct walk *walk, const struct sim_log *log);
 
 /* ---- one state ---- */
 
-static void go_deep(struct rig *rig, uint64_t low)
+/* Until a recovery is over it has promised nothing: a wiped sector of padding may make a batch
+ * whole that was never acknowledged. What it visited is the truth from its end on. */
+static void go_deep(struct rig *rig, uint64_t low, uint64_t high)
 {
     static struct walk walk;
     if (walk.base.files[0].data == NULL) {
@@ -92,7 +94,8 @@ static void go_deep(struct rig *rig, uint64_t low)
     sim_image_copy(&walk.base, &rig->before);
     walk.rig = rig;
     walk.count = 0;
-    walk.low = walk.high = low;
+    walk.low = low;
+    walk.high = high;
     walk.deep = true;
     walk_log(&walk, &rig->recovery_log);
 }
@@ -121,6 +124,7 @@ static void check(struct walk *walk, enum kind kind, const char *what)
     uint64_t facts[3] = {driver->visited, torn, (uint64_t)err};
     rig->digest = ordo_hash64(facts, sizeof(facts), rig->digest);
     uint64_t visited = driver->visited;
+    simfs_note(SIM_ACK, visited);
     driver_close(driver);
     if (err != ORDO_OK || visited < walk->low || visited > walk->high) {
         report_fail(
@@ -140,7 +144,7 @@ static void check(struct walk *walk, enum kind kind, const char *what)
     }
     if (sure_deep || (maybe_deep && torn)) {
         rig->deep++;
-        go_deep(rig, visited);
+        go_deep(rig, visited, walk->high);
     }
 }
 
@@ -324,6 +328,7 @@ static void walk_log(struct walk *walk, const struct sim_log *log)
             break;
         case SIM_ACK:
             walk->low = op->offset;
+            walk->high = walk->deep ? op->offset : walk->high;
             break;
         case SIM_CREATE:
             while (walk->base.file_count <= op->file) {
