@@ -177,6 +177,7 @@ bool driver_push(struct driver *driver, bool journaled)
         memset(ordo_ring_mark(&driver->ring, cursor), (int)(seq & 0xff), ORDO_RING_MARK_SIZE);
     }
     slot->update_seq = driver->update_seq;
+    driver->seq_at[cursor % (2 * DRIVER_CAPACITY)] = driver->seq;
     ordo_sequencer_publish(&driver->sequencer, cursor);
     return true;
 }
@@ -185,7 +186,7 @@ bool driver_work(struct driver *driver)
 {
     (void)ordo_journal_do_work(driver->journal);
     uint64_t cursor = ordo_sequence_own(&driver->stage.sequence);
-    uint64_t acked = cursor == 0 ? driver->acked : ordo_ring_slot(&driver->ring, cursor)->seq;
+    uint64_t acked = cursor == 0 ? driver->acked : driver->seq_at[cursor % (2 * DRIVER_CAPACITY)];
     ORDO_ASSERT(acked >= driver->acked);
     bool more = acked > driver->acked;
     driver->acked = acked;

@@ -31,7 +31,8 @@ struct driver {
     uint8_t life;
     uint64_t seq; /* the last journaled */
     uint64_t update_seq;
-    uint64_t acked; /* the last acknowledged */
+    uint64_t seq_at[2 * DRIVER_CAPACITY]; /* the last journaled one at a cursor */
+    uint64_t acked;                       /* the last acknowledged */
     uint64_t visited;
     uint64_t visited_updates;
 };
