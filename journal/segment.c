@@ -204,6 +204,11 @@ enum ordo_err ordo_segment_read(
         }
         have += (size_t)now;
     }
+    if (have < want) {
+        char name[ORDO_SEGMENT_NAME_MAX];
+        ordo_segment_name(segment->number, name);
+        return fail_at(fail, folder, name, "read, short again and again,", EIO);
+    }
     *got = have;
     return ORDO_OK;
 }
