@@ -63,6 +63,13 @@ class Disk:
     def mount(self):
         sh("mount", self.device, self.data)
 
+    def unmount(self):
+        """A dead node's io_uring keeps its file until the kernel has taken it down."""
+        deadline = time.monotonic() + SECONDS_MAX
+        while sh("umount", self.data, must=False).returncode != 0:
+            rig.check(time.monotonic() < deadline, f"{self.data} stays busy")
+            time.sleep(0.02)
+
     def used(self):
         return os.stat(self.image).st_blocks * 512
 
@@ -127,7 +134,7 @@ def one(place, seed, take_away):
         failed = acks_in(log)
         said = re.search(r"journal_failed .*", node.log())
         rig.check(said, f"the node does not say what failed: {node.log()[-600:]}")
-        sh("umount", disk.data)
+        disk.unmount()
         disk.limit(IMAGE)
         sh("e2fsck", "-p", disk.device, must=False)
         disk.mount()
