@@ -14,6 +14,8 @@
 #include "journal/vault.h"
 #include "journal/zip.h"
 
+#include "base/failpoint.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -124,14 +126,17 @@ static enum ordo_err write_copy(struct archiver *a, const char *name, uint64_t *
     if (error != 0) {
         return fail_name(a, "writing", ORDO_VAULT_TMP, error);
     }
+    ORDO_FAILPOINT("archive.written");
     enum ordo_err err =
         ordo_vault_compare(&a->folder, ORDO_VAULT_TMP, a->load.data, a->load.size, a->fail);
     if (err != ORDO_OK) {
         return err;
     }
+    ORDO_FAILPOINT("archive.compared");
     if (renameat(a->vault, ORDO_VAULT_TMP, a->vault, name) != 0) {
         return fail_name(a, "renaming to", name, errno);
     }
+    ORDO_FAILPOINT("archive.renamed");
     return fsync(a->vault) == 0 ? ORDO_OK : fail_name(a, "flushing the folder of", name, errno);
 }
 
@@ -162,9 +167,11 @@ static enum ordo_err move(struct archiver *a, const struct ordo_segment_header *
     if (err != ORDO_OK) {
         return err;
     }
+    ORDO_FAILPOINT("archive.copied");
     if (unlinkat(a->folder.fd, original, 0) != 0) {
         return fail_name(a, "unlinking the original of", name, errno);
     }
+    ORDO_FAILPOINT("archive.unlinked");
     a->out->segments++;
     a->out->last_number = number;
     a->out->bytes_before += a->load.size;

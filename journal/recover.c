@@ -19,6 +19,8 @@
  * record, which a client chooses, cannot look like one. Nothing is written here. */
 #include "journal/internal.h"
 
+#include "base/failpoint.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -73,6 +75,21 @@ damaged_at(struct judge *j, uint64_t number, uint64_t offset, const char *reason
     return damaged(j, why);
 }
 
+/* A batch header at a place whose segment's block is known, or not: its padding is less than a
+ * block, so each size that a block may have is tried. */
+static bool
+decode_at(const struct ordo_load *load, uint64_t at, uint32_t known, struct ordo_batch_header *h)
+{
+    uint32_t block = known == 0 ? ORDO_JOURNAL_BLOCK_MIN : known;
+    uint32_t block_max = known == 0 ? ORDO_JOURNAL_BLOCK_MAX : known;
+    for (; block <= block_max; block *= 2) {
+        if (ordo_batch_header_decode(load->data + at, load->capacity - at, block, h)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void ordo_find_proof(
     const struct ordo_load *load,
     uint64_t offset,
@@ -85,7 +102,7 @@ void ordo_find_proof(
     *proof = (struct ordo_proof){0};
     for (uint64_t at = offset; at + block <= load->capacity; at += block) {
         struct ordo_batch_header h;
-        if (!ordo_batch_header_decode(load->data + at, load->capacity - at, block, &h) ||
+        if (!decode_at(load, at, knows_segment ? block : 0, &h) ||
             (knows_segment && h.salt != tip->salt) ||
             (tip->batch != 0 && memcmp(h.node, tip->node, sizeof(h.node)) != 0)) {
             continue;
@@ -238,6 +255,7 @@ static enum ordo_err judge_segment(struct judge *j, uint64_t number)
 {
     struct ordo_segment_header header;
     enum ordo_err err = ordo_load_segment(&j->load, &j->journal->folder, number, j->fail);
+    ORDO_FAILPOINT("recover.segment_read");
     if (err != ORDO_OK) {
         return err == ORDO_ERR_NOT_FOUND ? gap_at(j, number) : err;
     }

@@ -51,12 +51,12 @@ enum ordo_err ordo_snapshot_open(
     if (err == ORDO_OK) {
         err = ordo_snapshot_flush_folder(data, fail);
     }
-    struct ordo_snapshot_store *store = err == ORDO_OK ? calloc(1, sizeof(*store)) : NULL;
-    if (err == ORDO_OK && store == NULL) {
-        err = ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "snapshot: no memory");
-    }
     if (err != ORDO_OK) {
         return err;
+    }
+    struct ordo_snapshot_store *store = calloc(1, sizeof(*store));
+    if (store == NULL) {
+        return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "snapshot: no memory");
     }
     (void)snprintf(store->data, sizeof(store->data), "%s", data);
     store->map_size = map_size;

@@ -7,6 +7,7 @@
 #include "journal/trim.h"
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "journal/vault.h"
 
 #include <errno.h>
@@ -195,6 +196,7 @@ static enum ordo_err write_note(struct trimmer *t)
     if (fd >= 0) {
         (void)close(fd);
     }
+    ORDO_FAILPOINT("trim.note_written");
     if (error == 0 && renameat(t->folder.fd, NOTE_TMP, t->folder.fd, NOTE_NAME) != 0) {
         error = errno;
     }
@@ -257,6 +259,7 @@ static enum ordo_err delete_files(struct trimmer *t, uint64_t first, uint64_t la
         if (unlinkat(t->vault, name, 0) != 0 && errno != ENOENT) {
             return fail_name(t, "unlinking", name, errno);
         }
+        ORDO_FAILPOINT("trim.unlinked");
     }
     return fsync(t->vault) == 0 ? ORDO_OK : fail_name(t, "flushing", ORDO_ARCHIVE_DIR, errno);
 }
@@ -292,6 +295,7 @@ static enum ordo_err trim_locked(struct trimmer *t)
         return ORDO_OK;
     }
     err = write_note(t);
+    ORDO_FAILPOINT("trim.noted");
     return err == ORDO_OK ? delete_files(t, folder->first, t->report->note.last_number) : err;
 }
 
