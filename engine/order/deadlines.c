@@ -97,6 +97,55 @@ static void take_out(struct ordo_state *s, uint32_t order)
     }
 }
 
+/* ---- after an image was loaded ---- */
+
+/* Puts `due` below `at` in a binary heap of `count` entries with the greatest on top. */
+static void sink(struct ordo_due *heap, uint32_t at, uint32_t count, struct ordo_due due)
+{
+    for (uint64_t child = (uint64_t)at * 2; child <= count; child = (uint64_t)at * 2) {
+        child += child < count && is_before(&heap[child], &heap[child + 1]) ? 1 : 0;
+        if (!is_before(&due, &heap[child])) {
+            break;
+        }
+        heap[at] = heap[child];
+        at = (uint32_t)child;
+    }
+    heap[at] = due;
+}
+
+void ordo_deadlines_sort_by_change(struct ordo_state *s, uint32_t orders)
+{
+    struct ordo_due *heap = s->deadlines.heap;
+    ORDO_ASSERT(orders <= s->deadlines.count_max);
+    bool sorted = true;
+    for (uint32_t row = 1; row <= orders; row++) {
+        heap[row] =
+            (struct ordo_due){.deadline_us = ordo_order_at(s, row)->changed_us, .order = row};
+        sorted = sorted && (row == 1 || is_before(&heap[row - 1], &heap[row]));
+    }
+    for (uint32_t at = sorted ? 0 : orders / 2; at > 0; at--) {
+        sink(heap, at, orders, heap[at]);
+    }
+    for (uint32_t left = sorted ? 0 : orders; left > 1; left--) {
+        struct ordo_due due = heap[left];
+        heap[left] = heap[1];
+        sink(heap, 1, left - 1, due);
+    }
+    s->deadlines.count = 0;
+}
+
+void ordo_deadlines_restore(struct ordo_state *s, uint32_t orders)
+{
+    ORDO_ASSERT(s->deadlines.count == 0);
+    for (uint32_t row = 1; row <= orders; row++) {
+        if (ordo_order_at(s, row)->deadline_us != 0) {
+            add(s, row);
+        }
+    }
+}
+
+/* ---- decisions ---- */
+
 void ordo_deadline_set(struct ordo_state *s, uint32_t order, uint64_t deadline_us)
 {
     if (ordo_order_at(s, order)->deadline_us == deadline_us) {

@@ -65,6 +65,8 @@ struct ordo_head_row {
     uint32_t id_count;                    /* ring: ids remembered, the newest before id_next */
     uint32_t serve_first; /* products with free units whose next owners are still to be served */
     uint32_t serve_last;
+    uint32_t id_oldest_s; /* when the oldest of them was decided */
+    uint32_t id_newest_s;
     uint32_t reserved;
     uint64_t outcome_hash; /* rolling, over the outcome bytes of every journaled command */
     struct ordo_settings_values settings;
@@ -286,19 +288,20 @@ struct ordo_channel_row {
 };
 _Static_assert(sizeof(struct ordo_channel_row) == 40, "channel row");
 
-/* A decided command: enough to give its result again. */
+/* A decided command: enough to give its result again; ids.c packs and unpacks it. Of its content
+ * hash 48 bits are kept, of its seq the low 44: an id that is 10^13 commands old is long forgotten.
+ * Its time is the step from the id before it in the ring. */
 struct ordo_id_row {
     uint8_t id[ORDO_ID_SIZE];
-    uint64_t content; /* hash */
-    uint64_t seq;
     uint32_t version;
-    uint16_t code;
-    uint8_t kind;
-    uint8_t state_disposition; /* state in the low half, disposition in the high one */
     uint32_t shop;
-    uint32_t time_s;
+    uint32_t content_low;
+    uint32_t seq_low;
+    uint32_t packed; /* code 10 bits, kind 5, disposition 4, step in time 13 */
+    uint16_t content_high;
+    uint16_t seq_state; /* seq 12 bits, state 4 */
 };
-_Static_assert(sizeof(struct ordo_id_row) == 48, "id row");
+_Static_assert(sizeof(struct ordo_id_row) == 40, "id row");
 
 /* ---- derived ---- */
 
@@ -373,13 +376,31 @@ struct ordo_state {
 
 /* Hash of two words, for keys of fixed size: multiply and fold, a few cycles where a general hash
  * takes tens. */
-static inline uint64_t ordo_mix(uint64_t a, uint64_t b)
+static inline uint64_t ordo_fold(uint64_t a, uint64_t b)
 {
     __extension__ typedef unsigned __int128 wide;
     wide product = (wide)(a ^ 0x9e3779b97f4a7c15ull) * (b ^ 0xe7037ed1a0b428dbull);
-    uint64_t folded = (uint64_t)product ^ (uint64_t)(product >> 64);
-    product = (wide)(folded ^ 0xa0761d6478bd642full) * 0x8ebc6af09c88c6e3ull;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint64_t ordo_mix(uint64_t a, uint64_t b)
+{
+    return ordo_fold(ordo_fold(a, b), 0x8ebc6af09c88c6e3ull);
+}
+
+/* Hash of a text for an index: 16 bytes a step, the last ones overlapping. */
+uint64_t ordo_text_hash_short(struct ordo_bytes text, uint64_t seed);
+static inline uint64_t ordo_text_hash(struct ordo_bytes text, uint64_t seed)
+{
+    const uint8_t *last = text.data + text.size - 16;
+    uint64_t h = seed ^ (uint64_t)text.size << 32;
+    if (ORDO_UNLIKELY(text.size < 16)) {
+        return ordo_text_hash_short(text, h);
+    }
+    for (const uint8_t *p = text.data; p < last; p += 16) {
+        h = ordo_fold(ordo_get_le64(p) ^ h, ordo_get_le64(p + 8));
+    }
+    return ordo_mix(ordo_get_le64(last) ^ h, ordo_get_le64(last + 8));
 }
 
 /* 16 opaque bytes: compared as two words. */

@@ -18,7 +18,7 @@
 
 uint64_t ordo_merchant_hash(uint32_t shop, uint64_t channel, struct ordo_bytes merchant)
 {
-    return ordo_hash64(merchant.data, merchant.size, (uint64_t)shop << 8 | channel);
+    return ordo_text_hash(merchant, (uint64_t)shop << 8 | channel);
 }
 
 uint32_t ordo_merchant_find(
@@ -178,7 +178,7 @@ void ordo_payment_receive(
 
 uint64_t ordo_payment_hash(uint32_t shop, struct ordo_bytes trade_no)
 {
-    return ordo_hash64(trade_no.data, trade_no.size, shop);
+    return ordo_text_hash(trade_no, shop);
 }
 
 static struct ordo_bytes trade_of(const struct ordo_state *s, const struct ordo_payment_row *p)
