@@ -34,12 +34,20 @@ static bool same_product(const struct ordo_state *s, uint32_t a, uint32_t b)
     return p->shop == q->shop && p->product == q->product;
 }
 
-/* Cards may be there twice: a product can want duplicates. */
+/* Cards may be there twice, since a product can want duplicates; then only the first is in the
+ * index (import.c says why). */
 static bool hash_card(const struct ordo_state *s, uint32_t row, uint64_t *hash)
 {
     const struct ordo_card_row *card = ordo_card_at(s, row);
     *hash = ordo_card_hash(card->product, card->tag);
     return true;
+}
+
+static bool same_card(const struct ordo_state *s, uint32_t a, uint32_t b)
+{
+    const struct ordo_card_row *p = ordo_card_at(s, a);
+    const struct ordo_card_row *q = ordo_card_at(s, b);
+    return p->product == q->product && ordo_id_equal(p->tag, q->tag);
 }
 
 static struct ordo_bytes number_of(const struct ordo_order_row *o)
@@ -178,19 +186,20 @@ static const struct shape {
     enum ordo_index_id index;
     enum ordo_table_id table;
     hash_row *hash;
-    same_key *same; /* NULL: a key may be there several times */
+    same_key *same;
     const char *name;
+    bool first_only; /* a key may be there several times: the first is in the index */
 } shapes[] = {
-    {ORDO_INDEX_PRODUCT, ORDO_TABLE_PRODUCT, hash_product, same_product, "product"},
-    {ORDO_INDEX_CARD, ORDO_TABLE_CARD, hash_card, NULL, "card"},
-    {ORDO_INDEX_ORDER, ORDO_TABLE_ORDER, hash_order, same_order, "order"},
-    {ORDO_INDEX_BUYER, ORDO_TABLE_BUYER, hash_buyer, same_buyer, "buyer"},
-    {ORDO_INDEX_MERCHANT, ORDO_TABLE_MERCHANT, hash_merchant, same_merchant, "merchant"},
-    {ORDO_INDEX_PAYMENT, ORDO_TABLE_PAYMENT, hash_payment, same_payment, "payment"},
-    {ORDO_INDEX_BALANCE, ORDO_TABLE_BALANCE, hash_balance, same_balance, "balance"},
-    {ORDO_INDEX_ID, ORDO_TABLE_ID, hash_id, same_id, "id"},
-    {ORDO_INDEX_COUPON, ORDO_TABLE_COUPON, hash_coupon, same_coupon, "coupon"},
-    {ORDO_INDEX_CHANNEL, ORDO_TABLE_CHANNEL, hash_channel, same_channel, "channel"},
+    {ORDO_INDEX_PRODUCT, ORDO_TABLE_PRODUCT, hash_product, same_product, "product", false},
+    {ORDO_INDEX_CARD, ORDO_TABLE_CARD, hash_card, same_card, "card", true},
+    {ORDO_INDEX_ORDER, ORDO_TABLE_ORDER, hash_order, same_order, "order", false},
+    {ORDO_INDEX_BUYER, ORDO_TABLE_BUYER, hash_buyer, same_buyer, "buyer", false},
+    {ORDO_INDEX_MERCHANT, ORDO_TABLE_MERCHANT, hash_merchant, same_merchant, "merchant", false},
+    {ORDO_INDEX_PAYMENT, ORDO_TABLE_PAYMENT, hash_payment, same_payment, "payment", false},
+    {ORDO_INDEX_BALANCE, ORDO_TABLE_BALANCE, hash_balance, same_balance, "balance", false},
+    {ORDO_INDEX_ID, ORDO_TABLE_ID, hash_id, same_id, "id", false},
+    {ORDO_INDEX_COUPON, ORDO_TABLE_COUPON, hash_coupon, same_coupon, "coupon", false},
+    {ORDO_INDEX_CHANNEL, ORDO_TABLE_CHANNEL, hash_channel, same_channel, "channel", false},
 };
 
 static uint32_t
@@ -198,7 +207,7 @@ find_same(const struct ordo_state *s, const struct shape *shape, uint32_t row, u
 {
     const struct ordo_index *index = &s->indexes[shape->index];
     struct ordo_probe probe;
-    uint32_t other = shape->same == NULL ? 0 : ordo_index_first(index, hash, &probe);
+    uint32_t other = ordo_index_first(index, hash, &probe);
     while (other != 0 && !shape->same(s, row, other)) {
         other = ordo_index_next(index, &probe);
     }
@@ -223,6 +232,9 @@ fill_index(struct ordo_state *s, const struct shape *shape, struct ordo_fail *fa
             continue;
         }
         uint32_t other = find_same(s, shape, row, hash);
+        if (other != 0 && shape->first_only) {
+            continue;
+        }
         if (other != 0) {
             return DAMAGED(fail, "%s row %u: row %u has the same key", shape->name, row, other);
         }
