@@ -42,7 +42,7 @@ enum ordo_table_id {
 
 #define ORDO_HEAD                 1  /* the head's only row */
 #define ORDO_SECRET_GRANULE       64 /* bytes of a row of sealed cards */
-#define ORDO_TRADE_GRANULE        16 /* bytes of a row of trade numbers */
+#define ORDO_TRADE_GRANULE        8  /* bytes of a row of trade numbers */
 #define ORDO_TICK_MAX             16 /* due items worked off by one tick */
 #define ORDO_ATTEMPTS_MAX         16 /* payment attempts of one order */
 #define ORDO_CARD_SIZE_MIN        57 /* tag 16, nonce 24, authenticator 16, one byte of secret */
@@ -184,13 +184,11 @@ enum ordo_attempt_state { ORDO_ATTEMPT_OPEN = 1, ORDO_ATTEMPT_ENDED = 2 };
 struct ordo_attempt_row {
     int64_t amount;
     uint32_t next;
-    uint32_t merchant; /* row */
-    uint32_t opened_s;
-    uint16_t currency;
+    uint16_t merchant; /* row */
     uint8_t state;
     uint8_t reserved;
 };
-_Static_assert(sizeof(struct ordo_attempt_row) == 24, "attempt row");
+_Static_assert(sizeof(struct ordo_attempt_row) == 16, "attempt row");
 
 /* A merchant account at a gateway: written once, then one number. */
 struct ordo_merchant_row {
@@ -208,6 +206,7 @@ enum ordo_payment_flag {
     ORDO_PAYMENT_RECEIVED = 1, /* a PAY was seen; without it only a refund or chargeback was */
     ORDO_PAYMENT_CHARGEBACK = 2,
     ORDO_PAYMENT_MANUAL = 4, /* an operator says so; no trade_no until the real one is bound */
+    ORDO_PAYMENT_DIGITS = 8, /* its trade_no is kept as half bytes (trade.c) */
 };
 
 /* One payment, or the sums of an order that has several. Applied is what the rest leaves:
@@ -220,16 +219,15 @@ struct ordo_payment_row {
     uint32_t order; /* row */
     uint32_t next;
     uint32_t trade; /* first granule of the trade_no; SUMMARY: the manual payment not bound yet */
-    uint32_t merchant;
     uint32_t seen_s;
+    uint16_t merchant;
     uint16_t currency;
-    uint8_t trade_size;
+    uint8_t trade_size; /* characters */
     uint8_t disposition;
     uint8_t kind;
     uint8_t flags;
-    uint8_t reserved[6];
 };
-_Static_assert(sizeof(struct ordo_payment_row) == 64, "payment row");
+_Static_assert(sizeof(struct ordo_payment_row) == 56, "payment row");
 
 struct ordo_trade_row {
     uint8_t bytes[ORDO_TRADE_GRANULE];
@@ -344,6 +342,8 @@ enum ordo_index_id {
     ORDO_INDEX_COUNT
 };
 
+#define ORDO_MERCHANTS_MET 8 /* a power of two */
+
 /* What the look-ahead remembers of a command between its steps (prefetch.c). */
 #define ORDO_AHEAD_MAX 16 /* a power of two */
 struct ordo_ahead {
@@ -370,6 +370,7 @@ struct ordo_state {
     struct ordo_command command;
     struct ordo_outcome outcome;
 
+    uint32_t merchants_met[ORDO_MERCHANTS_MET]; /* rows, by channel: looked at before the index */
     struct ordo_ahead ahead[ORDO_AHEAD_MAX];
     uint32_t ahead_count;
 };

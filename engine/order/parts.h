@@ -142,14 +142,27 @@ uint32_t ordo_payment_find(const struct ordo_state *s, const struct ordo_payment
 uint32_t
 ordo_payment_search(const struct ordo_state *s, uint32_t shop, const struct ordo_find *find);
 
+/* ---- trade.c: how a payment's trade_no is kept ---- */
+
+/* Rows that it takes. */
+uint32_t ordo_trade_granules(struct ordo_bytes trade_no);
+/* Writes it; there must be room. */
+void ordo_trade_put(struct ordo_state *s, uint32_t payment, struct ordo_bytes trade_no);
+/* It, in the rows or in `text`. */
+struct ordo_bytes
+ordo_trade_get(const struct ordo_state *s, uint32_t payment, uint8_t text[ORDO_TRADE_NO_MAX]);
+bool ordo_trade_equal(const struct ordo_state *s, uint32_t payment, struct ordo_bytes trade_no);
+/* Bytes that it takes in the rows. */
+uint32_t ordo_trade_kept_size(const struct ordo_payment_row *p);
+
 /* What a new payment needs rows for. */
 struct ordo_payment_need {
     uint64_t channel;
     struct ordo_bytes merchant;
     uint64_t currency;
-    uint32_t trade_size; /* 0 for a manual payment */
-    uint32_t order;      /* row; 0 = never named before */
-    bool binds;          /* it is the manual payment that the order has already */
+    uint32_t trade_granules; /* 0 for a manual payment */
+    uint32_t order;          /* row; 0 = never named before */
+    bool binds;              /* it is the manual payment that the order has already */
 };
 bool ordo_payment_room(const struct ordo_state *s, const struct ordo_payment_need *need);
 /* A new payment of nothing yet, chained to the order. Without a trade_no it is a manual one, which

@@ -103,23 +103,23 @@ static bool same_merchant(const struct ordo_state *s, uint32_t a, uint32_t b)
            ordo_bytes_equal(name_of(m), name_of(n));
 }
 
-static struct ordo_bytes trade_of(const struct ordo_state *s, const struct ordo_payment_row *p)
-{
-    return (struct ordo_bytes){ordo_trade_at(s, p->trade)->bytes, p->trade_size};
-}
-
 static bool hash_payment(const struct ordo_state *s, uint32_t row, uint64_t *hash)
 {
+    uint8_t text[ORDO_TRADE_NO_MAX];
     const struct ordo_payment_row *p = ordo_payment_at(s, row);
-    *hash = ordo_payment_hash(ordo_merchant_at(s, p->merchant)->shop, trade_of(s, p));
-    return p->kind == ORDO_PAYMENT_ONE && p->trade_size != 0;
+    if (p->kind != ORDO_PAYMENT_ONE || p->trade_size == 0) {
+        return false;
+    }
+    uint32_t shop = ordo_merchant_at(s, p->merchant)->shop;
+    *hash = ordo_payment_hash(shop, ordo_trade_get(s, row, text));
+    return true;
 }
 
 static bool same_payment(const struct ordo_state *s, uint32_t a, uint32_t b)
 {
-    const struct ordo_payment_row *p = ordo_payment_at(s, a);
-    const struct ordo_payment_row *q = ordo_payment_at(s, b);
-    return p->merchant == q->merchant && ordo_bytes_equal(trade_of(s, p), trade_of(s, q));
+    uint8_t text[ORDO_TRADE_NO_MAX];
+    bool merchant = ordo_payment_at(s, a)->merchant == ordo_payment_at(s, b)->merchant;
+    return merchant && ordo_trade_equal(s, a, ordo_trade_get(s, b, text));
 }
 
 static bool hash_balance(const struct ordo_state *s, uint32_t row, uint64_t *hash)

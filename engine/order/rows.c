@@ -50,10 +50,8 @@ static const struct reference {
     REFERENCE(ORDER, order, extra, EXTRA),
     REFERENCE(BUYER, buyer, next_free, BUYER),
     REFERENCE(ATTEMPT, attempt, next, ATTEMPT),
-    REFERENCE(ATTEMPT, attempt, merchant, MERCHANT),
     REFERENCE(PAYMENT, payment, order, ORDER),
     REFERENCE(PAYMENT, payment, next, PAYMENT),
-    REFERENCE(PAYMENT, payment, merchant, MERCHANT),
     REFERENCE(EXTRA, extra, order, ORDER),
     REFERENCE(EXTRA, extra, coupon, COUPON),
     REFERENCE(EXTRA, extra, second_row, BUYER),
@@ -137,18 +135,28 @@ static const char *check_merchant(const struct ordo_state *s, uint32_t row)
     return ordo_merchant_at(s, row)->size <= ORDO_MERCHANT_MAX ? NULL : "its text is too long";
 }
 
+static const char *check_attempt(const struct ordo_state *s, uint32_t row)
+{
+    bool known = ordo_attempt_at(s, row)->merchant <= ordo_head(s)->used[ORDO_TABLE_MERCHANT];
+    return known ? NULL : "its merchant is no row";
+}
+
 static const char *check_payment(const struct ordo_state *s, uint32_t row)
 {
     const struct ordo_payment_row *p = ordo_payment_at(s, row);
     const uint32_t *used = ordo_head(s)->used;
+    if (p->merchant > used[ORDO_TABLE_MERCHANT]) {
+        return "its merchant is no row";
+    }
     if (p->kind == ORDO_PAYMENT_SUMMARY) {
         return p->trade <= used[ORDO_TABLE_PAYMENT] ? NULL : "its manual payment is no row";
     }
     if (p->kind != ORDO_PAYMENT_ONE || p->disposition >= ORDO_DISPOSITION_COUNT) {
         return "no kind or disposition";
     }
-    bool inside = p->trade_size <= ORDO_TRADE_NO_MAX &&
-                  fits(p->trade, p->trade_size, ORDO_TRADE_GRANULE, used[ORDO_TABLE_TRADE]);
+    bool inside =
+        p->trade_size <= ORDO_TRADE_NO_MAX &&
+        fits(p->trade, ordo_trade_kept_size(p), ORDO_TRADE_GRANULE, used[ORDO_TABLE_TRADE]);
     return inside ? NULL : "its trade number lies outside";
 }
 
@@ -167,6 +175,7 @@ static const struct {
     {ORDO_TABLE_ORDER, check_order, "order"},
     {ORDO_TABLE_BUYER, check_buyer, "buyer"},
     {ORDO_TABLE_MERCHANT, check_merchant, "merchant"},
+    {ORDO_TABLE_ATTEMPT, check_attempt, "attempt"},
     {ORDO_TABLE_PAYMENT, check_payment, "payment"},
     {ORDO_TABLE_COUPON, check_coupon, "coupon"},
 };

@@ -8,7 +8,7 @@
  */
 
 #define HEAP_OFFSET            2 /* puts the four children of an entry, 4n-2..4n+1, into one line */
-#define TRADE_GRANULES_TYPICAL 2 /* 32 bytes: gateways' numbers have 28 */
+#define TRADE_GRANULES_TYPICAL 3 /* 24 bytes: 28 digits take 14, other texts a byte each */
 
 static uint64_t percent_more(int64_t rows)
 {
