@@ -56,15 +56,12 @@ static void pay_any(void)
 {
     char trade[24];
     const char *order = an_order();
+    uint8_t kind = below(4) == 0 ? ORDO_FACT_REFUND : ORDO_FACT_PAY;
     (void)snprintf(trade, sizeof(trade), "t%u", steps / 4 + below(20));
-    struct ordo_fact *f = make_fact(
-        &shop,
-        below(4) == 0 ? ORDO_FACT_REFUND : ORDO_FACT_PAY,
-        order,
-        trade,
-        get(&shop, order).amount + (below(8) == 0 ? 1 : 0));
+    struct ordo_fact *f =
+        make_fact(&shop, kind, order, trade, get(&shop, order).amount + (below(8) == 0 ? 1 : 0));
     f->channel = 1 + below(3);
-    if (f->kind == ORDO_FACT_REFUND) {
+    if (kind == ORDO_FACT_REFUND) {
         f->refund_total = 1 + below(PRICE);
     }
     (void)shop_send(&shop);
