@@ -16,13 +16,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BEAT_MS 20000
+#define BEAT_MS   20000
+#define SPARE_MAP (1ull << 30) /* bytes */
 
 /* What goes through the pipe: beats of one byte 'b', then one report with an 'r' before it. */
 struct report {
     struct ordo_snapshot_info info;
     struct ordo_fail fail;
 };
+_Static_assert(sizeof(struct report) < 4096, "a pipe takes it whole: never a part of a report");
 
 static bool exists(const char *data, enum ordo_snapshot_which which, const char *suffix)
 {
@@ -37,9 +39,9 @@ static enum ordo_err open_env(
     char path[ORDO_SNAPSHOT_PATH_MAX];
     struct stat stat_of;
     (void)ordo_snapshot_path(data, which, "/data.mdb", path);
-    uint64_t map_size = 1ull << 20;
-    if (stat(path, &stat_of) == 0 && (uint64_t)stat_of.st_size > map_size) {
-        map_size = (uint64_t)stat_of.st_size;
+    uint64_t map_size = SPARE_MAP; /* address space only: a writer may make the file longer */
+    if (stat(path, &stat_of) == 0) {
+        map_size += (uint64_t)stat_of.st_size * 2 & ~(uint64_t)4095;
     }
     (void)ordo_snapshot_path(data, which, "", path);
     return ordo_env_open(env, path, map_size, true, fail);
