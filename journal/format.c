@@ -311,6 +311,20 @@ void ordo_tip_advance(
     memcpy(tip->chain, chain, ORDO_JOURNAL_CHAIN_SIZE);
 }
 
+void ordo_tip_start(struct ordo_tip *tip, const struct ordo_segment_header *header)
+{
+    ORDO_ASSERT(header->first_batch != 0);
+    *tip = (struct ordo_tip){
+        .epoch = header->epoch,
+        .batch = header->first_batch - 1,
+        .seq = header->prev_seq,
+        .update_seq = header->first_update_seq,
+        .time_us = header->prev_time_us,
+    };
+    memcpy(tip->node, header->node, sizeof(tip->node));
+    memcpy(tip->chain, header->prev_chain, sizeof(tip->chain));
+}
+
 bool ordo_tip_enter(struct ordo_tip *tip, const struct ordo_segment_header *header)
 {
     bool is_first = tip->salt == 0 && tip->block == 0;

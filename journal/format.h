@@ -157,6 +157,10 @@ void ordo_tip_advance(
     const struct ordo_batch_check *check,
     const uint8_t chain[ORDO_JOURNAL_CHAIN_SIZE]);
 
+/* Where a chain stands that is read from this segment on: what its header says of all before. The
+ * segment is not entered yet. */
+void ordo_tip_start(struct ordo_tip *tip, const struct ordo_segment_header *header);
+
 /* Enters a segment whose header continues tip: false when it does not. On the first segment
  * (number 1) tip is all zeros. */
 bool ordo_tip_enter(struct ordo_tip *tip, const struct ordo_segment_header *header);

@@ -237,17 +237,19 @@ continue_journal(struct ordo_journal *journal, const struct ordo_verdict *v, str
 
 enum ordo_err ordo_journal_recover(
     struct ordo_journal *journal,
+    uint64_t after_seq,
     ordo_record_visit *visit,
     void *context,
     struct ordo_recovery *recovery,
     struct ordo_fail *fail)
 {
     ORDO_ASSERT(!journal->recovered);
+    const struct ordo_visitor visitor = {visit, context, after_seq};
     struct ordo_verdict verdict;
     *recovery = (struct ordo_recovery){0};
-    enum ordo_err err = ordo_recover_judge(journal, &verdict, fail);
+    enum ordo_err err = ordo_recover_judge(journal, after_seq, &verdict, fail);
     if (err == ORDO_OK) {
-        err = ordo_recover_replay(journal, &verdict, visit, context, fail);
+        err = ordo_recover_replay(journal, &verdict, &visitor, fail);
     }
     if (err == ORDO_OK) {
         err = ordo_recover_cut(journal, &verdict, recovery, fail);
@@ -258,7 +260,7 @@ enum ordo_err ordo_journal_recover(
     recovery->seq_last = verdict.tip.seq;
     recovery->update_seq_last = verdict.tip.update_seq;
     recovery->time_us_last = verdict.tip.time_us;
-    recovery->records = verdict.records;
+    recovery->records = verdict.tip.seq - after_seq;
     recovery->segments = verdict.segments;
     journal->preparer.blank_first = verdict.blank_first;
     journal->preparer.blank_last = verdict.blank_last;

@@ -51,8 +51,8 @@ struct ordo_recovery {
     uint64_t seq_last; /* 0 = an empty journal */
     uint64_t update_seq_last;
     uint64_t time_us_last;
-    uint64_t records;
-    uint64_t segments;
+    uint64_t records;    /* that were visited */
+    uint64_t segments;   /* that were read */
     uint64_t torn_bytes; /* of a torn tail that was saved and wiped */
     char torn_copy[256]; /* where it was saved, empty when none */
 };
@@ -68,11 +68,16 @@ enum ordo_err ordo_journal_open(
     struct ordo_journal **out,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* Reads everything, decides clean / torn / damaged, and only when it is not damaged visits every
- * record in order, then wipes a torn tail (a copy is saved). DAMAGED names file, offset and
- * sequence. Blocks. Starter thread. */
+/* Reads from the segment on that holds the record behind after_seq (a snapshot's sequence), decides
+ * clean / torn / damaged, and only when it is not damaged visits every record behind after_seq in
+ * order, then wipes a torn tail (a copy is saved). 0 = everything, from segment 1 on. Segments
+ * before the first one that is needed may be archived, trimmed or absent. DAMAGED names file,
+ * offset and sequence, also when the journal ends before after_seq; nothing was changed then, and a
+ * recovery from another sequence may be tried on the same journal, as after an error of a visit.
+ * Blocks. Starter thread. */
 enum ordo_err ordo_journal_recover(
     struct ordo_journal *journal,
+    uint64_t after_seq,
     ordo_record_visit *visit,
     void *context,
     struct ordo_recovery *recovery,

@@ -123,16 +123,9 @@ static void start_at(
     struct ordo_segment *segment,
     const struct ordo_segment_header *header)
 {
-    struct ordo_tip *tip = &reader->tip;
-    tip->epoch = header->epoch;
-    tip->salt = header->salt;
-    tip->block = header->block;
-    tip->batch = header->first_batch - 1;
-    tip->seq = header->prev_seq;
-    tip->update_seq = header->first_update_seq;
-    tip->time_us = header->prev_time_us;
-    memcpy(tip->node, header->node, sizeof(tip->node));
-    memcpy(tip->chain, header->prev_chain, sizeof(tip->chain));
+    ordo_tip_start(&reader->tip, header);
+    reader->tip.salt = header->salt;
+    reader->tip.block = header->block;
     use_segment(reader, segment, header);
 }
 

@@ -199,6 +199,23 @@ enum ordo_err ordo_segment_read(
     return ORDO_OK;
 }
 
+enum ordo_err ordo_segment_read_first(
+    const struct ordo_folder *folder,
+    uint64_t number,
+    uint8_t block[ORDO_JOURNAL_BLOCK_MAX],
+    size_t *got,
+    struct ordo_fail *fail)
+{
+    struct ordo_segment segment;
+    enum ordo_err err = ordo_segment_open(folder, number, false, &segment, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    err = ordo_segment_read(folder, &segment, 0, block, ORDO_JOURNAL_BLOCK_MAX, got, fail);
+    ordo_segment_close(&segment);
+    return err;
+}
+
 enum ordo_err ordo_segment_write(
     const struct ordo_folder *folder,
     const struct ordo_segment *segment,

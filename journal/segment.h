@@ -82,6 +82,15 @@ enum ordo_err ordo_segment_read(
     size_t *got,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
+/* The first block of a segment, where its header is; fewer bytes when the file is shorter.
+ * NOT_FOUND. block is page aligned. */
+enum ordo_err ordo_segment_read_first(
+    const struct ordo_folder *folder,
+    uint64_t number,
+    uint8_t block[ORDO_JOURNAL_BLOCK_MAX],
+    size_t *got,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+
 /* Writes and flushes; offset, size and data as for a read. */
 enum ordo_err ordo_segment_write(
     const struct ordo_folder *folder,

@@ -66,7 +66,7 @@ recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fa
     if (err != ORDO_OK) {
         return err;
     }
-    err = ordo_journal_recover(node->journal, visit, &node->replay, &node->recovery, fail);
+    err = ordo_journal_recover(node->journal, 0, visit, &node->replay, &node->recovery, fail);
     if (err != ORDO_OK) {
         return err;
     }

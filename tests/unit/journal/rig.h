@@ -132,7 +132,7 @@ static inline enum ordo_err rig_try_open(struct rig *rig)
         rig->journal = NULL;
         return err;
     }
-    err = ordo_journal_recover(rig->journal, rig_visit, rig, &rig->recovery, &rig->fail);
+    err = ordo_journal_recover(rig->journal, 0, rig_visit, rig, &rig->recovery, &rig->fail);
     if (err != ORDO_OK) {
         ordo_journal_close(rig->journal);
         rig->journal = NULL;
