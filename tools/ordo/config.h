@@ -48,6 +48,8 @@ struct ordo_config {
     uint64_t segment_size; /* bytes */
     uint32_t batch_size_max;
     uint32_t in_flight_max;
+    uint64_t snapshot_every_records;     /* 0 = only when asked */
+    uint64_t snapshot_pool_size;         /* bytes; a power of two */
     struct ordo_settings_values genesis; /* the settings a new data folder begins with */
     uint64_t genesis_given;              /* bit i: ordo_setting_at(i) was given */
 };
