@@ -18,6 +18,7 @@
 
 #define BEAT_MS   20000
 #define SPARE_MAP (1ull << 30) /* bytes */
+#define TRIES_MAX 3
 
 /* What goes through the pipe: beats of one byte 'b', then one report with an 'r' before it. */
 struct report {
@@ -44,7 +45,15 @@ static enum ordo_err open_env(
         map_size += (uint64_t)stat_of.st_size * 2 & ~(uint64_t)4095;
     }
     (void)ordo_snapshot_path(data, which, "", path);
-    return ordo_env_open(env, path, map_size, true, fail);
+    enum ordo_err err = ordo_env_open(env, path, map_size, true, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    err = ordo_env_hold(env, fail);
+    if (err != ORDO_OK) {
+        ordo_env_close(env);
+    }
+    return err;
 }
 
 static void beat(void *context)
@@ -53,6 +62,15 @@ static void beat(void *context)
     const char sign = 'b';
     ssize_t wrote = write(*fd, &sign, 1);
     (void)wrote; /* a parent that is gone needs no sign */
+}
+
+/* A writer has made the file, or is about to. */
+static bool is_newborn(const char *data, enum ordo_snapshot_which which)
+{
+    char path[ORDO_SNAPSHOT_PATH_MAX];
+    struct stat stat_of;
+    (void)ordo_snapshot_path(data, which, "/data.mdb", path);
+    return stat(path, &stat_of) != 0 || stat_of.st_size == 0;
 }
 
 static enum ordo_err
@@ -64,6 +82,9 @@ look(struct ordo_env *env, struct ordo_snapshot_info *info, struct ordo_fail *fa
         ordo_env_get(env, ordo_snapshot_meta_key(), meta, sizeof(meta), &size, fail);
     if (err == ORDO_OK) {
         ordo_snapshot_meta_read((struct ordo_bytes){meta, size}, info);
+    } else if (err == ORDO_ERR_NOT_FOUND) { /* made, and not a first transaction yet */
+        info->status = ORDO_SNAPSHOT_INCOMPLETE;
+        err = ORDO_OK;
     }
     return err;
 }
@@ -88,7 +109,8 @@ static void child(const char *data, enum ordo_snapshot_which which, bool whole, 
         err = ordo_snapshot_check(&env, &check, &report.info, &report.fail);
     }
     if (err != ORDO_OK) {
-        report.info.status = ORDO_SNAPSHOT_DAMAGED;
+        bool newborn = is_newborn(data, which);
+        report.info.status = newborn ? ORDO_SNAPSHOT_INCOMPLETE : ORDO_SNAPSHOT_DAMAGED;
     }
     bool told =
         write(fd, &sign, 1) == 1 && write(fd, &report, sizeof(report)) == (ssize_t)sizeof(report);
@@ -169,6 +191,14 @@ static enum ordo_snapshot_status ask_child(
     return report.info.status;
 }
 
+static ino_t inode_of(const char *data, enum ordo_snapshot_which which)
+{
+    char path[ORDO_SNAPSHOT_PATH_MAX];
+    struct stat stat_of;
+    (void)ordo_snapshot_path(data, which, "/data.mdb", path);
+    return stat(path, &stat_of) == 0 ? stat_of.st_ino : 0;
+}
+
 static enum ordo_snapshot_status status_of(
     const char *data,
     enum ordo_snapshot_which which,
@@ -182,7 +212,13 @@ static enum ordo_snapshot_status status_of(
     if (!exists(data, which, "/data.mdb")) {
         return ORDO_SNAPSHOT_ABSENT;
     }
-    enum ordo_snapshot_status status = ask_child(data, which, whole, info, fail);
+    enum ordo_snapshot_status status;
+    ino_t before;
+    uint32_t tries = 0;
+    do { /* what was thrown away while it was read says nothing */
+        before = inode_of(data, which);
+        status = ask_child(data, which, whole, info, fail);
+    } while (inode_of(data, which) != before && ++tries < TRIES_MAX);
     if (exists(data, which, ".invalid")) {
         (void)ordo_fail_set(fail, ORDO_ERR_INVALID, "an operator has marked it invalid");
         status = ORDO_SNAPSHOT_INVALID;
