@@ -66,6 +66,8 @@ int ordo_verb_order(int argc, char **argv);
 int ordo_verb_subscribe(int argc, char **argv);
 int ordo_verb_sale(int argc, char **argv);
 int ordo_verb_journal(int argc, char **argv);
+int ordo_verb_snapshot(int argc, char **argv);
+int ordo_verb_recovery_plan(int argc, char **argv);
 int ordo_verb_audit(int argc, char **argv);
 int ordo_verb_states(int argc, char **argv);
 int ordo_verb_bench(int argc, char **argv);
