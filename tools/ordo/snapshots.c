@@ -19,9 +19,10 @@ enum ordo_err ordo_snapshots_open(
     *snapshots = (struct ordo_snapshots){.newest = -1};
     memcpy(snapshots->node, node, sizeof(snapshots->node));
     for (uint32_t i = 0; i < ORDO_SNAPSHOT_WHICH_COUNT; i++) {
-        uint64_t generation = restart->candidates[i].info.generation;
-        if (generation > snapshots->generation) {
-            snapshots->generation = generation;
+        struct ordo_snapshot_info info; /* also of one that does not hold: no number comes twice */
+        (void)ordo_snapshot_look(data, (enum ordo_snapshot_which)i, &info, fail);
+        if (info.generation > snapshots->generation) {
+            snapshots->generation = info.generation;
         }
     }
     if (restart->chosen >= 0) {
