@@ -30,6 +30,17 @@ fail_mdb(const struct ordo_env *env, int code, const char *what, struct ordo_fai
     return ordo_fail_set(fail, err, "%s: %s: %s", env->path, what, mdb_strerror(code));
 }
 
+/* A reader that was killed keeps its place in the table of readers until somebody looks. */
+static int begin_to_read(struct ordo_env *env, MDB_txn **txn)
+{
+    int dead = 0;
+    int code = mdb_txn_begin(env->env, NULL, MDB_RDONLY, txn);
+    if (code == MDB_READERS_FULL && mdb_reader_check(env->env, &dead) == 0 && dead != 0) {
+        code = mdb_txn_begin(env->env, NULL, MDB_RDONLY, txn);
+    }
+    return code;
+}
+
 enum ordo_err ordo_env_open(
     struct ordo_env *env,
     const char *path,
@@ -57,7 +68,9 @@ enum ordo_err ordo_env_open(
         code = mdb_reader_check(mdb, &dead); /* a reader that crashed keeps pages from reuse */
     }
     if (code == 0) {
-        code = mdb_txn_begin(mdb, NULL, readonly ? MDB_RDONLY : 0u, &txn);
+        env->env = mdb;
+        code = readonly ? begin_to_read(env, &txn) : mdb_txn_begin(mdb, NULL, 0, &txn);
+        env->env = NULL;
     }
     if (code == 0) {
         code = mdb_dbi_open(txn, NULL, 0, &table);
@@ -196,15 +209,15 @@ enum ordo_err ordo_env_hold(struct ordo_env *env, struct ordo_fail *fail)
 {
     MDB_txn *txn = NULL;
     ORDO_ASSERT(env->reading == NULL);
-    int code = mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn);
-    env->reading = txn;
+    int code = begin_to_read(env, &txn);
+    env->reading = code == 0 ? txn : NULL;
     return code == 0 ? ORDO_OK : fail_mdb(env, code, "begin to read", fail);
 }
 
 static int begin_read(struct ordo_env *env, MDB_txn **txn)
 {
     *txn = env->reading;
-    return *txn != NULL ? 0 : mdb_txn_begin(env->env, NULL, MDB_RDONLY, txn);
+    return *txn != NULL ? 0 : begin_to_read(env, txn);
 }
 
 static void end_read(struct ordo_env *env, MDB_txn *txn)

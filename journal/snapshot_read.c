@@ -1,6 +1,7 @@
 /* Reading snapshots. A damaged LMDB file may crash whoever opens it, so look and verify do it in a
  * child that tells its parent what it found through a pipe; a child that dies or says nothing for
- * BEAT_MS means "damaged". The child is forked before anything is opened and ends with _exit.
+ * BEAT_MS means "damaged". The child is forked before anything is opened, gives its place in LMDB's
+ * table of readers back, and ends with _exit.
  */
 #include "base/assert.h"
 #include "journal/snapshot_internal.h"
@@ -19,6 +20,7 @@
 #define BEAT_MS   20000
 #define SPARE_MAP (1ull << 30) /* bytes */
 #define TRIES_MAX 3
+#define CLOSE_S   2
 
 /* What goes through the pipe: beats of one byte 'b', then one report with an 'r' before it. */
 struct report {
@@ -92,7 +94,7 @@ look(struct ordo_env *env, struct ordo_snapshot_info *info, struct ordo_fail *fa
 static void child(const char *data, enum ordo_snapshot_which which, bool whole, int fd)
 {
     struct report report = {.info = {.status = ORDO_SNAPSHOT_DAMAGED}};
-    struct ordo_env env;
+    struct ordo_env env = {.env = NULL};
     struct ordo_snapshot_check check = {.beat = beat, .beat_context = &fd};
     const struct rlimit no_core = {0, 0};
     const char sign = 'r';
@@ -114,6 +116,8 @@ static void child(const char *data, enum ordo_snapshot_which which, bool whole, 
     }
     bool told =
         write(fd, &sign, 1) == 1 && write(fd, &report, sizeof(report)) == (ssize_t)sizeof(report);
+    (void)alarm(CLOSE_S); /* of a damaged one even the end may hang */
+    ordo_env_close(&env);
     _exit(told ? 0 : 1);
 }
 

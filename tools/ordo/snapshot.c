@@ -22,7 +22,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define LOOK_MS        20
+#define LOOK_MS        100
 #define OPTION_TIMEOUT 0x300
 
 struct options {

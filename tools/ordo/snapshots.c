@@ -6,7 +6,10 @@
 #include "order/image.h"
 
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#define NICE     19
 #define MAP_SIZE (256ull << 20) /* bytes of address space to begin with; it grows */
 
 enum ordo_err ordo_snapshots_open(
@@ -39,9 +42,17 @@ void ordo_snapshots_close(struct ordo_snapshots *snapshots)
     }
 }
 
+/* This thread has time; who waits for an answer has not. A refusal changes nothing but the speed.
+ */
+static void stand_back(void)
+{
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+}
+
 static enum ordo_err begin(void *self, enum ordo_mark *mark, bool *whole, struct ordo_fail *fail)
 {
     struct ordo_snapshots *snapshots = self;
+    stand_back();
     bool is_a = snapshots->newest != (int)ORDO_SNAPSHOT_A;
     snapshots->which = is_a ? ORDO_SNAPSHOT_A : ORDO_SNAPSHOT_B;
     *mark = is_a ? ORDO_MARK_SNAPSHOT_A : ORDO_MARK_SNAPSHOT_B;

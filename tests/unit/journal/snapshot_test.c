@@ -444,6 +444,36 @@ Test(snapshot, of_a_newer_format_is_named_as_such)
     cr_expect_neq(load(ORDO_SNAPSHOT_A, &model), ORDO_OK);
 }
 
+Test(snapshot, can_be_looked_at_for_ever)
+{
+    struct model model = {.counts = {1, 1, 1}};
+    struct ordo_snapshot_info info;
+    write_whole(ORDO_SNAPSHOT_A, &model, 1);
+    for (uint32_t i = 0; i < 300; i++) { /* LMDB has room for 126 readers */
+        enum ordo_snapshot_status status =
+            ordo_snapshot_look(folder, ORDO_SNAPSHOT_A, &info, &fail);
+        cr_assert_eq(status, ORDO_SNAPSHOT_COMPLETE, "look %u: %s", i, fail.text);
+    }
+    for (uint32_t i = 0; i < 200; i++) { /* also by readers that are killed */
+        pid_t pid = fork();
+        if (pid == 0) {
+            struct ordo_env env;
+            char path[256];
+            path_of(ORDO_SNAPSHOT_A, "", path);
+            if (ordo_env_open(&env, path, MIB, true, &fail) != ORDO_OK) {
+                _exit(1);
+            }
+            _exit(ordo_env_hold(&env, &fail) == ORDO_OK ? 0 : 1);
+        }
+        int ended = 1;
+        cr_assert_eq(waitpid(pid, &ended, 0), pid);
+        cr_assert_eq(ended, 0, "reader %u", i);
+    }
+    expect_holds(ORDO_SNAPSHOT_A, &model, 1);
+    cr_assert_eq(begin(ORDO_SNAPSHOT_A, false), ORDO_OK);
+    cr_assert_eq(finish(&model, 2), ORDO_OK, "%s", fail.text);
+}
+
 static atomic_bool written;
 
 static void *write_on(void *context)
