@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define NICE     19
+#define NICE     10
 #define MAP_SIZE (256ull << 20) /* bytes of address space to begin with; it grows */
 
 enum ordo_err ordo_snapshots_open(
