@@ -354,7 +354,8 @@ static void end_batch(struct ordo_journal *journal, struct batch_builder *b)
     ordo_stat_add(&journal->stats.bytes, flight->size);
     ordo_stat_add(&journal->stats.record_bytes, b->record_bytes);
     if (submit(journal, index)) {
-        ordo_chain_hash(&journal->chain, b->batch, size, tip->chain);
+        bool ok = ordo_chain_batch(&journal->chain, tip->keyed, b->batch, size, tip->chain);
+        ORDO_ASSERT(ok);
     }
 }
 

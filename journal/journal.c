@@ -144,6 +144,9 @@ enum ordo_err ordo_journal_open(
         err = ordo_chain_init(&journal->chain, fail);
     }
     if (err == ORDO_OK) {
+        err = ordo_chain_use_key(&journal->chain, config->key_file, fail);
+    }
+    if (err == ORDO_OK) {
         err = open_folder(journal, fail);
     }
     if (err == ORDO_OK) {
@@ -185,6 +188,10 @@ void ordo_journal_begin_segment(struct ordo_journal *journal)
     };
     memcpy(h->node, tip->node, sizeof(h->node));
     memcpy(h->prev_chain, tip->chain, sizeof(h->prev_chain));
+    if (journal->chain.mac != NULL) {
+        h->flags = ORDO_SEGMENT_KEYED;
+        h->key_check = ordo_chain_key_check(&journal->chain, tip->node);
+    }
     ordo_journal_random(journal, &h->salt, sizeof(h->salt));
     bool entered = ordo_tip_enter(tip, h);
     ORDO_ASSERT(entered);

@@ -33,7 +33,9 @@ struct ordo_journal_config {
     uint32_t in_flight_max;  /* writes in flight; 0 = the default, 2 */
     enum ordo_durability durability;
     enum ordo_journal_backend backend;
-    uint32_t rules;                         /* version of the rules that decide; 0 means 1 */
+    const char *key_file; /* chain hashes are keyed from the next segment on; NULL or "" = no key,
+                             refused when the journal has one. Read at open. */
+    uint32_t rules;       /* version of the rules that decide; 0 means 1 */
     const struct ordo_journal_hooks *hooks; /* NULL outside of tests; outlives the journal */
 };
 
@@ -146,7 +148,10 @@ void ordo_journal_close(struct ordo_journal *journal);
 
 struct ordo_journal_reader;
 
-/* from_seq 0 or 1 = from the start. NOT_FOUND when the folder has no journal, or none so old. */
+/* Reads through the archive, too. A keyed chain is not proven here (checksums and sequences are):
+ * that is ordo_journal_verify's.
+ *
+ * from_seq 0 or 1 = from the start. NOT_FOUND when the folder has no journal, or none so old. */
 enum ordo_err ordo_journal_reader_open(
     const char *dir, uint64_t from_seq, struct ordo_journal_reader **out, struct ordo_fail *fail)
     ORDO_MUST_USE;

@@ -139,7 +139,9 @@ static bool walk_batches(
             return false;
         }
         uint8_t chain[ORDO_JOURNAL_CHAIN_SIZE];
-        ordo_chain_hash(&j->journal->chain, data + v->end_offset, check->header.size, chain);
+        bool ok = ordo_chain_batch(
+            &j->journal->chain, v->tip.keyed, data + v->end_offset, check->header.size, chain);
+        ORDO_ASSERT(ok); /* the key was checked when the segment was entered */
         ordo_tip_advance(&v->tip, check, chain);
         v->last_is_mark = check->header.record_count == 0;
         v->end_offset += check->header.size;
@@ -185,6 +187,12 @@ judge_begun(struct judge *j, uint64_t number, const struct ordo_segment_header *
             0,
             "this segment does not continue the one before",
             "a segment was replaced, or the end of the one before is lost");
+    }
+    char name[ORDO_SEGMENT_NAME_MAX];
+    ordo_segment_name(number, name);
+    enum ordo_err err = ordo_chain_check_key(&j->journal->chain, header, name, j->fail);
+    if (err != ORDO_OK) {
+        return err;
     }
     struct ordo_batch_check check;
     j->entered = number;
@@ -286,6 +294,19 @@ static enum ordo_err ends_early(const struct judge *j)
 static enum ordo_err decide(struct judge *j)
 {
     struct ordo_verdict *v = j->verdict;
+    const struct ordo_folder *folder = &j->journal->folder;
+    uint64_t proven = folder->archive_last == 0 ? 0 : folder->archive_last + 1;
+    if (j->is_bad && j->bad_number <= proven) {
+        return damaged(j, "the archive proves that it had been flushed");
+    }
+    if (!j->is_bad && v->end_number < proven) {
+        return damaged_at(
+            j,
+            proven,
+            0,
+            "this segment is missing or blank",
+            "the one before it is archived, which proves that this one was begun");
+    }
     if (!j->is_bad) {
         return v->tip.seq < j->after_seq ? ends_early(j) : ORDO_OK;
     }

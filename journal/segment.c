@@ -7,6 +7,8 @@
  * either works or is EINVAL. There is an interface to ask (statx), but not on every kernel. */
 #include "journal/segment.h"
 
+#include "journal/vault.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -80,7 +82,12 @@ enum ordo_err ordo_segment_open(
     found.fd =
         open_direct(folder->fd, name, write ? O_RDWR : O_RDONLY, &found.block, &found.direct);
     if (found.fd < 0) {
-        return fail_at(fail, folder, name, "open", errno);
+        int error = errno;
+        enum ordo_err err = ORDO_ERR_NOT_FOUND;
+        if (error == ENOENT && !write) {
+            err = ordo_vault_segment(folder, number, segment, fail);
+        }
+        return err == ORDO_ERR_NOT_FOUND ? fail_at(fail, folder, name, "open", error) : err;
     }
     struct stat about;
     if (fstat(found.fd, &about) != 0) {
@@ -207,6 +214,15 @@ enum ordo_err ordo_segment_read_first(
     struct ordo_fail *fail)
 {
     struct ordo_segment segment;
+    char name[ORDO_SEGMENT_NAME_MAX];
+    ordo_segment_name(number, name);
+    if (faccessat(folder->fd, name, F_OK, 0) != 0 && errno == ENOENT) {
+        enum ordo_err err =
+            ordo_vault_read_first(folder, number, block, ORDO_JOURNAL_BLOCK_MAX, got, fail);
+        if (err != ORDO_ERR_NOT_FOUND) {
+            return err;
+        }
+    }
     enum ordo_err err = ordo_segment_open(folder, number, false, &segment, fail);
     if (err != ORDO_OK) {
         return err;

@@ -23,7 +23,10 @@
     X(subscribe, "print each status change, once and in order")                                    \
     X(sale, "drive a flash sale against a node and check what came of it")                         \
     X(audit, "replay a data folder and print every conservation law")                              \
-    X(journal, "dump or verify the journal of a data folder")                                      \
+    X(journal, "look at, verify, archive, trim and repair the journal of a data folder")           \
+    X(replay, "decide a journal again up to a sequence, print the state's digest")                 \
+    X(backup, "copy a data folder beside its running server, verified")                            \
+    X(restore, "make a data folder from a copy")                                                   \
     X(snapshot, "make, list, verify, export or invalidate the snapshots of a data folder")         \
     X(recovery_plan, "say what a start on a data folder would do and why")                         \
     X(states, "print the states of an order and what leads from one to another")                   \
