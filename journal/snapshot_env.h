@@ -1,5 +1,5 @@
 /* snapshot_env.h - one LMDB environment of a snapshot. The only file that includes LMDB is
- * snapshot_env.c.
+ * snapshot_lmdb.c.
  *
  * Keys: section and chunk as big-endian u32 each, so that a walk goes in their order; the key of
  * what the environment says of itself is META_KEY. After an error of a write the environment is

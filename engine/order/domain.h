@@ -307,7 +307,7 @@ _Static_assert(sizeof(struct ordo_id_row) == 40, "id row");
 struct ordo_link {
     uint32_t prev;
     uint32_t next;
-    uint32_t heap_at; /* 0 = not in it */
+    uint32_t place; /* among the deadlines; 0 = none */
 };
 
 struct ordo_due {
@@ -316,11 +316,12 @@ struct ordo_due {
     uint32_t reserved;
 };
 
-/* Min-heap of four children a node by (deadline, order row); entry 1 is the first due. */
+/* Two min-heaps of four children a node by (deadline, order row) in one array of places: holds from
+ * place 1 up, what is paid from the last place down. Entry 1 of each is its first due. */
 struct ordo_deadlines {
-    struct ordo_due *heap;
-    uint32_t count;
-    uint32_t count_max;
+    struct ordo_due *places;
+    uint32_t counts[2];
+    uint32_t place_max;
 };
 
 struct ordo_state_list {
@@ -393,11 +394,11 @@ static inline uint64_t ordo_mix(uint64_t a, uint64_t b)
 uint64_t ordo_text_hash_short(struct ordo_bytes text, uint64_t seed);
 static inline uint64_t ordo_text_hash(struct ordo_bytes text, uint64_t seed)
 {
-    const uint8_t *last = text.data + text.size - 16;
     uint64_t h = seed ^ (uint64_t)text.size << 32;
     if (ORDO_UNLIKELY(text.size < 16)) {
         return ordo_text_hash_short(text, h);
     }
+    const uint8_t *last = text.data + text.size - 16;
     for (const uint8_t *p = text.data; p < last; p += 16) {
         h = ordo_fold(ordo_get_le64(p) ^ h, ordo_get_le64(p + 8));
     }

@@ -119,6 +119,10 @@ void ordo_buyer_unpay(struct ordo_state *s, uint32_t order);
 
 /* The order's only deadline, in place of the one it has; 0 = none. */
 void ordo_deadline_set(struct ordo_state *s, uint32_t order, uint64_t deadline_us);
+/* For audits: the order stands where its deadline says; the order that is out of order, 0 = none.
+ */
+bool ordo_deadline_is_kept(const struct ordo_state *s, uint32_t order);
+uint32_t ordo_deadlines_out_of_order(const struct ordo_state *s);
 /* The order whose deadline is first, at or before now_us; 0 = none. */
 uint32_t ordo_deadline_due(const struct ordo_state *s, uint64_t now_us);
 

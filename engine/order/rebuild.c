@@ -252,7 +252,7 @@ static enum ordo_err fill_lists(struct ordo_state *s, struct ordo_fail *fail)
     ordo_orders_forget(s);
     ordo_deadlines_sort_by_change(s, used);
     for (uint32_t i = 1; i <= used; i++) {
-        uint32_t order = s->deadlines.heap[i].order;
+        uint32_t order = s->deadlines.places[i].order;
         ordo_order_restore(s, order);
         counts[ordo_order_at(s, order)->state]++;
     }
