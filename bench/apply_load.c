@@ -205,7 +205,7 @@ static uint32_t cards_for(uint32_t orders_max)
     return (orders_max / turn + 1) * turn;
 }
 
-static struct ordo_settings_values settings_for(uint32_t orders_max)
+struct ordo_settings_values ordo_load_settings(uint32_t orders_max)
 {
     struct ordo_settings_values v;
     ordo_settings_standard(&v);
@@ -217,6 +217,9 @@ static struct ordo_settings_values settings_for(uint32_t orders_max)
     v.buyers_max = orders_max;
     v.balances_max = CHANNELS;
     v.merchants_max = CHANNELS;
+    v.extras_max = 16; /* no coupon, no second key, no wait */
+    v.coupons_max = 1;
+    v.channels_max = 1;
     /* four an order, the imports, and the part that is kept for facts */
     v.ids_max = (int64_t)orders_max * 4 + orders_max / 4 + 1000;
     return v;
@@ -229,7 +232,7 @@ enum ordo_err ordo_load_open(
     uint32_t orders_max,
     struct ordo_fail *fail)
 {
-    struct ordo_settings_values v = settings_for(orders_max);
+    struct ordo_settings_values v = ordo_load_settings(orders_max);
     memset(load, 0, sizeof(*load));
     load->live = live;
     load->orders_max = orders_max;
@@ -263,6 +266,16 @@ enum ordo_err ordo_load_open(
         }
     }
     return ORDO_OK;
+}
+
+void ordo_load_complete(struct ordo_load *load)
+{
+    for (uint32_t slot = 0; slot < load->live; slot++) {
+        while (load->steps[slot] != STEP_CREATE) {
+            make_next(load, slot, 0);
+            apply_one(load, load->commands[0]);
+        }
+    }
 }
 
 /* ---- the limit ---- */

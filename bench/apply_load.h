@@ -37,6 +37,12 @@ enum ordo_err ordo_load_open(
     uint32_t orders_max,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
+/* The capacities for so many orders that live four commands each. */
+struct ordo_settings_values ordo_load_settings(uint32_t orders_max);
+
+/* Brings every live order to its end. */
+void ordo_load_complete(struct ordo_load *load);
+
 /* Makes the next block. False when the next block could need more orders than there is room for. */
 bool ordo_load_make(struct ordo_load *load) ORDO_MUST_USE;
 

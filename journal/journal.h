@@ -118,6 +118,11 @@ void ordo_journal_bind_waker(struct ordo_journal *journal, struct ordo_waker *wa
 /* The id of this journal, made with its first segment: names the node to clients. After attach. */
 void ordo_journal_node(const struct ordo_journal *journal, uint8_t node[16]);
 
+/* The same of a folder, from the newest segment whose header holds: reads only, takes no lock.
+ * NOT_FOUND when there is none. */
+enum ordo_err
+ordo_journal_look_node(const char *dir, uint8_t node[16], struct ordo_fail *fail) ORDO_MUST_USE;
+
 /* "io_uring, O_DIRECT" or such, for the log. */
 const char *ordo_journal_backend_name(const struct ordo_journal *journal);
 

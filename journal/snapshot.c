@@ -1,7 +1,11 @@
 /* The writer of snapshots. Chunks go out in transactions of a bounded size, so that LMDB's list of
  * dirty pages and the time of one commit stay bounded; the environment says "incomplete" from the
- * first of them to the last. What was put is read again after the last commit, because a page that
- * the disk lost would otherwise be noticed only when it is needed.
+ * first of them to the last. What was put is read again before the last of them, so that "complete"
+ * is never said of something that was not there.
+ *
+ * A store builds only upon what it has written and finished itself. After a start, an error or an
+ * operator's word, the files are thrown away and made anew: pages of an inode whose flush failed
+ * are not trusted, and no file of unknown content gets a writer.
  */
 #include "journal/snapshot.h"
 
@@ -17,13 +21,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TRANSACTION_MAX (4u << 20) /* bytes of chunks in one */
+#define TRANSACTION_MAX (1u << 20)   /* bytes of chunks in one */
+#define MAP_MIN         (1ull << 20) /* bytes; a map is a multiple of it */
 
 struct ordo_snapshot_store {
     char data[ORDO_SNAPSHOT_PATH_MAX];
     uint64_t map_size;
     struct ordo_env env; /* of the environment that is being written */
     enum ordo_snapshot_which which;
+    bool good[ORDO_SNAPSHOT_WHICH_COUNT]; /* finished by this store, no error since */
     bool writing;
     uint64_t pending; /* bytes in the open transaction */
     uint8_t *put;     /* keys of what was put in this snapshot, to be read again */
@@ -59,7 +65,7 @@ enum ordo_err ordo_snapshot_open(
         return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "snapshot: no memory");
     }
     (void)snprintf(store->data, sizeof(store->data), "%s", data);
-    store->map_size = map_size;
+    store->map_size = (map_size < MAP_MIN ? MAP_MIN : map_size) & ~(uint64_t)(MAP_MIN - 1);
     *out = store;
     return ORDO_OK;
 }
@@ -128,6 +134,15 @@ static enum ordo_err put_meta(
     return err;
 }
 
+bool ordo_snapshot_needs_whole(
+    const struct ordo_snapshot_store *store, enum ordo_snapshot_which which)
+{
+    char path[ORDO_SNAPSHOT_PATH_MAX];
+    struct stat stat_of;
+    (void)ordo_snapshot_path(store->data, which, ".invalid", path);
+    return !store->good[which] || stat(path, &stat_of) == 0;
+}
+
 static enum ordo_err mark_incomplete(struct ordo_snapshot_store *store, struct ordo_fail *fail)
 {
     struct ordo_snapshot_info info = {
@@ -160,6 +175,11 @@ enum ordo_err ordo_snapshot_begin(
     char path[ORDO_SNAPSHOT_PATH_MAX];
     ORDO_ASSERT(!store->writing);
     (void)ordo_snapshot_path(store->data, which, "", path);
+    if (!whole && ordo_snapshot_needs_whole(store, which)) {
+        return ordo_fail_set(
+            fail, ORDO_ERR_INVALID, "%s: cannot be built upon: write it whole", path);
+    }
+    store->good[which] = false;
     enum ordo_err err = make_folder(path, fail);
     if (err == ORDO_OK && whole) {
         err = throw_away(store, which, fail);
@@ -325,7 +345,7 @@ static enum ordo_err read_again(struct ordo_snapshot_store *store, struct ordo_f
     uint8_t digest[ORDO_HASH_SIZE];
     uint8_t *value = malloc(size_max);
     enum ordo_err err =
-        value != NULL ? ORDO_OK : ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "no memory");
+        value != NULL ? ORDO_OK : ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "snapshot: no memory");
     for (uint64_t i = 0; i < store->put_count && err == ORDO_OK; i++) {
         struct ordo_bytes key = {store->put + i * ORDO_SNAPSHOT_KEY_SIZE, ORDO_SNAPSHOT_KEY_SIZE};
         uint32_t section;
@@ -334,25 +354,45 @@ static enum ordo_err read_again(struct ordo_snapshot_store *store, struct ordo_f
         bool known = ordo_snapshot_key_read(key, &section, &chunk);
         ORDO_ASSERT(known);
         err = ordo_env_get(&store->env, key, value, size_max, &size, fail);
-        if (err == ORDO_ERR_NOT_FOUND) {
-            err = ORDO_OK; /* put, and then past the end: deleted by the last transaction */
-            continue;
-        }
         if (err == ORDO_OK && size > ORDO_HASH_SIZE) {
             struct ordo_bytes bytes = {value + ORDO_HASH_SIZE, size - ORDO_HASH_SIZE};
             ordo_snapshot_digest(section, chunk, bytes, digest);
-            if (memcmp(digest, value, sizeof(digest)) != 0) {
-                err = ordo_fail_set(
-                    fail,
-                    ORDO_ERR_DAMAGED,
-                    "snapshot: section %" PRIu32 ", chunk %" PRIu32 " reads as something else",
-                    section,
-                    chunk);
-            }
+        }
+        if (err == ORDO_OK &&
+            (size <= ORDO_HASH_SIZE || memcmp(digest, value, sizeof(digest)) != 0)) {
+            err = ordo_fail_set(
+                fail,
+                ORDO_ERR_DAMAGED,
+                "%s: section %" PRIu32 ", chunk %" PRIu32 " reads as something else",
+                store->env.path,
+                section,
+                chunk);
         }
     }
     free(value);
     return err;
+}
+
+/* Digests in their order, root, and what is too many. */
+static enum ordo_err
+take_survey(struct ordo_snapshot_store *store, struct survey *survey, struct ordo_fail *fail)
+{
+    struct ordo_snapshot_info *info = survey->info;
+    uint64_t chunks = 0;
+    for (uint32_t i = 0; i < info->section_count; i++) {
+        chunks += info->chunk_counts[i];
+    }
+    enum ordo_err err = ordo_env_walk(&store->env, survey_pair, survey, fail);
+    if (err == ORDO_OK && survey->root.count != chunks) {
+        err = ordo_fail_set(
+            fail,
+            ORDO_ERR_DAMAGED,
+            "%s: %" PRIu64 " chunks of %" PRIu64 " are there",
+            store->env.path,
+            survey->root.count,
+            chunks);
+    }
+    return err == ORDO_OK ? ordo_snapshot_root_end(&survey->root, info, info->root, fail) : err;
 }
 
 enum ordo_err ordo_snapshot_finish(
@@ -361,33 +401,19 @@ enum ordo_err ordo_snapshot_finish(
     struct survey survey = {.info = info};
     char path[ORDO_SNAPSHOT_PATH_MAX];
     ORDO_ASSERT(store->writing);
+    ORDO_ASSERT(!store->good[store->which]);
     info->status = ORDO_SNAPSHOT_COMPLETE;
     info->format = ORDO_SNAPSHOT_FORMAT;
     info->bytes = 0;
     enum ordo_err err = commit(store, fail);
     if (err == ORDO_OK) {
-        err = ordo_env_walk(&store->env, survey_pair, &survey, fail);
-    }
-    uint64_t chunks = 0;
-    for (uint32_t i = 0; i < info->section_count; i++) {
-        chunks += info->chunk_counts[i];
-    }
-    if (err == ORDO_OK && survey.root.count != chunks) {
-        err = ordo_fail_set(
-            fail,
-            ORDO_ERR_DAMAGED,
-            "snapshot: %" PRIu64 " chunks of %" PRIu64 " are there",
-            survey.root.count,
-            chunks);
+        err = read_again(store, fail);
     }
     if (err == ORDO_OK) {
-        err = ordo_snapshot_root_end(&survey.root, info, info->root, fail);
+        err = take_survey(store, &survey, fail);
     }
     if (err == ORDO_OK) {
         err = last_transaction(store, &survey, info, fail);
-    }
-    if (err == ORDO_OK) {
-        err = read_again(store, fail);
     }
     if (err == ORDO_OK) {
         (void)ordo_snapshot_path(store->data, store->which, "", path);
@@ -395,6 +421,7 @@ enum ordo_err ordo_snapshot_finish(
     }
     ordo_snapshot_root_fini(&survey.root);
     free(survey.surplus);
+    store->good[store->which] = err == ORDO_OK;
     end_writing(store);
     return err;
 }

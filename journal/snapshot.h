@@ -41,6 +41,7 @@ struct ordo_snapshot_info {
     enum ordo_snapshot_status status;
     uint32_t format;
     uint32_t rules;
+    uint32_t layout;     /* of the sections' rows; the caller's own number */
     uint64_t generation; /* grows by one with each snapshot of a folder, over both environments */
     uint64_t seq;        /* the state is that after this command */
     uint64_t update_seq;
@@ -62,8 +63,14 @@ enum ordo_err ordo_snapshot_open(
     ORDO_MUST_USE;
 void ordo_snapshot_close(struct ordo_snapshot_store *store);
 
+/* True unless this store itself has finished the environment, without an error since, and no
+ * operator has marked it invalid: then the next snapshot must be whole. So nothing that another
+ * process wrote is ever built upon, and no LMDB file of unknown content is opened by a writer. */
+bool ordo_snapshot_needs_whole(
+    const struct ordo_snapshot_store *store, enum ordo_snapshot_which which);
+
 /* Begins to write `which`: from now on it is incomplete. whole: what it held is thrown away, all
- * chunks will come; else only the changed ones do and it must have been complete. */
+ * chunks will come; else only the changed ones do (INVALID when it needs a whole one). */
 enum ordo_err ordo_snapshot_begin(
     struct ordo_snapshot_store *store,
     enum ordo_snapshot_which which,
@@ -79,8 +86,8 @@ enum ordo_err ordo_snapshot_put(
     struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* All chunks are there: info has everything but status, format, root, bytes, which are filled in.
- * The last transaction, then every chunk that was put is read again and compared with its digest,
- * and the folder is flushed. The caller has waited until info->seq was durable. */
+ * Every chunk that was put is read again and compared with its digest, then comes the last
+ * transaction, and the folder is flushed. The caller has waited until info->seq was durable. */
 enum ordo_err ordo_snapshot_finish(
     struct ordo_snapshot_store *store,
     struct ordo_snapshot_info *info,

@@ -1,5 +1,5 @@
 /* snapshot_env.h - one LMDB environment of a snapshot. The only file that includes LMDB is
- * snapshot_env.c.
+ * snapshot_lmdb.c.
  *
  * Keys: section and chunk as big-endian u32 each, so that a walk goes in their order; the key of
  * what the environment says of itself is META_KEY. After an error of a write the environment is
@@ -14,8 +14,9 @@
 #include <stdbool.h>
 
 struct ordo_env {
-    void *env; /* MDB_env */
-    void *txn; /* MDB_txn of the writer; NULL = none */
+    void *env;     /* MDB_env */
+    void *txn;     /* MDB_txn of the writer; NULL = none */
+    void *reading; /* MDB_txn that all reads share; NULL = each has its own */
     unsigned table;
     uint64_t map_size;
     bool poisoned;
@@ -49,6 +50,9 @@ enum ordo_err ordo_env_put(
 /* Deletes key when it is there. */
 enum ordo_err
 ordo_env_delete(struct ordo_env *env, struct ordo_bytes key, struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* From now on all reads see the same, whatever a writer does meanwhile. */
+enum ordo_err ordo_env_hold(struct ordo_env *env, struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* A read transaction over all: visit each pair in the order of keys until it returns an error. */
 typedef enum ordo_err ordo_env_visit(

@@ -97,6 +97,7 @@ uint32_t ordo_snapshot_meta_write(
     ordo_write_le32(&out, info->format);
     ordo_write_le32(&out, info->status == ORDO_SNAPSHOT_COMPLETE ? 1 : 0);
     ordo_write_le32(&out, info->rules);
+    ordo_write_le32(&out, info->layout);
     ordo_write_le32(&out, info->section_count);
     ordo_write_le64(&out, info->generation);
     ordo_write_le64(&out, info->seq);
@@ -139,6 +140,7 @@ void ordo_snapshot_meta_read(struct ordo_bytes value, struct ordo_snapshot_info 
     }
     uint32_t complete = ordo_read_le32(&in);
     info->rules = ordo_read_le32(&in);
+    info->layout = ordo_read_le32(&in);
     info->section_count = ordo_read_le32(&in);
     info->generation = ordo_read_le64(&in);
     info->seq = ordo_read_le64(&in);
@@ -232,6 +234,7 @@ struct walk {
     uint32_t section; /* the next chunk that must come */
     uint32_t chunk;
     uint64_t bytes;
+    bool meta_seen;
 };
 
 /* Past sections that are complete. */
@@ -253,7 +256,8 @@ visit_pair(void *context, struct ordo_bytes key, struct ordo_bytes value, struct
     uint8_t digest[ORDO_HASH_SIZE];
     struct ordo_bytes meta = ordo_snapshot_meta_key();
 
-    if (ordo_bytes_equal(key, meta)) {
+    if (ordo_bytes_equal(key, meta) && !walk->meta_seen) { /* twice: damaged pages in a circle */
+        walk->meta_seen = true;
         return ORDO_OK;
     }
     settle(walk);

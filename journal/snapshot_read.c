@@ -1,6 +1,7 @@
 /* Reading snapshots. A damaged LMDB file may crash whoever opens it, so look and verify do it in a
  * child that tells its parent what it found through a pipe; a child that dies or says nothing for
- * BEAT_MS means "damaged". The child is forked before anything is opened and ends with _exit.
+ * BEAT_MS means "damaged". The child is forked before anything is opened, gives its place in LMDB's
+ * table of readers back, and ends with _exit.
  */
 #include "base/assert.h"
 #include "journal/snapshot_internal.h"
@@ -16,13 +17,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BEAT_MS 20000
+#define BEAT_MS   20000
+#define SPARE_MAP (1ull << 30) /* bytes */
+#define TRIES_MAX 3
+#define CLOSE_S   2
 
 /* What goes through the pipe: beats of one byte 'b', then one report with an 'r' before it. */
 struct report {
     struct ordo_snapshot_info info;
     struct ordo_fail fail;
 };
+_Static_assert(sizeof(struct report) < 4096, "a pipe takes it whole: never a part of a report");
 
 static bool exists(const char *data, enum ordo_snapshot_which which, const char *suffix)
 {
@@ -37,12 +42,20 @@ static enum ordo_err open_env(
     char path[ORDO_SNAPSHOT_PATH_MAX];
     struct stat stat_of;
     (void)ordo_snapshot_path(data, which, "/data.mdb", path);
-    uint64_t map_size = 1ull << 20;
-    if (stat(path, &stat_of) == 0 && (uint64_t)stat_of.st_size > map_size) {
-        map_size = (uint64_t)stat_of.st_size;
+    uint64_t map_size = SPARE_MAP; /* address space only: a writer may make the file longer */
+    if (stat(path, &stat_of) == 0) {
+        map_size += (uint64_t)stat_of.st_size * 2 & ~(uint64_t)4095;
     }
     (void)ordo_snapshot_path(data, which, "", path);
-    return ordo_env_open(env, path, map_size, true, fail);
+    enum ordo_err err = ordo_env_open(env, path, map_size, true, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    err = ordo_env_hold(env, fail);
+    if (err != ORDO_OK) {
+        ordo_env_close(env);
+    }
+    return err;
 }
 
 static void beat(void *context)
@@ -51,6 +64,15 @@ static void beat(void *context)
     const char sign = 'b';
     ssize_t wrote = write(*fd, &sign, 1);
     (void)wrote; /* a parent that is gone needs no sign */
+}
+
+/* A writer has made the file, or is about to. */
+static bool is_newborn(const char *data, enum ordo_snapshot_which which)
+{
+    char path[ORDO_SNAPSHOT_PATH_MAX];
+    struct stat stat_of;
+    (void)ordo_snapshot_path(data, which, "/data.mdb", path);
+    return stat(path, &stat_of) != 0 || stat_of.st_size == 0;
 }
 
 static enum ordo_err
@@ -62,6 +84,9 @@ look(struct ordo_env *env, struct ordo_snapshot_info *info, struct ordo_fail *fa
         ordo_env_get(env, ordo_snapshot_meta_key(), meta, sizeof(meta), &size, fail);
     if (err == ORDO_OK) {
         ordo_snapshot_meta_read((struct ordo_bytes){meta, size}, info);
+    } else if (err == ORDO_ERR_NOT_FOUND) { /* made, and not a first transaction yet */
+        info->status = ORDO_SNAPSHOT_INCOMPLETE;
+        err = ORDO_OK;
     }
     return err;
 }
@@ -69,7 +94,7 @@ look(struct ordo_env *env, struct ordo_snapshot_info *info, struct ordo_fail *fa
 static void child(const char *data, enum ordo_snapshot_which which, bool whole, int fd)
 {
     struct report report = {.info = {.status = ORDO_SNAPSHOT_DAMAGED}};
-    struct ordo_env env;
+    struct ordo_env env = {.env = NULL};
     struct ordo_snapshot_check check = {.beat = beat, .beat_context = &fd};
     const struct rlimit no_core = {0, 0};
     const char sign = 'r';
@@ -86,10 +111,13 @@ static void child(const char *data, enum ordo_snapshot_which which, bool whole, 
         err = ordo_snapshot_check(&env, &check, &report.info, &report.fail);
     }
     if (err != ORDO_OK) {
-        report.info.status = ORDO_SNAPSHOT_DAMAGED;
+        bool newborn = is_newborn(data, which);
+        report.info.status = newborn ? ORDO_SNAPSHOT_INCOMPLETE : ORDO_SNAPSHOT_DAMAGED;
     }
     bool told =
         write(fd, &sign, 1) == 1 && write(fd, &report, sizeof(report)) == (ssize_t)sizeof(report);
+    (void)alarm(CLOSE_S); /* of a damaged one even the end may hang */
+    ordo_env_close(&env);
     _exit(told ? 0 : 1);
 }
 
@@ -167,6 +195,14 @@ static enum ordo_snapshot_status ask_child(
     return report.info.status;
 }
 
+static ino_t inode_of(const char *data, enum ordo_snapshot_which which)
+{
+    char path[ORDO_SNAPSHOT_PATH_MAX];
+    struct stat stat_of;
+    (void)ordo_snapshot_path(data, which, "/data.mdb", path);
+    return stat(path, &stat_of) == 0 ? stat_of.st_ino : 0;
+}
+
 static enum ordo_snapshot_status status_of(
     const char *data,
     enum ordo_snapshot_which which,
@@ -180,7 +216,13 @@ static enum ordo_snapshot_status status_of(
     if (!exists(data, which, "/data.mdb")) {
         return ORDO_SNAPSHOT_ABSENT;
     }
-    enum ordo_snapshot_status status = ask_child(data, which, whole, info, fail);
+    enum ordo_snapshot_status status;
+    ino_t before;
+    uint32_t tries = 0;
+    do { /* what was thrown away while it was read says nothing */
+        before = inode_of(data, which);
+        status = ask_child(data, which, whole, info, fail);
+    } while (inode_of(data, which) != before && ++tries < TRIES_MAX);
     if (exists(data, which, ".invalid")) {
         (void)ordo_fail_set(fail, ORDO_ERR_INVALID, "an operator has marked it invalid");
         status = ORDO_SNAPSHOT_INVALID;

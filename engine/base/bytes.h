@@ -35,37 +35,55 @@ struct ordo_writer {
     bool failed;
 };
 
+/* On a little-endian machine the bytes lie as they are: one store or load, which compilers do not
+ * reliably make of single bytes. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define ORDO_LE16(v) (v)
+#define ORDO_LE32(v) (v)
+#define ORDO_LE64(v) (v)
+#else
+#define ORDO_LE16(v) __builtin_bswap16(v)
+#define ORDO_LE32(v) __builtin_bswap32(v)
+#define ORDO_LE64(v) __builtin_bswap64(v)
+#endif
+
 static inline void ordo_put_le16(uint8_t *p, uint16_t v)
 {
-    p[0] = (uint8_t)v;
-    p[1] = (uint8_t)(v >> 8);
+    v = ORDO_LE16(v);
+    memcpy(p, &v, sizeof(v));
 }
 
 static inline void ordo_put_le32(uint8_t *p, uint32_t v)
 {
-    ordo_put_le16(p, (uint16_t)v);
-    ordo_put_le16(p + 2, (uint16_t)(v >> 16));
+    v = ORDO_LE32(v);
+    memcpy(p, &v, sizeof(v));
 }
 
 static inline void ordo_put_le64(uint8_t *p, uint64_t v)
 {
-    ordo_put_le32(p, (uint32_t)v);
-    ordo_put_le32(p + 4, (uint32_t)(v >> 32));
+    v = ORDO_LE64(v);
+    memcpy(p, &v, sizeof(v));
 }
 
 static inline uint16_t ordo_get_le16(const uint8_t *p)
 {
-    return (uint16_t)(p[0] | (uint32_t)p[1] << 8);
+    uint16_t v;
+    memcpy(&v, p, sizeof(v));
+    return ORDO_LE16(v);
 }
 
 static inline uint32_t ordo_get_le32(const uint8_t *p)
 {
-    return ordo_get_le16(p) | (uint32_t)ordo_get_le16(p + 2) << 16;
+    uint32_t v;
+    memcpy(&v, p, sizeof(v));
+    return ORDO_LE32(v);
 }
 
 static inline uint64_t ordo_get_le64(const uint8_t *p)
 {
-    return ordo_get_le32(p) | (uint64_t)ordo_get_le32(p + 4) << 32;
+    uint64_t v;
+    memcpy(&v, p, sizeof(v));
+    return ORDO_LE64(v);
 }
 
 /* ---- reader ---- */
@@ -128,6 +146,11 @@ static inline uint64_t ordo_read_varint(struct ordo_reader *r)
     if (ORDO_LIKELY(!r->failed && r->at < r->end && *r->at < 0x80)) {
         return *r->at++;
     }
+    if (ORDO_LIKELY(!r->failed && r->end - r->at >= 2 && r->at[1] < 0x80 && r->at[1] != 0)) {
+        uint64_t two = (uint64_t)(r->at[0] & 0x7f) | (uint64_t)r->at[1] << 7;
+        r->at += 2;
+        return two;
+    }
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
         const uint8_t *p = ordo_read_raw(r, 1);
@@ -161,6 +184,14 @@ static inline int64_t ordo_read_zigzag(struct ordo_reader *r)
  * memory. */
 static inline struct ordo_bytes ordo_read_bytes(struct ordo_reader *r, size_t size_max)
 {
+    if (ORDO_LIKELY(!r->failed && r->at < r->end && *r->at < 0x80)) { /* nearly every text */
+        uint32_t short_size = *r->at;
+        if (ORDO_LIKELY(short_size <= size_max && ordo_reader_left(r) > short_size)) {
+            const uint8_t *text = r->at + 1;
+            r->at += 1 + short_size;
+            return (struct ordo_bytes){text, short_size};
+        }
+    }
     uint64_t size = ordo_read_varint(r);
     if (size > size_max) {
         r->failed = true;
@@ -236,6 +267,22 @@ static inline void ordo_write_le64(struct ordo_writer *w, uint64_t v)
     }
 }
 
+/* Where there is room for ORDO_VARINT_MAX bytes, without a look: the byte after it. */
+static inline uint8_t *ordo_put_varint(uint8_t *p, uint64_t v)
+{
+    while (ORDO_UNLIKELY(v >= 0x80)) {
+        *p++ = (uint8_t)(v | 0x80);
+        v >>= 7;
+    }
+    *p++ = (uint8_t)v;
+    return p;
+}
+
+static inline uint8_t *ordo_put_zigzag(uint8_t *p, int64_t v)
+{
+    return ordo_put_varint(p, ((uint64_t)v << 1) ^ (uint64_t)(v >> 63));
+}
+
 static inline void ordo_write_varint(struct ordo_writer *w, uint64_t v)
 {
     while (v >= 0x80) {
@@ -256,9 +303,21 @@ static inline void ordo_write_bytes(struct ordo_writer *w, struct ordo_bytes b)
     ordo_write_raw(w, b.data, b.size);
 }
 
+/* Texts of 8 to 32 bytes, nearly all of the hot ones, are compared in words, the last overlapping.
+ */
 static inline bool ordo_bytes_equal(struct ordo_bytes a, struct ordo_bytes b)
 {
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+    if (a.size != b.size) {
+        return false;
+    }
+    if (a.size < 8 || a.size > 32) {
+        return a.size == 0 || memcmp(a.data, b.data, a.size) == 0;
+    }
+    uint64_t differs = ordo_get_le64(a.data + a.size - 8) ^ ordo_get_le64(b.data + b.size - 8);
+    for (uint32_t at = 0; at + 8 < a.size; at += 8) {
+        differs |= ordo_get_le64(a.data + at) ^ ordo_get_le64(b.data + at);
+    }
+    return differs == 0;
 }
 
 #endif

@@ -101,13 +101,6 @@ answer_undecided(struct ordo_state *s, struct ordo_writer *out, struct ordo_appl
         .seq = head->seq, .update_seq = head->update_seq, .code = result.code};
 }
 
-static void hash_update(void *context, const struct ordo_update *update)
-{
-    struct ordo_head_row *head = context;
-    head->stream_hash = ordo_update_hash(head->stream_hash, update);
-    head->update_seq = update->update_seq;
-}
-
 /* Journaled: numbers it, remembers it, writes it. */
 static void conclude(
     struct ordo_state *s,
@@ -122,7 +115,9 @@ static void conclude(
     struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
     head->seq = s->seq;
     head->time_us = s->now_us;
-    ordo_outcome_updates(&s->outcome, s->now_us, head->update_seq + 1, hash_update, head);
+    head->stream_hash =
+        ordo_outcome_hash(&s->outcome, s->now_us, head->update_seq + 1, head->stream_hash);
+    head->update_seq += s->outcome.transition_count;
     const uint8_t *begin = out->at;
     ordo_outcome_encode(&s->outcome, s->seq, out);
     head->outcome_hash = ordo_hash64(begin, (size_t)(out->at - begin), head->outcome_hash);

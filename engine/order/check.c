@@ -27,7 +27,6 @@ static enum ordo_err
 check_deadline(const struct ordo_state *s, uint32_t order, struct ordo_fail *fail)
 {
     const struct ordo_order_row *o = ordo_order_at(s, order);
-    uint32_t at = s->links[order].heap_at;
     if (!deadline_is_right(o)) {
         return BROKEN(
             fail,
@@ -36,11 +35,7 @@ check_deadline(const struct ordo_state *s, uint32_t order, struct ordo_fail *fai
             ordo_state_name(o->state),
             o->deadline_us);
     }
-    if ((at != 0) != (o->deadline_us != 0) || at > s->deadlines.count) {
-        return BROKEN(fail, "order row %u: its deadline and the heap differ", order);
-    }
-    const struct ordo_due *due = &s->deadlines.heap[at];
-    if (at != 0 && (due->order != order || due->deadline_us != o->deadline_us)) {
+    if (!ordo_deadline_is_kept(s, order)) {
         return BROKEN(fail, "order row %u is not where the deadlines say", order);
     }
     return ORDO_OK;
@@ -109,13 +104,8 @@ static enum ordo_err check_orders(const struct ordo_state *s, struct ordo_fail *
     if (err == ORDO_OK && sum != ordo_head(s)->used[ORDO_TABLE_ORDER]) {
         return BROKEN(fail, "the states' counts are not the number of orders");
     }
-    const struct ordo_due *heap = s->deadlines.heap;
-    for (uint32_t i = 2; i <= s->deadlines.count && err == ORDO_OK; i++) {
-        if (heap[i].deadline_us < heap[(i + 2) / 4].deadline_us) {
-            return BROKEN(fail, "the deadlines are out of order at %u", i);
-        }
-    }
-    return err;
+    uint32_t out = err == ORDO_OK ? ordo_deadlines_out_of_order(s) : 0;
+    return out == 0 ? err : BROKEN(fail, "order row %u: the deadlines are out of order", out);
 }
 
 enum ordo_err ordo_state_check(const struct ordo_state *state, struct ordo_fail *fail)

@@ -61,7 +61,8 @@ static enum ordo_err check_payment(const struct ordo_state *s, uint32_t row, str
     if (manual != (p->trade_size == 0) || (manual && (p->flags & ORDO_PAYMENT_RECEIVED) == 0)) {
         return BROKEN(fail, "payment row %u: a manual payment has no number, others have", row);
     }
-    struct ordo_payment_key key = {p->merchant, {ordo_trade_at(s, p->trade)->bytes, p->trade_size}};
+    uint8_t text[ORDO_TRADE_NO_MAX];
+    struct ordo_payment_key key = {p->merchant, ordo_trade_get(s, row, text)};
     if (!manual && ordo_payment_find(s, &key) != row) {
         return BROKEN(fail, "payment row %u is not found by its number", row);
     }
@@ -147,7 +148,7 @@ static enum ordo_err check_ids(const struct ordo_state *s, struct ordo_fail *fai
             continue;
         }
         count++;
-        if (ordo_id_find(s, id->id) != row || id->seq > ordo_head(s)->seq) {
+        if (ordo_id_find(s, id->id) != row) {
             return BROKEN(fail, "I10: id row %u is not found by its id", row);
         }
     }

@@ -12,16 +12,16 @@
  * the limit below the uses that there are breaks that bound, and the row remembers it (lowered).
  */
 
-static uint64_t coupon_hash(uint32_t shop, struct ordo_bytes coupon)
+uint64_t ordo_coupon_hash(uint32_t shop, struct ordo_bytes coupon)
 {
-    return ordo_hash64(coupon.data, coupon.size, shop);
+    return ordo_text_hash(coupon, shop);
 }
 
 uint32_t ordo_coupon_find(const struct ordo_state *s, uint32_t shop, struct ordo_bytes coupon)
 {
     const struct ordo_index *index = &s->indexes[ORDO_INDEX_COUPON];
     struct ordo_probe probe;
-    uint32_t row = ordo_index_first(index, coupon_hash(shop, coupon), &probe);
+    uint32_t row = ordo_index_first(index, ordo_coupon_hash(shop, coupon), &probe);
     for (; row != 0; row = ordo_index_next(index, &probe)) {
         const struct ordo_coupon_row *at = ordo_coupon_at(s, row);
         if (at->shop == shop && ordo_bytes_equal(ordo_coupon_text(at), coupon)) {
@@ -84,7 +84,7 @@ static uint32_t make_coupon(struct ordo_state *s, struct ordo_bytes coupon)
     memcpy(made->coupon, coupon.data, coupon.size);
     made->coupon_size = (uint8_t)coupon.size;
     made->shop = shop;
-    ordo_index_insert(&s->indexes[ORDO_INDEX_COUPON], coupon_hash(shop, coupon), row);
+    ordo_index_insert(&s->indexes[ORDO_INDEX_COUPON], ordo_coupon_hash(shop, coupon), row);
     return row;
 }
 

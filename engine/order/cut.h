@@ -17,8 +17,11 @@
 typedef bool
 ordo_cut_sink(void *context, uint32_t section, uint32_t chunk, const void *bytes, size_t size);
 
+#define ORDO_CUT_SECTIONS_MAX 32
+
 enum ordo_cut_phase { ORDO_CUT_IDLE, ORDO_CUT_COPYING, ORDO_CUT_DONE, ORDO_CUT_GIVEN_UP };
 
+/* Owned by the caller, zeroed before its first begin; must not move while it is COPYING. */
 struct ordo_cut {
     struct ordo_state *state;
     enum ordo_mark mark;
@@ -31,10 +34,10 @@ struct ordo_cut {
     uint64_t copied_by_writes; /* of them: because a decision was about to change them */
     struct ordo_head_values head;
     uint32_t section_count;
-    uint32_t chunk_counts[32]; /* of each section, as of the begin */
+    uint32_t chunk_counts[ORDO_CUT_SECTIONS_MAX]; /* of each section, as of the begin */
 };
 
-/* From IDLE, DONE or GIVEN_UP. Costs one pass over the marks. */
+/* From IDLE, DONE or GIVEN_UP; one cut of a state at a time. Costs one pass over the marks. */
 void ordo_cut_begin(
     struct ordo_cut *cut,
     struct ordo_state *state,
@@ -42,10 +45,14 @@ void ordo_cut_begin(
     ordo_cut_sink *sink,
     void *context);
 
-/* Copies at most about bytes_max; the phase after it. */
+/* Copies at most about bytes_max; the phase after it. Between commands. */
 enum ordo_cut_phase ordo_cut_step(struct ordo_cut *cut, size_t bytes_max);
 
 /* Gives up: what was pending or copied counts as changed again for this mark. */
 void ordo_cut_abandon(struct ordo_cut *cut);
+
+/* Nothing of the state counts as copied for this mark: the next cut has every chunk. Not while a
+ * cut is COPYING. */
+void ordo_cut_forget(struct ordo_state *state, enum ordo_mark mark);
 
 #endif

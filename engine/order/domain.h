@@ -42,7 +42,7 @@ enum ordo_table_id {
 
 #define ORDO_HEAD                 1  /* the head's only row */
 #define ORDO_SECRET_GRANULE       64 /* bytes of a row of sealed cards */
-#define ORDO_TRADE_GRANULE        16 /* bytes of a row of trade numbers */
+#define ORDO_TRADE_GRANULE        8  /* bytes of a row of trade numbers */
 #define ORDO_TICK_MAX             16 /* due items worked off by one tick */
 #define ORDO_ATTEMPTS_MAX         16 /* payment attempts of one order */
 #define ORDO_CARD_SIZE_MIN        57 /* tag 16, nonce 24, authenticator 16, one byte of secret */
@@ -65,6 +65,8 @@ struct ordo_head_row {
     uint32_t id_count;                    /* ring: ids remembered, the newest before id_next */
     uint32_t serve_first; /* products with free units whose next owners are still to be served */
     uint32_t serve_last;
+    uint32_t id_oldest_s; /* when the oldest of them was decided */
+    uint32_t id_newest_s;
     uint32_t reserved;
     uint64_t outcome_hash; /* rolling, over the outcome bytes of every journaled command */
     struct ordo_settings_values settings;
@@ -182,13 +184,11 @@ enum ordo_attempt_state { ORDO_ATTEMPT_OPEN = 1, ORDO_ATTEMPT_ENDED = 2 };
 struct ordo_attempt_row {
     int64_t amount;
     uint32_t next;
-    uint32_t merchant; /* row */
-    uint32_t opened_s;
-    uint16_t currency;
+    uint16_t merchant; /* row */
     uint8_t state;
     uint8_t reserved;
 };
-_Static_assert(sizeof(struct ordo_attempt_row) == 24, "attempt row");
+_Static_assert(sizeof(struct ordo_attempt_row) == 16, "attempt row");
 
 /* A merchant account at a gateway: written once, then one number. */
 struct ordo_merchant_row {
@@ -206,6 +206,7 @@ enum ordo_payment_flag {
     ORDO_PAYMENT_RECEIVED = 1, /* a PAY was seen; without it only a refund or chargeback was */
     ORDO_PAYMENT_CHARGEBACK = 2,
     ORDO_PAYMENT_MANUAL = 4, /* an operator says so; no trade_no until the real one is bound */
+    ORDO_PAYMENT_DIGITS = 8, /* its trade_no is kept as half bytes (trade.c) */
 };
 
 /* One payment, or the sums of an order that has several. Applied is what the rest leaves:
@@ -218,16 +219,15 @@ struct ordo_payment_row {
     uint32_t order; /* row */
     uint32_t next;
     uint32_t trade; /* first granule of the trade_no; SUMMARY: the manual payment not bound yet */
-    uint32_t merchant;
     uint32_t seen_s;
+    uint16_t merchant;
     uint16_t currency;
-    uint8_t trade_size;
+    uint8_t trade_size; /* characters */
     uint8_t disposition;
     uint8_t kind;
     uint8_t flags;
-    uint8_t reserved[6];
 };
-_Static_assert(sizeof(struct ordo_payment_row) == 64, "payment row");
+_Static_assert(sizeof(struct ordo_payment_row) == 56, "payment row");
 
 struct ordo_trade_row {
     uint8_t bytes[ORDO_TRADE_GRANULE];
@@ -286,19 +286,20 @@ struct ordo_channel_row {
 };
 _Static_assert(sizeof(struct ordo_channel_row) == 40, "channel row");
 
-/* A decided command: enough to give its result again. */
+/* A decided command: enough to give its result again; ids.c packs and unpacks it. Of its content
+ * hash 48 bits are kept, of its seq the low 44: an id that is 10^13 commands old is long forgotten.
+ * Its time is the step from the id before it in the ring. */
 struct ordo_id_row {
     uint8_t id[ORDO_ID_SIZE];
-    uint64_t content; /* hash */
-    uint64_t seq;
     uint32_t version;
-    uint16_t code;
-    uint8_t kind;
-    uint8_t state_disposition; /* state in the low half, disposition in the high one */
     uint32_t shop;
-    uint32_t time_s;
+    uint32_t content_low;
+    uint32_t seq_low;
+    uint32_t packed; /* code 10 bits, kind 5, disposition 4, step in time 13 */
+    uint16_t content_high;
+    uint16_t seq_state; /* seq 12 bits, state 4 */
 };
-_Static_assert(sizeof(struct ordo_id_row) == 48, "id row");
+_Static_assert(sizeof(struct ordo_id_row) == 40, "id row");
 
 /* ---- derived ---- */
 
@@ -306,7 +307,7 @@ _Static_assert(sizeof(struct ordo_id_row) == 48, "id row");
 struct ordo_link {
     uint32_t prev;
     uint32_t next;
-    uint32_t heap_at; /* 0 = not in it */
+    uint32_t place; /* among the deadlines; 0 = none */
 };
 
 struct ordo_due {
@@ -315,11 +316,12 @@ struct ordo_due {
     uint32_t reserved;
 };
 
-/* Min-heap of four children a node by (deadline, order row); entry 1 is the first due. */
+/* Two min-heaps of four children a node by (deadline, order row) in one array of places: holds from
+ * place 1 up, what is paid from the last place down. Entry 1 of each is its first due. */
 struct ordo_deadlines {
-    struct ordo_due *heap;
-    uint32_t count;
-    uint32_t count_max;
+    struct ordo_due *places;
+    uint32_t counts[2];
+    uint32_t place_max;
 };
 
 struct ordo_state_list {
@@ -340,6 +342,8 @@ enum ordo_index_id {
     ORDO_INDEX_CHANNEL,
     ORDO_INDEX_COUNT
 };
+
+#define ORDO_MERCHANTS_MET 8 /* a power of two */
 
 /* What the look-ahead remembers of a command between its steps (prefetch.c). */
 #define ORDO_AHEAD_MAX 16 /* a power of two */
@@ -367,19 +371,38 @@ struct ordo_state {
     struct ordo_command command;
     struct ordo_outcome outcome;
 
+    uint32_t merchants_met[ORDO_MERCHANTS_MET]; /* rows, by channel: looked at before the index */
     struct ordo_ahead ahead[ORDO_AHEAD_MAX];
     uint32_t ahead_count;
 };
 
 /* Hash of two words, for keys of fixed size: multiply and fold, a few cycles where a general hash
  * takes tens. */
-static inline uint64_t ordo_mix(uint64_t a, uint64_t b)
+static inline uint64_t ordo_fold(uint64_t a, uint64_t b)
 {
     __extension__ typedef unsigned __int128 wide;
     wide product = (wide)(a ^ 0x9e3779b97f4a7c15ull) * (b ^ 0xe7037ed1a0b428dbull);
-    uint64_t folded = (uint64_t)product ^ (uint64_t)(product >> 64);
-    product = (wide)(folded ^ 0xa0761d6478bd642full) * 0x8ebc6af09c88c6e3ull;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint64_t ordo_mix(uint64_t a, uint64_t b)
+{
+    return ordo_fold(ordo_fold(a, b), 0x8ebc6af09c88c6e3ull);
+}
+
+/* Hash of a text for an index: 16 bytes a step, the last ones overlapping. */
+uint64_t ordo_text_hash_short(struct ordo_bytes text, uint64_t seed);
+static inline uint64_t ordo_text_hash(struct ordo_bytes text, uint64_t seed)
+{
+    uint64_t h = seed ^ (uint64_t)text.size << 32;
+    if (ORDO_UNLIKELY(text.size < 16)) {
+        return ordo_text_hash_short(text, h);
+    }
+    const uint8_t *last = text.data + text.size - 16;
+    for (const uint8_t *p = text.data; p < last; p += 16) {
+        h = ordo_fold(ordo_get_le64(p) ^ h, ordo_get_le64(p + 8));
+    }
+    return ordo_mix(ordo_get_le64(last) ^ h, ordo_get_le64(last + 8));
 }
 
 /* 16 opaque bytes: compared as two words. */

@@ -313,7 +313,7 @@ static bool has_room(const struct ordo_state *s, const struct ordo_fact_case *c)
         .channel = c->fact->channel,
         .merchant = c->fact->merchant,
         .currency = c->fact->currency,
-        .trade_size = c->fact->trade_no.size,
+        .trade_granules = c->payment == 0 ? ordo_trade_granules(c->fact->trade_no) : 0,
         .order = c->order,
         .binds = is_real_of_manual(s, c),
     };

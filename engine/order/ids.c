@@ -6,9 +6,77 @@
  * after the newest; ids older than the horizon are forgotten from the oldest on, at most two for
  * each new one, so that the table shrinks again after a peak and no command pays for many. When the
  * ring is full of ids that are not old enough, the answer is BUSY: nothing is forgotten early.
+ *
+ * Four ids stay for each order, so a byte here counts four times. An id's time is kept as the step
+ * from the one before it: 13 bits with a mantissa of 8, exact below 512 seconds and never more than
+ * 1/256 too long. A step is reckoned from the time as it was kept, so errors do not add up, and an
+ * id never looks older than it is.
  */
 
 #define FORGET_MAX 2
+
+/* ---- a row ---- */
+
+#define STEP_MANTISSA 8
+#define STEP_BITS     13
+#define SEQ_BITS      44
+
+uint32_t ordo_id_step_encode(uint32_t seconds)
+{
+    uint32_t exponent = 0;
+    uint64_t mantissa = seconds;
+    while (mantissa >= 2u << STEP_MANTISSA) { /* ends: 32 bits */
+        exponent++;
+        mantissa = ((uint64_t)seconds + (1ull << exponent) - 1) >> exponent;
+    }
+    if (mantissa < 1u << STEP_MANTISSA) {
+        return (uint32_t)mantissa;
+    }
+    return (exponent + 1) << STEP_MANTISSA | ((uint32_t)mantissa & ((1u << STEP_MANTISSA) - 1));
+}
+
+uint32_t ordo_id_step_decode(uint32_t code)
+{
+    uint32_t mantissa = code & ((1u << STEP_MANTISSA) - 1);
+    uint32_t exponent = code >> STEP_MANTISSA;
+    if (exponent == 0) {
+        return mantissa;
+    }
+    uint64_t seconds = (uint64_t)(mantissa | 1u << STEP_MANTISSA) << (exponent - 1);
+    return seconds > UINT32_MAX ? UINT32_MAX : (uint32_t)seconds;
+}
+
+uint32_t ordo_id_step(const struct ordo_id_row *id)
+{
+    return ordo_id_step_decode(id->packed >> (32 - STEP_BITS));
+}
+
+static uint64_t content_of(const struct ordo_id_row *id)
+{
+    return (uint64_t)id->content_high << 32 | id->content_low;
+}
+
+static uint64_t content_kept(const uint8_t *content)
+{
+    return ordo_get_le64(content) & 0xffffffffffffull;
+}
+
+static uint32_t pack(uint32_t code, uint32_t kind, uint32_t disposition, uint32_t step)
+{
+    ORDO_ASSERT(code < 1u << 10 && kind < 1u << 5);
+    ORDO_ASSERT(disposition < 1u << 4 && step < 1u << STEP_BITS);
+    return code | kind << 10 | disposition << 15 | step << 19;
+}
+
+/* The newest seq with the bits that were kept. */
+static uint64_t seq_of(const struct ordo_state *s, const struct ordo_id_row *id)
+{
+    uint64_t kept = (uint64_t)(id->seq_state & 0xfff) << 32 | id->seq_low;
+    uint64_t newest = ordo_head(s)->seq;
+    return newest - ((newest - kept) & ((1ull << SEQ_BITS) - 1));
+}
+
+/* ---- the ring ---- */
 
 uint64_t ordo_id_hash(const uint8_t *id)
 {
@@ -33,7 +101,7 @@ uint32_t ordo_id_find(const struct ordo_state *s, const uint8_t *id)
     return 0;
 }
 
-static uint32_t oldest(const struct ordo_state *s)
+uint32_t ordo_id_oldest(const struct ordo_state *s)
 {
     const struct ordo_head_row *head = ordo_head(s);
     uint32_t ring = s->limits[ORDO_TABLE_ID];
@@ -44,10 +112,12 @@ static uint32_t oldest(const struct ordo_state *s)
     return (head->id_next + ring - 1 - head->id_count) % ring + 1;
 }
 
-static bool is_forgettable(const struct ordo_state *s, uint32_t row)
+/* The oldest, when there is one. */
+static bool is_forgettable(const struct ordo_state *s)
 {
-    uint64_t age_s = s->now_us / 1000000 - ordo_id_at(s, row)->time_s;
-    return age_s > (uint64_t)ordo_settings_of(s)->id_horizon_s;
+    const struct ordo_head_row *head = ordo_head(s);
+    uint64_t until_s = (uint64_t)head->id_oldest_s + (uint64_t)ordo_settings_of(s)->id_horizon_s;
+    return head->id_count != 0 && s->now_us / 1000000 > until_s;
 }
 
 /* Creates, chains and attempts leave 5 % to payment facts, cancellations, deliveries and operators.
@@ -62,27 +132,42 @@ static uint32_t limit_for(const struct ordo_state *s, uint8_t kind)
 
 bool ordo_id_room(const struct ordo_state *s, uint8_t kind)
 {
-    uint32_t row = oldest(s);
-    bool makes_room = row != 0 && is_forgettable(s, row); /* takes one, gives one or two */
-    return makes_room || ordo_head(s)->id_count < limit_for(s, kind);
+    /* one that can be forgotten makes room: each new id takes one row and gives one or two */
+    return is_forgettable(s) || ordo_head(s)->id_count < limit_for(s, kind);
 }
 
 static void forget_old(struct ordo_state *s)
 {
-    for (uint32_t i = 0; i < FORGET_MAX; i++) {
-        uint32_t row = oldest(s);
-        if (row == 0 || !is_forgettable(s, row)) {
-            return;
-        }
+    for (uint32_t i = 0; i < FORGET_MAX && is_forgettable(s); i++) {
+        uint32_t row = ordo_id_oldest(s);
         ordo_index_remove(&s->indexes[ORDO_INDEX_ID], hash_of_row(s, row), row, hash_of_row, s);
         memset(ordo_id_edit(s, row), 0, sizeof(struct ordo_id_row));
-        ordo_head_edit(s, ORDO_HEAD)->id_count--;
+        struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+        head->id_count--;
+        row = row == s->limits[ORDO_TABLE_ID] ? 1 : row + 1;
+        head->id_oldest_s += head->id_count == 0 ? 0 : ordo_id_step(ordo_id_at(s, row));
     }
+}
+
+/* The code of the step from the newest id to now; the head's times follow it. */
+static uint32_t step_in_time(struct ordo_state *s)
+{
+    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+    uint32_t now_s = (uint32_t)(s->now_us / 1000000);
+    if (head->id_count == 0) {
+        head->id_oldest_s = now_s;
+        head->id_newest_s = now_s;
+        return 0;
+    }
+    uint32_t step = ordo_id_step_encode(now_s > head->id_newest_s ? now_s - head->id_newest_s : 0);
+    head->id_newest_s += ordo_id_step_decode(step);
+    return step;
 }
 
 void ordo_id_add(struct ordo_state *s, const uint8_t *content)
 {
     forget_old(s);
+    uint32_t step = step_in_time(s);
     struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
     ORDO_ASSERT(head->id_count < s->limits[ORDO_TABLE_ID]);
     uint32_t row = head->id_next == 0 ? 1 : head->id_next;
@@ -94,14 +179,14 @@ void ordo_id_add(struct ordo_state *s, const uint8_t *content)
     const struct ordo_result *result = &s->outcome.result;
     struct ordo_id_row *id = ordo_id_edit(s, row);
     memcpy(id->id, s->command.id, ORDO_ID_SIZE);
-    id->content = ordo_get_le64(content);
-    id->seq = result->seq;
     id->version = result->version;
-    id->code = result->code;
-    id->kind = s->command.kind;
-    id->state_disposition = (uint8_t)(result->state | result->disposition << 4);
     id->shop = s->command.shop;
-    id->time_s = (uint32_t)(s->now_us / 1000000);
+    uint64_t kept = content_kept(content);
+    id->content_low = (uint32_t)kept;
+    id->content_high = (uint16_t)(kept >> 32);
+    id->seq_low = (uint32_t)result->seq;
+    id->seq_state = (uint16_t)((result->seq >> 32 & 0xfff) | (uint32_t)result->state << 12);
+    id->packed = pack(result->code, s->command.kind, result->disposition, step);
     ordo_index_insert(&s->indexes[ORDO_INDEX_ID], ordo_id_hash(id->id), row);
 }
 
@@ -110,17 +195,17 @@ void ordo_id_answer(
 {
     const struct ordo_id_row *id = ordo_id_at(s, row);
     *result = (struct ordo_result){.seq = 0};
-    if (id->kind != s->command.kind) {
+    if ((id->packed >> 10 & 31) != s->command.kind) {
         result->code = ORDO_RESULT_ID_KIND;
     } else if (id->shop != s->command.shop) {
         result->code = ORDO_RESULT_ID_SHOP;
-    } else if (id->content != ordo_get_le64(content)) {
+    } else if (content_of(id) != content_kept(content)) {
         result->code = ORDO_RESULT_ID_CONTENT;
     } else {
-        result->seq = id->seq;
+        result->seq = seq_of(s, id);
         result->version = id->version;
-        result->code = id->code;
-        result->state = id->state_disposition & 15;
-        result->disposition = id->state_disposition >> 4;
+        result->code = id->packed & 1023;
+        result->state = (uint8_t)(id->seq_state >> 12);
+        result->disposition = id->packed >> 15 & 15;
     }
 }

@@ -1,5 +1,7 @@
 #include "order/index.h"
 
+#include "order/domain.h"
+
 #include <string.h>
 
 /* Why linear probing with tags. A miss is the common case for command ids (each is new), and costs
@@ -34,6 +36,16 @@ enum ordo_err ordo_index_create(
         .rows_max = (uint32_t)rows_max,
     };
     return ORDO_OK;
+}
+
+uint64_t ordo_text_hash_short(struct ordo_bytes text, uint64_t seed)
+{
+    uint8_t padded[16] = {0};
+    ORDO_ASSERT(text.size < sizeof(padded));
+    if (text.size != 0) {
+        memcpy(padded, text.data, text.size);
+    }
+    return ordo_mix(ordo_get_le64(padded) ^ seed, ordo_get_le64(padded + 8));
 }
 
 static uint32_t after(const struct ordo_index *index, uint32_t at)

@@ -10,7 +10,7 @@
 
 uint64_t ordo_order_hash(uint32_t shop, struct ordo_bytes order_id)
 {
-    return ordo_hash64(order_id.data, order_id.size, shop);
+    return ordo_text_hash(order_id, shop);
 }
 
 uint32_t ordo_order_find(const struct ordo_state *s, uint32_t shop, struct ordo_bytes order_id)
@@ -20,8 +20,8 @@ uint32_t ordo_order_find(const struct ordo_state *s, uint32_t shop, struct ordo_
     uint32_t row = ordo_index_first(index, ordo_order_hash(shop, order_id), &probe);
     for (; row != 0; row = ordo_index_next(index, &probe)) {
         const struct ordo_order_row *order = ordo_order_at(s, row);
-        if (order->shop == shop && order->order_id_size == order_id.size &&
-            memcmp(order->order_id, order_id.data, order_id.size) == 0) {
+        struct ordo_bytes number = {order->order_id, order->order_id_size};
+        if (order->shop == shop && ordo_bytes_equal(number, order_id)) {
             return row;
         }
     }
@@ -68,6 +68,17 @@ static void list_remove(struct ordo_state *s, uint8_t state, uint32_t order)
         ORDO_ASSERT(list->last == order);
         list->last = link->prev;
     }
+}
+
+void ordo_orders_forget(struct ordo_state *s)
+{
+    memset(s->lists, 0, sizeof(s->lists));
+    memset(s->links, 0, ((size_t)s->tables[ORDO_TABLE_ORDER].rows_max + 1) * sizeof(s->links[0]));
+}
+
+void ordo_order_restore(struct ordo_state *s, uint32_t order)
+{
+    list_append(s, ordo_order_at(s, order)->state, order);
 }
 
 uint32_t ordo_order_add(struct ordo_state *s, uint32_t shop, struct ordo_bytes order_id)

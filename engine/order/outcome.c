@@ -13,16 +13,23 @@
 
 /* ---- the result ---- */
 
+#define RESULT_MAX  (2 * ORDO_VARINT_MAX + 2 + 5)
+#define EFFECT_MAX  (1 + 5 + 1 + ORDO_ORDER_ID_MAX + ORDO_VARINT_MAX + 4 * 5)
+#define POSTING_MAX (5 + 5 + 1 + ORDO_VARINT_MAX)
+
+/* Each part asks once for the room that it could need and then writes without a look. */
 void ordo_result_encode(const struct ordo_result *result, uint64_t seq, struct ordo_writer *out)
 {
-    bool other = result->seq != seq;
-    ordo_write_varint(out, (uint64_t)result->code * 2 + (other ? 1 : 0));
-    if (other) {
-        ordo_write_varint(out, result->seq);
+    uint8_t *p = ordo_write_room(out, RESULT_MAX);
+    if (p == NULL) {
+        return;
     }
-    ordo_write_u8(out, result->state);
-    ordo_write_u8(out, result->disposition);
-    ordo_write_varint(out, result->version);
+    bool other = result->seq != seq;
+    p = ordo_put_varint(p, (uint64_t)result->code * 2 + (other ? 1 : 0));
+    p = other ? ordo_put_varint(p, result->seq) : p;
+    *p++ = result->state;
+    *p++ = result->disposition;
+    out->at = ordo_put_varint(p, result->version);
 }
 
 static uint64_t read_max(struct ordo_reader *in, uint64_t max)
@@ -62,24 +69,35 @@ static void encode_effect(
     struct ordo_writer *out)
 {
     ORDO_ASSERT(effect->prev_seq < seq);
-    ordo_write_u8(out, effect->own ? FORM_OWN : FORM_OTHER);
+    ORDO_ASSERT(effect->order_id.size <= ORDO_ORDER_ID_MAX);
+    size_t moves = effect->transition_count;
+    size_t cards = effect->card_count;
+    uint8_t *p = ordo_write_room(out, EFFECT_MAX + 3 * moves + cards * ORDO_VARINT_MAX);
+    if (p == NULL) {
+        return;
+    }
+    *p++ = effect->own ? FORM_OWN : FORM_OTHER;
     if (!effect->own) {
-        ordo_write_varint(out, effect->shop);
-        ordo_write_bytes(out, effect->order_id);
+        p = ordo_put_varint(p, effect->shop);
+        *p++ = (uint8_t)effect->order_id.size;
+        memcpy(p, effect->order_id.data, effect->order_id.size);
+        p += effect->order_id.size;
     }
-    ordo_write_varint(out, effect->prev_seq == 0 ? 0 : seq - effect->prev_seq);
-    ordo_write_varint(out, effect->version);
-    ordo_write_varint(out, effect->flags);
-    ordo_write_varint(out, effect->transition_count);
-    for (uint32_t i = 0; i < effect->transition_count; i++) {
+    p = ordo_put_varint(p, effect->prev_seq == 0 ? 0 : seq - effect->prev_seq);
+    p = ordo_put_varint(p, effect->version);
+    p = ordo_put_varint(p, effect->flags);
+    *p++ = (uint8_t)moves;
+    for (size_t i = 0; i < moves; i++) {
         const struct ordo_transition *t = &outcome->transitions[effect->transition_first + i];
-        const uint8_t bytes[3] = {t->from, t->to, t->cause};
-        ordo_write_raw(out, bytes, sizeof(bytes));
+        *p++ = t->from;
+        *p++ = t->to;
+        *p++ = t->cause;
     }
-    ordo_write_varint(out, effect->card_count);
-    for (uint32_t i = 0; i < effect->card_count; i++) {
-        ordo_write_varint(out, outcome->cards[effect->card_first + i]);
+    *p++ = (uint8_t)cards;
+    for (size_t i = 0; i < cards; i++) {
+        p = ordo_put_varint(p, outcome->cards[effect->card_first + i]);
     }
+    out->at = p;
 }
 
 static void
@@ -143,10 +161,14 @@ static void decode_effect(
 
 static void encode_posting(const struct ordo_posting *posting, struct ordo_writer *out)
 {
-    ordo_write_varint(out, posting->channel);
-    ordo_write_varint(out, posting->currency);
-    ordo_write_u8(out, posting->account);
-    ordo_write_zigzag(out, posting->amount);
+    uint8_t *p = ordo_write_room(out, POSTING_MAX);
+    if (p == NULL) {
+        return;
+    }
+    p = ordo_put_varint(p, posting->channel);
+    p = ordo_put_varint(p, posting->currency);
+    *p++ = posting->account;
+    out->at = ordo_put_zigzag(p, posting->amount);
 }
 
 static void decode_posting(struct ordo_reader *in, struct ordo_posting *posting)
@@ -236,17 +258,25 @@ void ordo_outcome_updates(
     }
 }
 
+/* The part of an update's bytes in which the updates of one effect differ. */
+static void
+put_step(uint8_t *bytes, uint64_t update_seq, uint32_t version, const struct ordo_transition *t)
+{
+    ordo_put_le64(bytes, update_seq);
+    ordo_put_le32(bytes + 28, version);
+    bytes[32] = t->from;
+    bytes[33] = t->to;
+    bytes[34] = t->cause;
+}
+
 size_t ordo_update_bytes(const struct ordo_update *update, uint8_t bytes[ORDO_UPDATE_SIZE_MAX])
 {
     ORDO_ASSERT(update->order_id.size <= ORDO_ORDER_ID_MAX);
-    ordo_put_le64(bytes, update->update_seq);
+    const struct ordo_transition t = {update->from, update->to, update->cause};
+    put_step(bytes, update->update_seq, update->version, &t);
     ordo_put_le64(bytes + 8, update->seq);
     ordo_put_le64(bytes + 16, update->time_us);
     ordo_put_le32(bytes + 24, update->shop);
-    ordo_put_le32(bytes + 28, update->version);
-    bytes[32] = update->from;
-    bytes[33] = update->to;
-    bytes[34] = update->cause;
     bytes[35] = update->disposition;
     ordo_put_le32(bytes + 36, update->flags);
     bytes[40] = (uint8_t)update->order_id.size;
@@ -258,7 +288,43 @@ size_t ordo_update_bytes(const struct ordo_update *update, uint8_t bytes[ORDO_UP
 
 struct ordo_hash128 ordo_update_hash(struct ordo_hash128 previous, const struct ordo_update *update)
 {
-    uint8_t bytes[ORDO_UPDATE_SIZE_MAX];
-    size_t size = ordo_update_bytes(update, bytes);
-    return ordo_hash_chain(previous, bytes, size);
+    uint8_t bytes[ORDO_HASH_SIZE + ORDO_UPDATE_SIZE_MAX]; /* what ordo_hash_chain() hashes */
+    ordo_put_le64(bytes, previous.low);
+    ordo_put_le64(bytes + 8, previous.high);
+    size_t size = ordo_update_bytes(update, bytes + ORDO_HASH_SIZE);
+    return ordo_hash128(bytes, ORDO_HASH_SIZE + size, 0);
+}
+
+struct ordo_hash128 ordo_outcome_hash(
+    const struct ordo_outcome *outcome,
+    uint64_t time_us,
+    uint64_t first_update_seq,
+    struct ordo_hash128 previous)
+{
+    uint8_t bytes[ORDO_HASH_SIZE + ORDO_UPDATE_SIZE_MAX];
+    uint8_t *update_bytes = bytes + ORDO_HASH_SIZE;
+    for (uint32_t i = 0; i < outcome->effect_count; i++) {
+        const struct ordo_effect *effect = &outcome->effects[i];
+        if (effect->transition_count == 0) {
+            continue;
+        }
+        const struct ordo_update update = {
+            .seq = outcome->result.seq,
+            .time_us = time_us,
+            .shop = effect->shop,
+            .order_id = effect->order_id,
+            .disposition = outcome->result.disposition,
+            .flags = effect->flags,
+        };
+        size_t size = ORDO_HASH_SIZE + ordo_update_bytes(&update, update_bytes);
+        uint32_t version = effect->version - effect->transition_count;
+        for (uint32_t j = 0; j < effect->transition_count; j++) {
+            const struct ordo_transition *t = &outcome->transitions[effect->transition_first + j];
+            put_step(update_bytes, first_update_seq++, ++version, t);
+            ordo_put_le64(bytes, previous.low);
+            ordo_put_le64(bytes + 8, previous.high);
+            previous = ordo_hash128(bytes, size, 0);
+        }
+    }
+    return previous;
 }

@@ -119,6 +119,14 @@ void ordo_outcome_updates(
     void (*visit)(void *context, const struct ordo_update *update),
     void *context);
 
+/* The rolling hash after all updates of the outcome; the same as ordo_update_hash() over each of
+ * them, in fewer steps. Pure. */
+struct ordo_hash128 ordo_outcome_hash(
+    const struct ordo_outcome *outcome,
+    uint64_t time_us,
+    uint64_t first_update_seq,
+    struct ordo_hash128 previous);
+
 /* The canonical bytes of an update for the rolling hash h(n) = XXH3-128(h(n-1) || bytes),
  * little-endian: update_seq u64, seq u64, time_us u64, shop u32, version u32, from u8, to u8, cause
  * u8, disposition u8, flags u32, size u8 of order_id, order_id. */

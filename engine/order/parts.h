@@ -57,6 +57,7 @@ static inline bool ordo_state_is_paid(uint8_t state)
 
 /* ---- stock.c: products, cards, units ---- */
 
+uint64_t ordo_product_hash(uint32_t shop, uint64_t product);
 uint32_t ordo_product_find(const struct ordo_state *s, uint32_t shop, uint64_t product);
 uint16_t ordo_decide_product_put(struct ordo_state *s, const struct ordo_product_put *put);
 uint16_t ordo_decide_card_import(struct ordo_state *s, const struct ordo_card_import *import);
@@ -118,6 +119,10 @@ void ordo_buyer_unpay(struct ordo_state *s, uint32_t order);
 
 /* The order's only deadline, in place of the one it has; 0 = none. */
 void ordo_deadline_set(struct ordo_state *s, uint32_t order, uint64_t deadline_us);
+/* For audits: the order stands where its deadline says; the order that is out of order, 0 = none.
+ */
+bool ordo_deadline_is_kept(const struct ordo_state *s, uint32_t order);
+uint32_t ordo_deadlines_out_of_order(const struct ordo_state *s);
 /* The order whose deadline is first, at or before now_us; 0 = none. */
 uint32_t ordo_deadline_due(const struct ordo_state *s, uint64_t now_us);
 
@@ -141,14 +146,27 @@ uint32_t ordo_payment_find(const struct ordo_state *s, const struct ordo_payment
 uint32_t
 ordo_payment_search(const struct ordo_state *s, uint32_t shop, const struct ordo_find *find);
 
+/* ---- trade.c: how a payment's trade_no is kept ---- */
+
+/* Rows that it takes. */
+uint32_t ordo_trade_granules(struct ordo_bytes trade_no);
+/* Writes it; there must be room. */
+void ordo_trade_put(struct ordo_state *s, uint32_t payment, struct ordo_bytes trade_no);
+/* It, in the rows or in `text`. */
+struct ordo_bytes
+ordo_trade_get(const struct ordo_state *s, uint32_t payment, uint8_t text[ORDO_TRADE_NO_MAX]);
+bool ordo_trade_equal(const struct ordo_state *s, uint32_t payment, struct ordo_bytes trade_no);
+/* Bytes that it takes in the rows. */
+uint32_t ordo_trade_kept_size(const struct ordo_payment_row *p);
+
 /* What a new payment needs rows for. */
 struct ordo_payment_need {
     uint64_t channel;
     struct ordo_bytes merchant;
     uint64_t currency;
-    uint32_t trade_size; /* 0 for a manual payment */
-    uint32_t order;      /* row; 0 = never named before */
-    bool binds;          /* it is the manual payment that the order has already */
+    uint32_t trade_granules; /* 0 for a manual payment */
+    uint32_t order;          /* row; 0 = never named before */
+    bool binds;              /* it is the manual payment that the order has already */
 };
 bool ordo_payment_room(const struct ordo_state *s, const struct ordo_payment_need *need);
 /* A new payment of nothing yet, chained to the order. Without a trade_no it is a manual one, which
@@ -208,6 +226,7 @@ static inline struct ordo_bytes ordo_coupon_text(const struct ordo_coupon_row *c
 {
     return (struct ordo_bytes){coupon->coupon, coupon->coupon_size};
 }
+uint64_t ordo_coupon_hash(uint32_t shop, struct ordo_bytes coupon);
 uint32_t ordo_coupon_find(const struct ordo_state *s, uint32_t shop, struct ordo_bytes coupon);
 /* The use of the order's coupon counts, or does not any more; nothing without a coupon, and each at
  * most once. A use beyond the limit is an overdraft and is flagged. */
@@ -364,6 +383,27 @@ void ordo_id_add(struct ordo_state *s, const uint8_t *content);
 /* The stored result, or what about the command differs from it. */
 void ordo_id_answer(
     const struct ordo_state *s, uint32_t row, const uint8_t *content, struct ordo_result *result);
+
+/* The row of the oldest id remembered; 0 = none. */
+uint32_t ordo_id_oldest(const struct ordo_state *s);
+/* Seconds from the id before it in the ring; and how they are kept: never too few. */
+uint32_t ordo_id_step(const struct ordo_id_row *id);
+uint32_t ordo_id_step_encode(uint32_t seconds);
+uint32_t ordo_id_step_decode(uint32_t code);
+
+/* ---- for rebuild.c: what is derived from the rows of a loaded image ---- */
+
+/* Whether every row stays inside of its tables; DAMAGED names the one that does not (rows.c). */
+enum ordo_err ordo_rows_check(const struct ordo_state *s, struct ordo_fail *fail) ORDO_MUST_USE;
+/* Empties the lists of all states. */
+void ordo_orders_forget(struct ordo_state *s);
+/* Appends the order to its state's list. */
+void ordo_order_restore(struct ordo_state *s, uint32_t order);
+/* Fills the memory of the heap with orders 1..orders by (last transition, row); then it is empty as
+ * a heap. */
+void ordo_deadlines_sort_by_change(struct ordo_state *s, uint32_t orders);
+/* Fills the heap from the deadlines of orders 1..orders. */
+void ordo_deadlines_restore(struct ordo_state *s, uint32_t orders);
 
 /* ---- decisions: each fills s->outcome and returns a code; BUSY means that nothing changed ---- */
 

@@ -18,23 +18,33 @@
 
 uint64_t ordo_merchant_hash(uint32_t shop, uint64_t channel, struct ordo_bytes merchant)
 {
-    return ordo_hash64(merchant.data, merchant.size, (uint64_t)shop << 8 | channel);
+    return ordo_text_hash(merchant, (uint64_t)shop << 8 | channel);
+}
+
+static bool is_merchant(
+    const struct ordo_merchant_row *row,
+    uint32_t shop,
+    uint64_t channel,
+    struct ordo_bytes merchant)
+{
+    struct ordo_bytes name = {row->merchant, row->size};
+    return row->shop == shop && row->channel == channel && ordo_bytes_equal(name, merchant);
 }
 
 uint32_t ordo_merchant_find(
     const struct ordo_state *s, uint32_t shop, uint64_t channel, struct ordo_bytes merchant)
 {
+    uint32_t met = s->merchants_met[(shop + channel) % ORDO_MERCHANTS_MET];
+    if (met != 0 && is_merchant(ordo_merchant_at(s, met), shop, channel, merchant)) {
+        return met;
+    }
     const struct ordo_index *index = &s->indexes[ORDO_INDEX_MERCHANT];
     struct ordo_probe probe;
     uint32_t row = ordo_index_first(index, ordo_merchant_hash(shop, channel, merchant), &probe);
-    for (; row != 0; row = ordo_index_next(index, &probe)) {
-        const struct ordo_merchant_row *at = ordo_merchant_at(s, row);
-        struct ordo_bytes name = {at->merchant, at->size};
-        if (at->shop == shop && at->channel == channel && ordo_bytes_equal(name, merchant)) {
-            return row;
-        }
+    while (row != 0 && !is_merchant(ordo_merchant_at(s, row), shop, channel, merchant)) {
+        row = ordo_index_next(index, &probe);
     }
-    return 0;
+    return row;
 }
 
 uint32_t ordo_merchant_take(
@@ -42,6 +52,7 @@ uint32_t ordo_merchant_take(
 {
     uint32_t row = ordo_merchant_find(s, shop, channel, merchant);
     if (row != 0) {
+        s->merchants_met[(shop + channel) % ORDO_MERCHANTS_MET] = row;
         return row;
     }
     ORDO_ASSERT(merchant.size <= ORDO_MERCHANT_MAX);
@@ -178,12 +189,7 @@ void ordo_payment_receive(
 
 uint64_t ordo_payment_hash(uint32_t shop, struct ordo_bytes trade_no)
 {
-    return ordo_hash64(trade_no.data, trade_no.size, shop);
-}
-
-static struct ordo_bytes trade_of(const struct ordo_state *s, const struct ordo_payment_row *p)
-{
-    return (struct ordo_bytes){ordo_trade_at(s, p->trade)->bytes, p->trade_size};
+    return ordo_text_hash(trade_no, shop);
 }
 
 uint32_t ordo_payment_find(const struct ordo_state *s, const struct ordo_payment_key *key)
@@ -194,7 +200,7 @@ uint32_t ordo_payment_find(const struct ordo_state *s, const struct ordo_payment
     uint32_t row = ordo_index_first(index, ordo_payment_hash(shop, key->trade_no), &probe);
     for (; row != 0; row = ordo_index_next(index, &probe)) {
         const struct ordo_payment_row *at = ordo_payment_at(s, row);
-        if (at->merchant == key->merchant && ordo_bytes_equal(trade_of(s, at), key->trade_no)) {
+        if (at->merchant == key->merchant && ordo_trade_equal(s, row, key->trade_no)) {
             return row;
         }
     }
@@ -219,17 +225,12 @@ ordo_payment_search(const struct ordo_state *s, uint32_t shop, const struct ordo
     uint32_t row = ordo_index_first(index, ordo_payment_hash(shop, find->trade_no), &probe);
     for (; row != 0; row = ordo_index_next(index, &probe)) {
         const struct ordo_payment_row *at = ordo_payment_at(s, row);
-        if (ordo_bytes_equal(trade_of(s, at), find->trade_no) &&
-            is_wanted(s, at->merchant, shop, find) && (first == 0 || row < first)) {
+        if (ordo_trade_equal(s, row, find->trade_no) && is_wanted(s, at->merchant, shop, find) &&
+            (first == 0 || row < first)) {
             first = row;
         }
     }
     return first;
-}
-
-static uint32_t granules_of(uint32_t trade_size)
-{
-    return (trade_size + ORDO_TRADE_GRANULE - 1) / ORDO_TRADE_GRANULE;
 }
 
 bool ordo_payment_room(const struct ordo_state *s, const struct ordo_payment_need *need)
@@ -237,7 +238,7 @@ bool ordo_payment_room(const struct ordo_state *s, const struct ordo_payment_nee
     uint32_t head = ordo_order_at(s, need->order)->payment;
     uint32_t rows = ordo_payment_at(s, head)->kind == ORDO_PAYMENT_ONE ? 2 : 1;
     if ((!need->binds && ordo_rows_left(s, ORDO_TABLE_PAYMENT) < rows) ||
-        ordo_rows_left(s, ORDO_TABLE_TRADE) < granules_of(need->trade_size)) {
+        ordo_rows_left(s, ORDO_TABLE_TRADE) < need->trade_granules) {
         return false;
     }
     if (need->order == 0 && ordo_rows_left(s, ORDO_TABLE_ORDER) == 0) {
@@ -298,14 +299,8 @@ static void chain(struct ordo_state *s, uint32_t order, uint32_t row)
 /* Writes the trade_no and makes the row be found by it. */
 static void name_payment(struct ordo_state *s, uint32_t row, struct ordo_bytes trade_no)
 {
-    ORDO_ASSERT(trade_no.size > 0 && trade_no.size <= ORDO_TRADE_NO_MAX);
-    uint32_t granules = granules_of(trade_no.size);
-    uint32_t trade = ordo_rows_take(s, ORDO_TABLE_TRADE, granules);
-    void *text = ordo_table_write_rows(&s->tables[ORDO_TABLE_TRADE], trade, granules);
-    memcpy(text, trade_no.data, trade_no.size);
-    struct ordo_payment_row *p = ordo_payment_edit(s, row);
-    p->trade = trade;
-    p->trade_size = (uint8_t)trade_no.size;
+    ordo_trade_put(s, row, trade_no);
+    const struct ordo_payment_row *p = ordo_payment_at(s, row);
     uint32_t shop = ordo_merchant_at(s, p->merchant)->shop;
     ordo_index_insert(&s->indexes[ORDO_INDEX_PAYMENT], ordo_payment_hash(shop, trade_no), row);
 }
@@ -317,7 +312,7 @@ uint32_t ordo_payment_add(
     struct ordo_payment_row *p = ordo_payment_edit(s, row);
     p->kind = ORDO_PAYMENT_ONE;
     p->order = order;
-    p->merchant = key->merchant;
+    p->merchant = (uint16_t)key->merchant;
     p->currency = (uint16_t)currency;
     p->seen_s = (uint32_t)(s->now_us / 1000000);
     if (key->trade_no.size == 0) {
@@ -350,14 +345,14 @@ static void move_in(struct ordo_state *s, struct ordo_payment_row *p, uint32_t m
     uint8_t to = ordo_merchant_at(s, merchant)->channel;
     if (from != to) {
         post_all(s, p, ORDO_ACCOUNT_MANUAL, &out);
-        p->merchant = merchant;
+        p->merchant = (uint16_t)merchant;
         post_all(s, p, ORDO_ACCOUNT_RECEIVED, &in);
         return;
     }
     struct ordo_balance_row *balance = ordo_balance_edit(s, balance_take(s, to, p->currency));
     post(s, balance, ORDO_ACCOUNT_MANUAL, -p->amount);
     post(s, balance, ORDO_ACCOUNT_RECEIVED, p->amount);
-    p->merchant = merchant;
+    p->merchant = (uint16_t)merchant;
 }
 
 void ordo_payment_bind(struct ordo_state *s, uint32_t payment, const struct ordo_payment_key *key)

@@ -110,7 +110,7 @@ static void look_at_dependents(const struct ordo_state *s, const struct ordo_ahe
     __builtin_prefetch(&s->links[link->prev], 1);
     __builtin_prefetch(&s->links[link->next], 1);
     if (a->kind == ORDO_KIND_FACT || a->kind == ORDO_KIND_CANCEL) {
-        __builtin_prefetch(&s->deadlines.heap[link->heap_at], 1);
+        __builtin_prefetch(&s->deadlines.places[link->place], 1);
         __builtin_prefetch(ordo_buyer_at(s, o->buyer_row), 1);
     }
     if (a->kind != ORDO_KIND_ATTEMPT) {

@@ -9,7 +9,7 @@
     (ORDO_PRODUCT_MANUAL | ORDO_PRODUCT_HOLD_AT_PAY | ORDO_PRODUCT_LATE_BACKORDER |                \
      ORDO_PRODUCT_LATE_REFUND | ORDO_PRODUCT_CLOSED | ORDO_PRODUCT_DUPLICATES)
 
-static uint64_t product_hash(uint32_t shop, uint64_t product)
+uint64_t ordo_product_hash(uint32_t shop, uint64_t product)
 {
     return ordo_mix(shop, product);
 }
@@ -18,7 +18,7 @@ uint32_t ordo_product_find(const struct ordo_state *s, uint32_t shop, uint64_t p
 {
     const struct ordo_index *index = &s->indexes[ORDO_INDEX_PRODUCT];
     struct ordo_probe probe;
-    uint32_t row = ordo_index_first(index, product_hash(shop, product), &probe);
+    uint32_t row = ordo_index_first(index, ordo_product_hash(shop, product), &probe);
     for (; row != 0; row = ordo_index_next(index, &probe)) {
         const struct ordo_product_row *at = ordo_product_at(s, row);
         if (at->shop == shop && at->product == product) {
@@ -55,7 +55,7 @@ static uint32_t make_product(struct ordo_state *s, const struct ordo_product_put
     made->product = (uint32_t)put->product;
     made->stock_mode = (uint8_t)put->stock_mode;
     made->currency = (uint16_t)put->currency;
-    ordo_index_insert(&s->indexes[ORDO_INDEX_PRODUCT], product_hash(shop, put->product), row);
+    ordo_index_insert(&s->indexes[ORDO_INDEX_PRODUCT], ordo_product_hash(shop, put->product), row);
     return row;
 }
 

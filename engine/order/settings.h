@@ -23,7 +23,7 @@
     X(7, ids_max, 6000000, 64, 600000000, 1, "command ids remembered")                             \
     X(8, buyers_max, 1000000, 16, 100000000, 1, "buyers with live or paid units of a product")     \
     X(9, balances_max, 256, 1, 65536, 1, "(channel, currency) pairs")                              \
-    X(10, merchants_max, 4096, 1, 65536, 1, "merchant accounts of all shops and channels")         \
+    X(10, merchants_max, 4096, 1, 65535, 1, "merchant accounts of all shops and channels")         \
     X(11, extras_max, 1000000, 16, 100000000, 1, "orders with a coupon, a second key or a wait")   \
     X(12, coupons_max, 1000, 1, 1000000, 1, "coupons of all shops")                                \
     X(13, channels_max, 256, 1, 65536, 1, "channels of all shops that have rules of their own")    \

@@ -8,7 +8,7 @@
  */
 
 #define HEAP_OFFSET            2 /* puts the four children of an entry, 4n-2..4n+1, into one line */
-#define TRADE_GRANULES_TYPICAL 2 /* 32 bytes: gateways' numbers have 28 */
+#define TRADE_GRANULES_TYPICAL 3 /* 24 bytes: 28 digits take 14, other texts a byte each */
 
 static uint64_t percent_more(int64_t rows)
 {
@@ -134,20 +134,22 @@ static enum ordo_err create_indexes(
 static enum ordo_err create_links(
     struct ordo_state *s, struct ordo_arena *arena, uint64_t orders, struct ordo_fail *fail)
 {
+    uint64_t places =
+        orders + (8 - HEAP_OFFSET - orders % 4) % 4; /* whole lines from its end, too */
     void *links = NULL;
     void *heap = NULL;
     enum ordo_err err =
         ordo_arena_alloc(arena, "order links", orders + 1, sizeof(struct ordo_link), &links);
     if (err == ORDO_OK) {
         err = ordo_arena_alloc(
-            arena, "deadlines", orders + 1 + HEAP_OFFSET, sizeof(struct ordo_due), &heap);
+            arena, "deadlines", places + 1 + HEAP_OFFSET, sizeof(struct ordo_due), &heap);
     }
     if (err != ORDO_OK) {
         return fail_for(fail, err, "deadlines", orders, sizeof(struct ordo_due));
     }
     s->links = links;
     s->deadlines = (struct ordo_deadlines){
-        .heap = (struct ordo_due *)heap + HEAP_OFFSET, .count_max = (uint32_t)orders};
+        .places = (struct ordo_due *)heap + HEAP_OFFSET, .place_max = (uint32_t)places};
     return ORDO_OK;
 }
 

@@ -80,15 +80,13 @@ static void open_attempt(struct ordo_state *s, uint32_t order, const struct ordo
     if (row == 0) {
         row = ordo_rows_take(s, ORDO_TABLE_ATTEMPT, 1);
         struct ordo_order_row *o = ordo_order_edit(s, order);
-        ordo_attempt_edit(s, row)->merchant = merchant;
+        ordo_attempt_edit(s, row)->merchant = (uint16_t)merchant;
         ordo_attempt_edit(s, row)->next = o->attempt;
         o->attempt = row;
     }
     struct ordo_attempt_row *at = ordo_attempt_edit(s, row);
     if (at->state != ORDO_ATTEMPT_OPEN) {
         at->amount = attempt->amount;
-        at->currency = (uint16_t)attempt->currency;
-        at->opened_s = (uint32_t)(s->now_us / 1000000);
         at->state = ORDO_ATTEMPT_OPEN;
     }
 }

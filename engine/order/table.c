@@ -85,6 +85,15 @@ const void *ordo_table_chunk(const struct ordo_table *table, uint32_t chunk, siz
     return table->rows + (size_t)chunk * *size;
 }
 
+void ordo_table_load(struct ordo_table *table, uint32_t chunk, const void *bytes)
+{
+    ORDO_ASSERT(chunk < table->chunk_count);
+    ORDO_ASSERT(table->before_write == NULL);
+    size_t size = (size_t)table->row_size << table->chunk_shift;
+    memcpy(table->rows + (size_t)chunk * size, bytes, size);
+    table->marks[chunk] = ORDO_MARK_ALL;
+}
+
 bool ordo_table_unmark(struct ordo_table *table, uint32_t chunk, enum ordo_mark mark)
 {
     ORDO_ASSERT(chunk < table->chunk_count);

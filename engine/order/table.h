@@ -22,6 +22,8 @@ enum ordo_mark {
     ORDO_MARK_SNAPSHOT_B = 2,
     ORDO_MARK_DIGEST = 4,
     ORDO_MARK_ALL = 7,
+    ORDO_MARK_PENDING = 8, /* the cut's own (cut.c); a write takes them away */
+    ORDO_MARK_COPIED = 16,
 };
 
 struct ordo_table;
@@ -85,6 +87,9 @@ uint32_t ordo_table_chunks(const struct ordo_table *table, uint32_t used);
 
 /* The bytes of a chunk, whole; the tail of the last one is zero. */
 const void *ordo_table_chunk(const struct ordo_table *table, uint32_t chunk, size_t *size);
+
+/* Puts bytes of a whole chunk in its place, all marks set. Starter thread. */
+void ordo_table_load(struct ordo_table *table, uint32_t chunk, const void *bytes);
 
 /* Takes one reader's mark off the chunk; true when it was set. Owner thread. */
 bool ordo_table_unmark(struct ordo_table *table, uint32_t chunk, enum ordo_mark mark);

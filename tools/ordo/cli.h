@@ -70,6 +70,8 @@ int ordo_verb_order(int argc, char **argv);
 int ordo_verb_subscribe(int argc, char **argv);
 int ordo_verb_sale(int argc, char **argv);
 int ordo_verb_journal(int argc, char **argv);
+int ordo_verb_snapshot(int argc, char **argv);
+int ordo_verb_recovery_plan(int argc, char **argv);
 int ordo_verb_audit(int argc, char **argv);
 int ordo_verb_replay(int argc, char **argv);
 int ordo_verb_backup(int argc, char **argv);

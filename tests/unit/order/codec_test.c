@@ -395,3 +395,33 @@ Test(codec, a_member_of_a_chain_survives_its_bytes)
     cr_expect(w.failed, "creates only");
     cr_expect(!ordo_member_decode((struct ordo_bytes){bytes, 0}, &other));
 }
+
+/* ---- texts ---- */
+
+static bool is_text(const uint8_t *bytes, uint32_t size)
+{
+    for (uint32_t i = 0; i < size; i++) {
+        if (bytes[i] == 0 || strchr(
+                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                 "0123456789_.:-",
+                                 bytes[i]) == NULL) {
+            return false;
+        }
+    }
+    return size != 0;
+}
+
+Test(codec, a_text_is_judged_by_each_of_its_bytes)
+{
+    uint8_t bytes[64];
+    for (uint32_t size = 0; size <= sizeof(bytes); size++) {
+        for (uint32_t at = 0; at < (size == 0 ? 1 : size); at++) {
+            for (uint32_t c = 0; c < 256; c++) {
+                memset(bytes, 'z', sizeof(bytes));
+                bytes[at] = (uint8_t)c;
+                struct ordo_bytes t = {bytes, size};
+                cr_assert_eq(ordo_text_is_valid(t), is_text(bytes, size), "%u %u %u", size, at, c);
+            }
+        }
+    }
+}

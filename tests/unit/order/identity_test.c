@@ -3,6 +3,8 @@
  * Method: resend, change one thing, compare results, sequences and digests. */
 #include "shop.h"
 
+#include "order/parts.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 
@@ -188,4 +190,20 @@ Test(identity, creates_get_full_orders_and_facts_still_have_room)
     cr_expect_eq(create(&shop, "more", 1, 1), ORDO_RESULT_FULL_ORDERS);
     cr_expect_eq(pay(&shop, "orphan", "t", PRICE), ORDO_DISPOSITION_ORPHAN);
     cr_expect_eq(create(&shop, "orphan", 1, 1), ORDO_RESULT_OK, "its row is there already");
+}
+
+/* ---- how an id's time is kept ---- */
+
+Test(identity, steps_in_time_are_exact_when_short_and_never_too_short)
+{
+    uint32_t last = 0;
+    for (uint64_t seconds = 0; seconds <= UINT32_MAX; seconds += 1 + seconds / 1000) {
+        uint32_t code = ordo_id_step_encode((uint32_t)seconds);
+        uint32_t kept = ordo_id_step_decode(code);
+        cr_assert_lt(code, 1u << 13);
+        cr_assert_geq(kept, seconds);
+        cr_assert_leq(kept - seconds, seconds < 512 ? 0 : seconds / 256);
+        cr_assert_geq(kept, last);
+        last = kept;
+    }
 }

@@ -30,6 +30,17 @@ fail_mdb(const struct ordo_env *env, int code, const char *what, struct ordo_fai
     return ordo_fail_set(fail, err, "%s: %s: %s", env->path, what, mdb_strerror(code));
 }
 
+/* A reader that was killed keeps its place in the table of readers until somebody looks. */
+static int begin_to_read(struct ordo_env *env, MDB_txn **txn)
+{
+    int dead = 0;
+    int code = mdb_txn_begin(env->env, NULL, MDB_RDONLY, txn);
+    if (code == MDB_READERS_FULL && mdb_reader_check(env->env, &dead) == 0 && dead != 0) {
+        code = mdb_txn_begin(env->env, NULL, MDB_RDONLY, txn);
+    }
+    return code;
+}
+
 enum ordo_err ordo_env_open(
     struct ordo_env *env,
     const char *path,
@@ -57,7 +68,9 @@ enum ordo_err ordo_env_open(
         code = mdb_reader_check(mdb, &dead); /* a reader that crashed keeps pages from reuse */
     }
     if (code == 0) {
-        code = mdb_txn_begin(mdb, NULL, readonly ? MDB_RDONLY : 0u, &txn);
+        env->env = mdb;
+        code = readonly ? begin_to_read(env, &txn) : mdb_txn_begin(mdb, NULL, 0, &txn);
+        env->env = NULL;
     }
     if (code == 0) {
         code = mdb_dbi_open(txn, NULL, 0, &table);
@@ -80,6 +93,9 @@ void ordo_env_close(struct ordo_env *env)
 {
     if (env->txn != NULL) {
         ordo_env_abort(env);
+    }
+    if (env->reading != NULL) {
+        mdb_txn_abort(env->reading);
     }
     if (env->env != NULL) {
         mdb_env_close(env->env);
@@ -189,6 +205,28 @@ enum ordo_err ordo_env_delete(struct ordo_env *env, struct ordo_bytes key, struc
 
 /* ---- reading ---- */
 
+enum ordo_err ordo_env_hold(struct ordo_env *env, struct ordo_fail *fail)
+{
+    MDB_txn *txn = NULL;
+    ORDO_ASSERT(env->reading == NULL);
+    int code = begin_to_read(env, &txn);
+    env->reading = code == 0 ? txn : NULL;
+    return code == 0 ? ORDO_OK : fail_mdb(env, code, "begin to read", fail);
+}
+
+static int begin_read(struct ordo_env *env, MDB_txn **txn)
+{
+    *txn = env->reading;
+    return *txn != NULL ? 0 : begin_to_read(env, txn);
+}
+
+static void end_read(struct ordo_env *env, MDB_txn *txn)
+{
+    if (txn != env->reading) {
+        mdb_txn_abort(txn);
+    }
+}
+
 static enum ordo_err walk_cursor(
     struct ordo_env *env,
     MDB_cursor *cursor,
@@ -219,18 +257,18 @@ ordo_env_walk(struct ordo_env *env, ordo_env_visit *visit, void *context, struct
 {
     MDB_txn *txn = NULL;
     MDB_cursor *cursor = NULL;
-    int code = mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn);
+    int code = begin_read(env, &txn);
     if (code != 0) {
         return fail_mdb(env, code, "begin to read", fail);
     }
     code = mdb_cursor_open(txn, env->table, &cursor);
     if (code != 0) {
-        mdb_txn_abort(txn);
+        end_read(env, txn);
         return fail_mdb(env, code, "begin to read", fail);
     }
     enum ordo_err err = walk_cursor(env, cursor, visit, context, fail);
     mdb_cursor_close(cursor);
-    mdb_txn_abort(txn);
+    end_read(env, txn);
     return err;
 }
 
@@ -245,7 +283,7 @@ enum ordo_err ordo_env_get(
     MDB_txn *txn = NULL;
     MDB_val k = val_of(key);
     MDB_val v;
-    int code = mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn);
+    int code = begin_read(env, &txn);
     if (code != 0) {
         return fail_mdb(env, code, "begin to read", fail);
     }
@@ -261,6 +299,6 @@ enum ordo_err ordo_env_get(
         *size = (uint32_t)v.mv_size;
         memcpy(value, v.mv_data, v.mv_size);
     }
-    mdb_txn_abort(txn);
+    end_read(env, txn);
     return err;
 }
