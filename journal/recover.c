@@ -314,7 +314,8 @@ static enum ordo_err decide(struct judge *j)
     struct ordo_verdict *v = j->verdict;
     const struct ordo_folder *folder = &j->journal->folder;
     uint64_t proven = folder->archive_last == 0 ? 0 : folder->archive_last + 1;
-    if (j->is_bad && j->bad_number <= proven) {
+    bool is_header = j->bad_offset == 0;
+    if (j->is_bad && j->bad_number < proven + (is_header ? 1 : 0)) {
         return damaged(j, "the archive proves that it had been flushed");
     }
     if (!j->is_bad && v->end_number < proven) {

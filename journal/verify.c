@@ -52,7 +52,8 @@ static void path_of(const struct pass *p, uint64_t number, char *out, size_t siz
 static bool is_torn(const struct pass *p, uint64_t offset)
 {
     if (p->load.data == NULL ||
-        (p->folder.archive_last != 0 && p->number <= p->folder.archive_last + 1)) {
+        p->number <
+            p->folder.archive_last + (p->offset == 0 && p->folder.archive_last != 0 ? 2 : 1)) {
         return false;
     }
     for (uint64_t later = p->number + 1; later <= p->folder.last; later++) {

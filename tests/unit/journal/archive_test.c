@@ -216,6 +216,27 @@ Test(archive, proves_that_its_successor_was_begun)
     rig_fini(&rig);
 }
 
+/* It proves its successor's header and first batch, and nothing about that one's end. */
+Test(archive, leaves_a_torn_tail_in_its_successor_a_torn_tail)
+{
+    struct rig rig;
+    struct ordo_archived out;
+    struct ordo_batch_header header;
+    uint64_t offset = 0;
+    uint32_t last = 0;
+    char path[128];
+    rig_make_journal(&rig, RECORDS);
+    cr_assert_eq(ordo_journal_archive(rig.dir, UINT64_MAX, 0, &out, &rig.fail), ORDO_OK);
+    rig_path(&rig, out.last_number + 1, path);
+    while (rig_batch(path, last + 1, &offset, &header)) {
+        last++;
+    }
+    cr_assert(rig_batch(path, last, &offset, &header));
+    rig_poke(path, offset + 160, "torn", 4);
+    rig_expect_torn(&rig, header.first_seq - 1, "the last batch");
+    rig_fini(&rig);
+}
+
 Test(archive, is_left_to_who_has_it)
 {
     struct rig rig;
