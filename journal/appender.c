@@ -21,6 +21,7 @@
  * failure; its rest is written by a new write, and only then the batch counts. */
 #include "journal/internal.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -117,8 +118,9 @@ static void complete(struct ordo_journal *journal, const struct ordo_disk_done *
     ORDO_ASSERT(done->tag < journal->config.in_flight_max);
     struct ordo_flight *flight = &journal->flights[done->tag];
     ORDO_ASSERT(!flight->done);
-    if (done->result < 0) {
-        fail_write(journal, flight, -done->result, "write and flush");
+    int failed = done->result < 0 ? -done->result : ORDO_FAILPOINT_ERROR("journal.completed");
+    if (failed != 0) {
+        fail_write(journal, flight, failed, "write and flush");
         return;
     }
     uint32_t left = flight->size - flight->written;
@@ -160,10 +162,12 @@ static uint32_t retire(struct ordo_journal *journal)
     journal->last_commit_ns = ordo_clock_monotonic_ns(&journal->clock);
     uint64_t before = ordo_sequence_own(&journal->stage->sequence);
     ORDO_ASSERT(last->cursor >= before);
+    ORDO_FAILPOINT("journal.before_ack");
     atomic_store_explicit(&journal->stats.durable_seq, last->seq_last, memory_order_relaxed);
     if (last->cursor != before) {
         ordo_stage_advance(journal->stage, last->cursor);
     }
+    ORDO_FAILPOINT("journal.after_ack");
     return (uint32_t)(last->cursor - before) + 1;
 }
 
@@ -212,6 +216,7 @@ static bool rotate(struct ordo_journal *journal)
     if (in_flight(journal) != 0) {
         return false;
     }
+    ORDO_FAILPOINT("rotate.before_take");
     switch (ordo_preparer_take(&journal->preparer, &next, &journal->fail)) {
     case ORDO_PREPARE_BUSY:
         return false;
@@ -222,6 +227,7 @@ static bool rotate(struct ordo_journal *journal)
         break;
     }
     ORDO_ASSERT(next.number == journal->segment.number + 1);
+    ORDO_FAILPOINT("rotate.taken");
     if (!flush_segment(journal)) {
         ordo_segment_close(&next);
         return false;
@@ -232,6 +238,7 @@ static bool rotate(struct ordo_journal *journal)
     journal->position = 0;
     ordo_journal_begin_segment(journal);
     ordo_preparer_want(&journal->preparer, next.number + 1);
+    ORDO_FAILPOINT("rotate.entered");
     return true;
 }
 
@@ -270,6 +277,7 @@ static void begin_batch(struct ordo_journal *journal, struct batch_builder *b)
     if (journal->position == 0) {
         memset(b->start, 0, tip->block);
         ordo_segment_header_encode(&journal->segment_header, b->start);
+        ORDO_FAILPOINT("rotate.header_built");
         b->batch += tip->block;
         left -= tip->block;
     }
@@ -335,6 +343,7 @@ static void end_batch(struct ordo_journal *journal, struct batch_builder *b)
     b->header.size = (uint32_t)size;
     b->header.body_size = (uint32_t)(used - ORDO_BATCH_HEADER_SIZE);
     ordo_batch_header_encode(&b->header, b->batch);
+    ORDO_FAILPOINT("journal.after_header");
 
     uint64_t index = journal->flight_tail++;
     struct ordo_flight *flight = flight_at(journal, index);
@@ -354,7 +363,9 @@ static void end_batch(struct ordo_journal *journal, struct batch_builder *b)
     ordo_stat_add(&journal->stats.bytes, flight->size);
     ordo_stat_add(&journal->stats.record_bytes, b->record_bytes);
     if (submit(journal, index)) {
-        ordo_chain_hash(&journal->chain, b->batch, size, tip->chain);
+        ORDO_FAILPOINT("journal.submitted");
+        bool ok = ordo_chain_batch(&journal->chain, tip->keyed, b->batch, size, tip->chain);
+        ORDO_ASSERT(ok);
     }
 }
 
@@ -455,18 +466,10 @@ static uint32_t mark_when_idle(struct ordo_journal *journal)
         return 0;
     }
     struct batch_builder builder;
+    ORDO_FAILPOINT("journal.before_mark");
     begin_batch(journal, &builder);
     end_batch(journal, &builder);
     return 1;
-}
-
-uint64_t ordo_journal_deadline_ns(const struct ordo_journal *journal)
-{
-    if (journal->marked || in_flight(journal) != 0 || ordo_journal_failed(journal) ||
-        journal->config.durability == ORDO_DURABILITY_NONE) {
-        return UINT64_MAX;
-    }
-    return journal->last_commit_ns + ORDO_JOURNAL_IDLE_NS;
 }
 
 uint32_t ordo_journal_do_work(struct ordo_journal *journal)
@@ -487,10 +490,4 @@ uint32_t ordo_journal_do_work(struct ordo_journal *journal)
         work = mark_when_idle(journal);
     }
     return work;
-}
-
-bool ordo_journal_is_drained(const struct ordo_journal *journal)
-{
-    return ordo_journal_failed(journal) ||
-           (in_flight(journal) == 0 && ordo_stage_available(journal->stage) == 0);
 }

@@ -1,4 +1,6 @@
-/* chain.h - the SHA-256 that chains batches. The only file that includes OpenSSL is chain.c. */
+/* chain.h - the hash that chains batches: SHA-256, or HMAC-SHA-256 with a key file. The only file
+ * that includes OpenSSL is chain.c.
+ */
 #ifndef ORDO_JOURNAL_CHAIN_H
 #define ORDO_JOURNAL_CHAIN_H
 
@@ -8,10 +10,16 @@
 struct ordo_chain {
     void *digest;  /* the algorithm, fetched once */
     void *context; /* reused for every batch */
+    void *mac;     /* HMAC with the key in it; NULL without a key */
 };
 
 /* UNAVAILABLE when the library has no SHA-256. Starter thread. */
 enum ordo_err ordo_chain_init(struct ordo_chain *chain, struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* Reads the key from a file that its owner alone can read: 32 to 1024 bytes, one line feed at the
+ * end aside. NULL or "" is no key. CONFIG says what is wrong with it. Starter thread. */
+enum ordo_err ordo_chain_use_key(
+    struct ordo_chain *chain, const char *key_file, struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* SHA-256 of data; about 0.7 ms a MiB. One thread at a time. */
 void ordo_chain_hash(
@@ -19,6 +27,27 @@ void ordo_chain_hash(
     const uint8_t *data,
     size_t size,
     uint8_t out[ORDO_JOURNAL_CHAIN_SIZE]);
+
+/* The chain hash of a batch in a segment that is keyed or not; false when it is and there is no
+ * key: out is not set then. */
+bool ordo_chain_batch(
+    struct ordo_chain *chain,
+    bool keyed,
+    const uint8_t *data,
+    size_t size,
+    uint8_t out[ORDO_JOURNAL_CHAIN_SIZE]);
+
+/* What a keyed segment's header says of the key, to tell a wrong key from damage. There must be a
+ * key. */
+uint32_t ordo_chain_key_check(struct ordo_chain *chain, const uint8_t node[ORDO_JOURNAL_NODE_SIZE]);
+
+/* Can the batches of this segment be proven with this chain? CONFIG: it is keyed and the key is
+ * missing or another one. where: the segment, for the text. */
+enum ordo_err ordo_chain_check_key(
+    struct ordo_chain *chain,
+    const struct ordo_segment_header *header,
+    const char *where,
+    struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* Accepts a zeroed struct. */
 void ordo_chain_fini(struct ordo_chain *chain);

@@ -6,6 +6,8 @@
  * writes (up to 56 ms were measured), and a tail that is read before that may grow afterwards. */
 #include "journal/segment.h"
 
+#include "journal/vault.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +26,13 @@
 #define LOCK_TRIES_MAX 75
 #define LOCK_PAUSE_NS  20000000L
 #define SCAN_MAX       (1u << 20) /* files of a folder looked at */
+
+/* The numbers of the segments in a folder. */
+struct span {
+    uint64_t first;
+    uint64_t last;
+    uint64_t count;
+};
 
 enum ordo_err
 ordo_folder_open(struct ordo_folder *folder, const char *path, bool make, struct ordo_fail *fail)
@@ -102,56 +111,91 @@ static uint64_t number_of(const char *name)
     return strcmp(name, canonical) == 0 ? number : 0;
 }
 
-static void find_missing(struct ordo_folder *folder, uint64_t count)
+static bool is_there(const struct ordo_folder *folder, int vault, uint64_t number)
 {
-    if (folder->first == 0 || folder->last - folder->first + 1 == count) {
-        return;
+    char name[ORDO_SEGMENT_NAME_MAX];
+    struct stat about;
+    ordo_segment_name(number, name);
+    if (fstatat(folder->fd, name, &about, 0) == 0) {
+        return true;
     }
-    for (uint64_t number = folder->first; number < folder->last; number++) {
-        char name[ORDO_SEGMENT_NAME_MAX];
-        struct stat about;
-        ordo_segment_name(number, name);
-        if (fstatat(folder->fd, name, &about, 0) != 0) {
+    ordo_vault_name(number, name);
+    return vault >= 0 && fstatat(vault, name, &about, 0) == 0;
+}
+
+static void find_missing(struct ordo_folder *folder, int vault, uint64_t live_count)
+{
+    bool is_whole = vault < 0 && folder->last - folder->first + 1 == live_count;
+    for (uint64_t number = folder->first; !is_whole && number < folder->last; number++) {
+        if (!is_there(folder, vault, number)) {
             folder->missing = number;
             return;
         }
     }
 }
 
-enum ordo_err ordo_folder_scan(struct ordo_folder *folder, struct ordo_fail *fail)
+/* Lists the names of a folder; 0 or an errno. */
+static int list(int at, uint64_t (*parse)(const char *), struct span *span)
 {
-    int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (dir == NULL) {
         int error = errno;
         if (fd >= 0) {
             (void)close(fd);
         }
-        return ordo_fail_set(
-            fail,
-            ordo_err_from_errno(error),
-            "cannot list the data folder %s: %s",
-            folder->path,
-            strerror(error));
+        return error;
     }
-    folder->first = folder->last = folder->missing = 0;
-    uint64_t count = 0;
     for (uint32_t i = 0; i < SCAN_MAX; i++) {
         const struct dirent *entry = readdir(dir); /* a stream of our own: no other thread has it */
         if (entry == NULL) {
             break;
         }
-        uint64_t number = number_of(entry->d_name);
+        uint64_t number = parse(entry->d_name);
         if (number == 0) {
             continue;
         }
-        count++;
-        folder->first = folder->first == 0 || number < folder->first ? number : folder->first;
-        folder->last = number > folder->last ? number : folder->last;
+        span->count++;
+        span->first = span->first == 0 || number < span->first ? number : span->first;
+        span->last = number > span->last ? number : span->last;
     }
     (void)closedir(dir);
-    find_missing(folder, count);
-    return ORDO_OK;
+    return 0;
+}
+
+/* The data folder first: a segment that is being archived meanwhile is then found in the archive.
+ */
+enum ordo_err ordo_folder_scan(struct ordo_folder *folder, struct ordo_fail *fail)
+{
+    struct span live = {0};
+    struct span archived = {0};
+    int error = list(folder->fd, number_of, &live);
+    int vault = openat(folder->fd, ORDO_ARCHIVE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (error == 0 && vault >= 0) {
+        error = list(vault, ordo_vault_number, &archived);
+    } else if (error == 0 && errno != ENOENT) {
+        error = errno;
+    }
+    folder->live_first = live.first;
+    folder->archive_last = archived.last;
+    folder->first = archived.first != 0 && (live.first == 0 || archived.first < live.first)
+                        ? archived.first
+                        : live.first;
+    folder->last = live.last > archived.last ? live.last : archived.last;
+    folder->missing = 0;
+    if (error == 0 && folder->first != 0) {
+        find_missing(folder, vault, live.count);
+    }
+    if (vault >= 0) {
+        (void)close(vault);
+    }
+    return error == 0 ? ORDO_OK
+                      : ordo_fail_set(
+                            fail,
+                            ordo_err_from_errno(error),
+                            "cannot list the data folder %s: %s",
+                            folder->path,
+                            strerror(error));
 }
 
 /* True when the lock was got. */

@@ -52,7 +52,7 @@ void ordo_segment_header_encode(const struct ordo_segment_header *header, uint8_
     PUT64(first_batch);
     PUT32(block);
     PUT32(rules);
-    PUT32(reserved);
+    PUT32(key_check);
     ordo_put_le32(
         out + ORDO_SEGMENT_HEADER_SIZE - 4, ordo_crc32c(0, out, ORDO_SEGMENT_HEADER_SIZE - 4));
 }
@@ -81,7 +81,7 @@ ordo_segment_header_decode(const uint8_t *data, size_t size, struct ordo_segment
         ordo_get_le32(data + out->header_size - 4) != ordo_crc32c(0, data, out->header_size - 4)) {
         return ORDO_ERR_DAMAGED;
     }
-    if (out->format != ORDO_JOURNAL_FORMAT || out->flags != 0) {
+    if (out->format != ORDO_JOURNAL_FORMAT || (out->flags & ~ORDO_SEGMENT_KEYED) != 0) {
         return ORDO_ERR_VERSION;
     }
     GETRAW(node);
@@ -97,12 +97,13 @@ ordo_segment_header_decode(const uint8_t *data, size_t size, struct ordo_segment
     GET64(first_batch);
     GET32(block);
     GET32(rules);
-    GET32(reserved);
+    GET32(key_check);
     GET32(crc);
     bool holds = out->header_size == ORDO_SEGMENT_HEADER_SIZE && block_is_valid(out->block) &&
                  out->size <= ORDO_JOURNAL_SEGMENT_MAX && out->size % out->block == 0 &&
                  out->size > out->block && out->number != 0 && out->first_batch != 0 &&
-                 out->first_seq != 0 && out->prev_seq == out->first_seq - 1;
+                 out->first_seq != 0 && out->prev_seq == out->first_seq - 1 &&
+                 (out->flags != 0 || out->key_check == 0);
     return holds ? ORDO_OK : ORDO_ERR_DAMAGED;
 }
 
@@ -236,7 +237,7 @@ static const char *find_mismatch(const struct ordo_batch_header *h, const struct
         h->first_update_seq != tip->update_seq) {
         return "a batch out of sequence";
     }
-    if (memcmp(h->prev_chain, tip->chain, sizeof(h->prev_chain)) != 0) {
+    if (!tip->unproven && memcmp(h->prev_chain, tip->chain, sizeof(h->prev_chain)) != 0) {
         return "the chain hash of the batch before does not match";
     }
     return NULL;
@@ -296,9 +297,7 @@ enum ordo_batch_state ordo_batch_check(
 }
 
 void ordo_tip_advance(
-    struct ordo_tip *tip,
-    const struct ordo_batch_check *check,
-    const uint8_t chain[ORDO_JOURNAL_CHAIN_SIZE])
+    struct ordo_tip *tip, const struct ordo_batch_check *check, const uint8_t *chain)
 {
     const struct ordo_batch_header *h = &check->header;
     ORDO_ASSERT(h->number == tip->batch + 1);
@@ -308,7 +307,24 @@ void ordo_tip_advance(
     tip->seq += h->record_count;
     tip->update_seq = check->update_seq;
     tip->time_us = check->time_us;
-    memcpy(tip->chain, chain, ORDO_JOURNAL_CHAIN_SIZE);
+    tip->unproven = chain == NULL;
+    if (chain != NULL) {
+        memcpy(tip->chain, chain, ORDO_JOURNAL_CHAIN_SIZE);
+    }
+}
+
+void ordo_tip_start(struct ordo_tip *tip, const struct ordo_segment_header *header)
+{
+    ORDO_ASSERT(header->first_batch != 0);
+    *tip = (struct ordo_tip){
+        .epoch = header->epoch,
+        .batch = header->first_batch - 1,
+        .seq = header->prev_seq,
+        .update_seq = header->first_update_seq,
+        .time_us = header->prev_time_us,
+    };
+    memcpy(tip->node, header->node, sizeof(tip->node));
+    memcpy(tip->chain, header->prev_chain, sizeof(tip->chain));
 }
 
 bool ordo_tip_enter(struct ordo_tip *tip, const struct ordo_segment_header *header)
@@ -316,7 +332,8 @@ bool ordo_tip_enter(struct ordo_tip *tip, const struct ordo_segment_header *head
     bool is_first = tip->salt == 0 && tip->block == 0;
     if (header->prev_seq != tip->seq || header->first_update_seq != tip->update_seq ||
         header->first_batch != tip->batch + 1 || header->epoch < tip->epoch ||
-        memcmp(header->prev_chain, tip->chain, sizeof(tip->chain)) != 0 ||
+        (tip->keyed && (header->flags & ORDO_SEGMENT_KEYED) == 0) ||
+        (!tip->unproven && memcmp(header->prev_chain, tip->chain, sizeof(tip->chain)) != 0) ||
         (!is_first && memcmp(header->node, tip->node, sizeof(tip->node)) != 0)) {
         return false;
     }
@@ -324,5 +341,6 @@ bool ordo_tip_enter(struct ordo_tip *tip, const struct ordo_segment_header *head
     tip->epoch = header->epoch;
     tip->salt = header->salt;
     tip->block = header->block;
+    tip->keyed = (header->flags & ORDO_SEGMENT_KEYED) != 0;
     return true;
 }

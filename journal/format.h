@@ -19,13 +19,14 @@
 #define ORDO_JOURNAL_BATCH_MAX   (16u << 20) /* bytes of one batch */
 #define ORDO_JOURNAL_SEGMENT_MAX (1u << 30)  /* bytes of one segment */
 #define ORDO_RECORD_HEADER_MAX   (4 + 1 + ORDO_VARINT_MAX + 5 + 5)
+#define ORDO_SEGMENT_KEYED       1u /* flag: chain hashes of its batches are HMAC-SHA-256 */
 #define ORDO_SEGMENT_MAGIC       "ORDOSEG1"
 #define ORDO_BATCH_MAGIC         0x5441424Fu /* "OBAT" */
 
 struct ordo_segment_header {
     uint8_t magic[8];
     uint16_t format;
-    uint16_t flags;       /* 0; an unknown bit is refused like a newer format */
+    uint16_t flags;       /* ORDO_SEGMENT_*; an unknown bit is refused like a newer format */
     uint32_t header_size; /* the CRC is its last four bytes, in every format */
     uint8_t node[ORDO_JOURNAL_NODE_SIZE];
     uint64_t epoch;
@@ -40,8 +41,8 @@ struct ordo_segment_header {
     uint64_t first_batch;                        /* number of the first batch */
     uint32_t block;                              /* batches begin and end at its multiples */
     uint32_t rules;
-    uint32_t reserved;
-    uint32_t crc; /* CRC-32C of all before it */
+    uint32_t key_check; /* keyed: tells a wrong key (chain.h); else 0 */
+    uint32_t crc;       /* CRC-32C of all before it */
 };
 
 struct ordo_batch_header {
@@ -88,7 +89,9 @@ struct ordo_tip {
     uint64_t seq;
     uint64_t update_seq;
     uint64_t time_us;
-    uint8_t chain[ORDO_JOURNAL_CHAIN_SIZE];
+    bool keyed;                             /* the present segment is; it stays so */
+    bool unproven;                          /* no key: the chain hash is not known */
+    uint8_t chain[ORDO_JOURNAL_CHAIN_SIZE]; /* of the last batch */
 };
 
 struct ordo_record_bytes { /* one record of a batch body */
@@ -151,11 +154,14 @@ struct ordo_batch_check {
 enum ordo_batch_state ordo_batch_check(
     const uint8_t *data, size_t size, const struct ordo_tip *tip, struct ordo_batch_check *check);
 
-/* Moves tip past a GOOD batch whose chain hash is given. */
+/* Moves tip past a GOOD batch whose chain hash is given; NULL: not known, and what the next batch
+ * or segment says of it is not compared. */
 void ordo_tip_advance(
-    struct ordo_tip *tip,
-    const struct ordo_batch_check *check,
-    const uint8_t chain[ORDO_JOURNAL_CHAIN_SIZE]);
+    struct ordo_tip *tip, const struct ordo_batch_check *check, const uint8_t *chain);
+
+/* Where a chain stands that is read from this segment on: what its header says of all before. The
+ * segment is not entered yet. */
+void ordo_tip_start(struct ordo_tip *tip, const struct ordo_segment_header *header);
 
 /* Enters a segment whose header continues tip: false when it does not. On the first segment
  * (number 1) tip is all zeros. */

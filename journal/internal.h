@@ -34,7 +34,7 @@ struct ordo_flight {
 /* What the verdict found; see recover.c. */
 struct ordo_verdict {
     struct ordo_tip tip; /* of the good prefix */
-    uint64_t records;    /* in it */
+    uint64_t first;      /* number of the first segment that was read; 0 = none */
     uint64_t segments;   /* whose header holds */
 
     /* where the next batch goes; number 0 = nothing was ever written */
@@ -147,18 +147,26 @@ void ordo_find_proof(
     bool is_first,
     struct ordo_proof *proof);
 
-/* recover.c: reads all and decides, writes nothing. DAMAGED, VERSION, IO. */
+/* recover.c: reads all that is needed behind after_seq and decides, writes nothing. DAMAGED,
+ * VERSION, IO. */
 enum ordo_err ordo_recover_judge(
     struct ordo_journal *journal,
+    uint64_t after_seq,
     struct ordo_verdict *verdict,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* load.c: visits every record of the good prefix. */
+/* load.c: who visits which records. */
+struct ordo_visitor {
+    ordo_record_visit *visit;
+    void *context;
+    uint64_t after_seq; /* the first visited is the one behind it */
+};
+
+/* load.c: visits the records of the good prefix. */
 enum ordo_err ordo_recover_replay(
     struct ordo_journal *journal,
     const struct ordo_verdict *verdict,
-    ordo_record_visit *visit,
-    void *context,
+    const struct ordo_visitor *visitor,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* tail.c: saves a copy of the torn tail beside the journal, then overwrites it with zeros; makes a

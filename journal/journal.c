@@ -5,6 +5,7 @@
  * cannot use what it finds leaves it as it found it. */
 #include "journal/internal.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -111,11 +112,13 @@ static enum ordo_err open_folder(struct ordo_journal *journal, struct ordo_fail 
     if (err != ORDO_OK) {
         return err;
     }
+    ORDO_FAILPOINT("recover.locked");
     err = ordo_folder_scan(&journal->folder, fail);
     if (err != ORDO_OK) {
         return err;
     }
     err = wait_for_predecessor(journal, fail);
+    ORDO_FAILPOINT("recover.scanned");
     if (err == ORDO_OK && ordo_folder_is_tmpfs(&journal->folder)) {
         ORDO_LOG_WARN(
             "journal_on_tmpfs dir=%s note=\"a flush does nothing there: a power cut or a reboot "
@@ -142,6 +145,9 @@ enum ordo_err ordo_journal_open(
     enum ordo_err err = apply_defaults(journal, fail);
     if (err == ORDO_OK) {
         err = ordo_chain_init(&journal->chain, fail);
+    }
+    if (err == ORDO_OK) {
+        err = ordo_chain_use_key(&journal->chain, config->key_file, fail);
     }
     if (err == ORDO_OK) {
         err = open_folder(journal, fail);
@@ -185,6 +191,10 @@ void ordo_journal_begin_segment(struct ordo_journal *journal)
     };
     memcpy(h->node, tip->node, sizeof(h->node));
     memcpy(h->prev_chain, tip->chain, sizeof(h->prev_chain));
+    if (journal->chain.mac != NULL) {
+        h->flags = ORDO_SEGMENT_KEYED;
+        h->key_check = ordo_chain_key_check(&journal->chain, tip->node);
+    }
     ordo_journal_random(journal, &h->salt, sizeof(h->salt));
     bool entered = ordo_tip_enter(tip, h);
     ORDO_ASSERT(entered);
@@ -202,12 +212,14 @@ static enum ordo_err begin_journal(struct ordo_journal *journal, struct ordo_fai
         return err;
     }
     ordo_journal_begin_segment(journal);
+    ORDO_FAILPOINT("journal.first_segment");
     uint8_t *block = journal->preparer.scratch; /* page aligned; zeros before and after */
     ordo_segment_header_encode(&journal->segment_header, block);
     journal->position = journal->tip.block;
     err = ordo_segment_write(
         &journal->folder, &journal->segment, 0, block, (size_t)journal->position, fail);
     memset(block, 0, ORDO_SEGMENT_HEADER_SIZE);
+    ORDO_FAILPOINT("journal.first_header");
     return err;
 }
 
@@ -237,28 +249,33 @@ continue_journal(struct ordo_journal *journal, const struct ordo_verdict *v, str
 
 enum ordo_err ordo_journal_recover(
     struct ordo_journal *journal,
+    uint64_t after_seq,
     ordo_record_visit *visit,
     void *context,
     struct ordo_recovery *recovery,
     struct ordo_fail *fail)
 {
     ORDO_ASSERT(!journal->recovered);
+    const struct ordo_visitor visitor = {visit, context, after_seq};
     struct ordo_verdict verdict;
     *recovery = (struct ordo_recovery){0};
-    enum ordo_err err = ordo_recover_judge(journal, &verdict, fail);
+    enum ordo_err err = ordo_recover_judge(journal, after_seq, &verdict, fail);
+    ORDO_FAILPOINT("recover.judged");
     if (err == ORDO_OK) {
-        err = ordo_recover_replay(journal, &verdict, visit, context, fail);
+        err = ordo_recover_replay(journal, &verdict, &visitor, fail);
     }
+    ORDO_FAILPOINT("recover.replayed");
     if (err == ORDO_OK) {
         err = ordo_recover_cut(journal, &verdict, recovery, fail);
     }
     if (err != ORDO_OK) {
         return err;
     }
+    ORDO_FAILPOINT("recover.before_flush");
     recovery->seq_last = verdict.tip.seq;
     recovery->update_seq_last = verdict.tip.update_seq;
     recovery->time_us_last = verdict.tip.time_us;
-    recovery->records = verdict.records;
+    recovery->records = verdict.tip.seq - after_seq;
     recovery->segments = verdict.segments;
     journal->preparer.blank_first = verdict.blank_first;
     journal->preparer.blank_last = verdict.blank_last;
@@ -273,6 +290,7 @@ enum ordo_err ordo_journal_recover(
     journal->flushed_seq = journal->tip.seq;
     journal->flushed_batch = journal->tip.batch;
     journal->recovered = err == ORDO_OK;
+    ORDO_FAILPOINT("recover.done");
     return err;
 }
 
@@ -384,6 +402,21 @@ void ordo_journal_bind_waker(struct ordo_journal *journal, struct ordo_waker *wa
 }
 
 /* ---- state for others ---- */
+
+uint64_t ordo_journal_deadline_ns(const struct ordo_journal *journal)
+{
+    if (journal->marked || journal->flight_head != journal->flight_tail ||
+        ordo_journal_failed(journal) || journal->config.durability == ORDO_DURABILITY_NONE) {
+        return UINT64_MAX;
+    }
+    return journal->last_commit_ns + ORDO_JOURNAL_IDLE_NS;
+}
+
+bool ordo_journal_is_drained(const struct ordo_journal *journal)
+{
+    return ordo_journal_failed(journal) || (journal->flight_head == journal->flight_tail &&
+                                            ordo_stage_available(journal->stage) == 0);
+}
 
 bool ordo_journal_failed(const struct ordo_journal *journal)
 {

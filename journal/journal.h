@@ -33,7 +33,9 @@ struct ordo_journal_config {
     uint32_t in_flight_max;  /* writes in flight; 0 = the default, 2 */
     enum ordo_durability durability;
     enum ordo_journal_backend backend;
-    uint32_t rules;                         /* version of the rules that decide; 0 means 1 */
+    const char *key_file; /* chain hashes are keyed from the next segment on; NULL or "" = no key,
+                             refused when the journal has one. Read at open. */
+    uint32_t rules;       /* version of the rules that decide; 0 means 1 */
     const struct ordo_journal_hooks *hooks; /* NULL outside of tests; outlives the journal */
 };
 
@@ -51,8 +53,8 @@ struct ordo_recovery {
     uint64_t seq_last; /* 0 = an empty journal */
     uint64_t update_seq_last;
     uint64_t time_us_last;
-    uint64_t records;
-    uint64_t segments;
+    uint64_t records;    /* that were visited */
+    uint64_t segments;   /* that were read */
     uint64_t torn_bytes; /* of a torn tail that was saved and wiped */
     char torn_copy[256]; /* where it was saved, empty when none */
 };
@@ -68,11 +70,16 @@ enum ordo_err ordo_journal_open(
     struct ordo_journal **out,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* Reads everything, decides clean / torn / damaged, and only when it is not damaged visits every
- * record in order, then wipes a torn tail (a copy is saved). DAMAGED names file, offset and
- * sequence. Blocks. Starter thread. */
+/* Reads from the segment on that holds the record behind after_seq (a snapshot's sequence), decides
+ * clean / torn / damaged, and only when it is not damaged visits every record behind after_seq in
+ * order, then wipes a torn tail (a copy is saved). 0 = everything, from segment 1 on. Segments
+ * before the first one that is needed may be archived, trimmed or absent. DAMAGED names file,
+ * offset and sequence, also when the journal ends before after_seq; nothing was changed then, and a
+ * recovery from another sequence may be tried on the same journal, as after an error of a visit.
+ * Blocks. Starter thread. */
 enum ordo_err ordo_journal_recover(
     struct ordo_journal *journal,
+    uint64_t after_seq,
     ordo_record_visit *visit,
     void *context,
     struct ordo_recovery *recovery,
@@ -111,6 +118,11 @@ void ordo_journal_bind_waker(struct ordo_journal *journal, struct ordo_waker *wa
 /* The id of this journal, made with its first segment: names the node to clients. After attach. */
 void ordo_journal_node(const struct ordo_journal *journal, uint8_t node[16]);
 
+/* The same of a folder, from the newest segment whose header holds: reads only, takes no lock.
+ * NOT_FOUND when there is none. */
+enum ordo_err
+ordo_journal_look_node(const char *dir, uint8_t node[16], struct ordo_fail *fail) ORDO_MUST_USE;
+
 /* "io_uring, O_DIRECT" or such, for the log. */
 const char *ordo_journal_backend_name(const struct ordo_journal *journal);
 
@@ -136,7 +148,10 @@ void ordo_journal_close(struct ordo_journal *journal);
 
 struct ordo_journal_reader;
 
-/* from_seq 0 or 1 = from the start. NOT_FOUND when the folder has no journal, or none so old. */
+/* Reads through the archive, too. A keyed chain is not proven here (checksums and sequences are):
+ * that is ordo_journal_verify's.
+ *
+ * from_seq 0 or 1 = from the start. NOT_FOUND when the folder has no journal, or none so old. */
 enum ordo_err ordo_journal_reader_open(
     const char *dir, uint64_t from_seq, struct ordo_journal_reader **out, struct ordo_fail *fail)
     ORDO_MUST_USE;

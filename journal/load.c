@@ -73,8 +73,7 @@ enum ordo_err ordo_load_segment(
 struct replay {
     struct ordo_journal *journal;
     const struct ordo_verdict *verdict;
-    ordo_record_visit *visit;
-    void *context;
+    const struct ordo_visitor *visitor;
     struct ordo_load load;
     struct ordo_tip tip;
 };
@@ -93,6 +92,9 @@ static enum ordo_err visit_batch(
         bool holds = ordo_record_read(&r, h->base_time_us, &crc, &bytes);
         ORDO_ASSERT(holds); /* the batch was checked in this very memory */
         update_seq += bytes.update_count;
+        if (h->first_seq + i <= replay->visitor->after_seq) {
+            continue;
+        }
         struct ordo_record record = {
             .seq = h->first_seq + i,
             .time_us = bytes.time_us,
@@ -101,7 +103,7 @@ static enum ordo_err visit_batch(
             .command = bytes.command,
             .outcome = bytes.outcome,
         };
-        enum ordo_err err = replay->visit(replay->context, &record, fail);
+        enum ordo_err err = replay->visitor->visit(replay->visitor->context, &record, fail);
         if (err != ORDO_OK) {
             return err;
         }
@@ -133,6 +135,9 @@ static enum ordo_err replay_segment(struct replay *replay, uint64_t number, stru
     struct ordo_segment_header header;
     if (ordo_segment_header_decode(load->data, load->capacity, &header) != ORDO_OK) {
         return changed(replay, number, fail);
+    }
+    if (number == replay->verdict->first) {
+        ordo_tip_start(&replay->tip, &header);
     }
     replay->tip.salt = header.salt;
     replay->tip.block = header.block;
@@ -168,15 +173,13 @@ static enum ordo_err replay_segment(struct replay *replay, uint64_t number, stru
 enum ordo_err ordo_recover_replay(
     struct ordo_journal *journal,
     const struct ordo_verdict *verdict,
-    ordo_record_visit *visit,
-    void *context,
+    const struct ordo_visitor *visitor,
     struct ordo_fail *fail)
 {
-    struct replay replay = {
-        .journal = journal, .verdict = verdict, .visit = visit, .context = context};
+    struct replay replay = {.journal = journal, .verdict = verdict, .visitor = visitor};
     enum ordo_err err = ORDO_OK;
     ordo_load_init(&replay.load);
-    for (uint64_t number = journal->folder.first;
+    for (uint64_t number = verdict->first;
          err == ORDO_OK && number != 0 && number <= verdict->end_number;
          number++) {
         err = replay_segment(&replay, number, fail);

@@ -8,6 +8,7 @@
  * the retried flush that is forbidden elsewhere. */
 #include "journal/prepare.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -27,10 +28,12 @@ enum ordo_err ordo_prepare_segment(
     bool is_blank = preparer->blank_first != 0 && number >= preparer->blank_first &&
                     number <= preparer->blank_last;
     enum ordo_err err = ORDO_OK;
+    ORDO_FAILPOINT("prepare.begin");
     if (!is_blank) {
         err = ordo_segment_create(folder, number, preparer->size, preparer->scratch, fail);
     }
     struct ordo_segment opened;
+    ORDO_FAILPOINT("prepare.named");
     if (err == ORDO_OK) {
         err = ordo_segment_open(folder, number, true, &opened, fail);
     }
@@ -43,6 +46,7 @@ enum ordo_err ordo_prepare_segment(
         return err;
     }
     *segment = opened;
+    ORDO_FAILPOINT("prepare.locked");
     return ORDO_OK;
 }
 

@@ -67,40 +67,34 @@ static enum ordo_err damaged(
         reason);
 }
 
-/* Opens a segment and reads its header. EMPTY: not begun (or half begun, or not there). */
+/* The header of a segment. EMPTY: not begun (or half begun, or not there). */
 static enum ordo_err peek_segment(
     const struct ordo_journal_reader *reader,
     uint64_t number,
-    struct ordo_segment *segment,
     struct ordo_segment_header *header,
     struct ordo_fail *fail)
 {
     _Alignas(ORDO_JOURNAL_BLOCK_MAX) uint8_t block[ORDO_JOURNAL_BLOCK_MAX];
     size_t got;
-    enum ordo_err err = ordo_segment_open(&reader->folder, number, false, segment, fail);
+    enum ordo_err err = ordo_segment_read_first(&reader->folder, number, block, &got, fail);
     if (err != ORDO_OK) {
         return err == ORDO_ERR_NOT_FOUND ? ORDO_ERR_EMPTY : err;
     }
-    err = ordo_segment_read(&reader->folder, segment, 0, block, sizeof(block), &got, fail);
-    if (err == ORDO_OK) {
-        err = ordo_segment_header_decode(block, got, header);
-        if (err == ORDO_ERR_DAMAGED) {
-            err = ORDO_ERR_EMPTY; /* being written, or torn: the scan for proof decides */
-        } else if (err == ORDO_ERR_VERSION) {
-            char name[ORDO_SEGMENT_NAME_MAX];
-            ordo_segment_name(number, name);
-            (void)ordo_fail_set(
-                fail,
-                err,
-                "%s/%s has journal format %u, this program reads format %d: use a newer program",
-                reader->folder.path,
-                name,
-                header->format,
-                ORDO_JOURNAL_FORMAT);
-        }
+    err = ordo_segment_header_decode(block, got, header);
+    if (err == ORDO_ERR_DAMAGED) {
+        return ORDO_ERR_EMPTY; /* being written, or torn: the scan for proof decides */
     }
-    if (err != ORDO_OK) {
-        ordo_segment_close(segment);
+    if (err == ORDO_ERR_VERSION) {
+        char name[ORDO_SEGMENT_NAME_MAX];
+        ordo_segment_name(number, name);
+        return ordo_fail_set(
+            fail,
+            err,
+            "%s/%s has journal format %u, this program reads format %d: use a newer program",
+            reader->folder.path,
+            name,
+            header->format,
+            ORDO_JOURNAL_FORMAT);
     }
     return err;
 }
@@ -118,22 +112,22 @@ static void use_segment(
 }
 
 /* Begins at a segment, trusting what its header says about everything before it. */
-static void start_at(
+static enum ordo_err start_at(
     struct ordo_journal_reader *reader,
-    struct ordo_segment *segment,
-    const struct ordo_segment_header *header)
+    const struct ordo_segment_header *header,
+    struct ordo_fail *fail)
 {
-    struct ordo_tip *tip = &reader->tip;
-    tip->epoch = header->epoch;
-    tip->salt = header->salt;
-    tip->block = header->block;
-    tip->batch = header->first_batch - 1;
-    tip->seq = header->prev_seq;
-    tip->update_seq = header->first_update_seq;
-    tip->time_us = header->prev_time_us;
-    memcpy(tip->node, header->node, sizeof(tip->node));
-    memcpy(tip->chain, header->prev_chain, sizeof(tip->chain));
-    use_segment(reader, segment, header);
+    struct ordo_segment segment;
+    enum ordo_err err = ordo_segment_open(&reader->folder, header->number, false, &segment, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    ordo_tip_start(&reader->tip, header);
+    reader->tip.salt = header->salt;
+    reader->tip.block = header->block;
+    reader->tip.keyed = (header->flags & ORDO_SEGMENT_KEYED) != 0;
+    use_segment(reader, &segment, header);
+    return ORDO_OK;
 }
 
 /* The last segment that begins at or before from_seq. */
@@ -142,21 +136,18 @@ static enum ordo_err find_start(struct ordo_journal_reader *reader, struct ordo_
     const struct ordo_folder *folder = &reader->folder;
     uint64_t oldest = 0;
     for (uint64_t number = folder->last; number >= folder->first && number != 0; number--) {
-        struct ordo_segment segment;
         struct ordo_segment_header header;
-        enum ordo_err err = peek_segment(reader, number, &segment, &header, fail);
-        if (err == ORDO_ERR_EMPTY) {
+        enum ordo_err err = peek_segment(reader, number, &header, fail);
+        if (err == ORDO_ERR_EMPTY || (err == ORDO_OK && header.number != number)) {
             continue;
         }
         if (err != ORDO_OK) {
             return err;
         }
         if (header.first_seq <= reader->from_seq) {
-            start_at(reader, &segment, &header);
-            return ORDO_OK;
+            return start_at(reader, &header, fail);
         }
         oldest = header.first_seq;
-        ordo_segment_close(&segment);
     }
     if (oldest == 0 && folder->first == 1) {
         return ORDO_OK; /* nothing was written yet, or the first header does not hold */
@@ -263,8 +254,8 @@ static void begin_batch(struct ordo_journal_reader *reader, const struct ordo_ba
     const struct ordo_batch_header *h = &check->header;
     const uint8_t *data = reader->window + (reader->offset - reader->window_at);
     uint8_t chain[ORDO_JOURNAL_CHAIN_SIZE];
-    ordo_chain_hash(&reader->chain, data, h->size, chain);
-    ordo_tip_advance(&reader->tip, check, chain);
+    bool proven = ordo_chain_batch(&reader->chain, reader->tip.keyed, data, h->size, chain);
+    ordo_tip_advance(&reader->tip, check, proven ? chain : NULL);
     reader->body = ordo_reader_over(data + ORDO_BATCH_HEADER_SIZE, h->body_size);
     reader->crc = ordo_record_seed(h->salt, h->number, h->first_seq);
     reader->records_left = h->record_count;
@@ -278,7 +269,6 @@ static void begin_batch(struct ordo_journal_reader *reader, const struct ordo_ba
 static enum ordo_err
 judge_later_segments(struct ordo_journal_reader *reader, uint64_t number, struct ordo_fail *fail)
 {
-    struct ordo_segment segment;
     struct ordo_segment_header header;
     enum ordo_err err = ordo_folder_scan(&reader->folder, fail);
     if (err != ORDO_OK) {
@@ -286,9 +276,8 @@ judge_later_segments(struct ordo_journal_reader *reader, uint64_t number, struct
     }
     bool proven = reader->folder.missing > number;
     for (uint64_t later = reader->folder.last; later > number + 1 && !proven; later--) {
-        err = peek_segment(reader, later, &segment, &header, fail);
+        err = peek_segment(reader, later, &header, fail);
         if (err == ORDO_OK) {
-            ordo_segment_close(&segment);
             proven = true;
         } else if (err != ORDO_ERR_EMPTY) {
             return err;
@@ -297,9 +286,8 @@ judge_later_segments(struct ordo_journal_reader *reader, uint64_t number, struct
     if (reader->folder.last == number) {
         return ORDO_ERR_EMPTY;
     }
-    err = peek_segment(reader, number + 1, &segment, &header, fail);
+    err = peek_segment(reader, number + 1, &header, fail);
     if (err == ORDO_OK) {
-        ordo_segment_close(&segment);
         return ORDO_OK;
     }
     if (err == ORDO_ERR_EMPTY && !proven) {
@@ -363,7 +351,7 @@ static enum ordo_err try_next_segment(
     struct ordo_segment next;
     struct ordo_segment_header header;
     uint64_t number = reader->segment.number + 1;
-    enum ordo_err err = peek_segment(reader, number, &next, &header, fail);
+    enum ordo_err err = peek_segment(reader, number, &header, fail);
     if (err != ORDO_OK) {
         return err;
     }
@@ -371,25 +359,22 @@ static enum ordo_err try_next_segment(
     if (reader->offset < reader->header.size) {
         err = check_fresh(reader, check, &state, fail);
         if (err != ORDO_OK) {
-            goto err_after_peek;
+            return err;
         }
         if (state == ORDO_BATCH_GOOD) {
             begin_batch(reader, check); /* it was completed while we looked */
-            ordo_segment_close(&next);
             return ORDO_OK;
         }
     }
     if (state != ORDO_BATCH_BLANK || header.number != number ||
         !ordo_tip_enter(&reader->tip, &header)) {
         const char *reason = state == ORDO_BATCH_BAD ? check->reason : "a batch is missing";
-        err = damaged(reader, reader->segment.number, reader->offset, reason, fail);
-        goto err_after_peek;
+        return damaged(reader, reader->segment.number, reader->offset, reason, fail);
     }
-    use_segment(reader, &next, &header);
-    return ORDO_OK;
-
-err_after_peek:
-    ordo_segment_close(&next);
+    err = ordo_segment_open(&reader->folder, number, false, &next, fail);
+    if (err == ORDO_OK) {
+        use_segment(reader, &next, &header);
+    }
     return err;
 }
 

@@ -19,6 +19,8 @@
  * record, which a client chooses, cannot look like one. Nothing is written here. */
 #include "journal/internal.h"
 
+#include "base/failpoint.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -26,6 +28,7 @@ struct judge {
     struct ordo_journal *journal;
     struct ordo_verdict *verdict;
     struct ordo_fail *fail;
+    uint64_t after_seq; /* a snapshot has it, so it had been flushed */
     struct ordo_load load;
     uint64_t entered; /* number of the last segment with a header that holds */
     bool is_bad;      /* a place was found that does not hold */
@@ -72,6 +75,21 @@ damaged_at(struct judge *j, uint64_t number, uint64_t offset, const char *reason
     return damaged(j, why);
 }
 
+/* A batch header at a place whose segment's block is known, or not: its padding is less than a
+ * block, so each size that a block may have is tried. */
+static bool
+decode_at(const struct ordo_load *load, uint64_t at, uint32_t known, struct ordo_batch_header *h)
+{
+    uint32_t block = known == 0 ? ORDO_JOURNAL_BLOCK_MIN : known;
+    uint32_t block_max = known == 0 ? ORDO_JOURNAL_BLOCK_MAX : known;
+    for (; block <= block_max; block *= 2) {
+        if (ordo_batch_header_decode(load->data + at, load->capacity - at, block, h)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void ordo_find_proof(
     const struct ordo_load *load,
     uint64_t offset,
@@ -84,7 +102,7 @@ void ordo_find_proof(
     *proof = (struct ordo_proof){0};
     for (uint64_t at = offset; at + block <= load->capacity; at += block) {
         struct ordo_batch_header h;
-        if (!ordo_batch_header_decode(load->data + at, load->capacity - at, block, &h) ||
+        if (!decode_at(load, at, knows_segment ? block : 0, &h) ||
             (knows_segment && h.salt != tip->salt) ||
             (tip->batch != 0 && memcmp(h.node, tip->node, sizeof(h.node)) != 0)) {
             continue;
@@ -138,9 +156,10 @@ static bool walk_batches(
             return false;
         }
         uint8_t chain[ORDO_JOURNAL_CHAIN_SIZE];
-        ordo_chain_hash(&j->journal->chain, data + v->end_offset, check->header.size, chain);
+        bool ok = ordo_chain_batch(
+            &j->journal->chain, v->tip.keyed, data + v->end_offset, check->header.size, chain);
+        ORDO_ASSERT(ok); /* the key was checked when the segment was entered */
         ordo_tip_advance(&v->tip, check, chain);
-        v->records += check->header.record_count;
         v->last_is_mark = check->header.record_count == 0;
         v->end_offset += check->header.size;
     }
@@ -186,6 +205,12 @@ judge_begun(struct judge *j, uint64_t number, const struct ordo_segment_header *
             "this segment does not continue the one before",
             "a segment was replaced, or the end of the one before is lost");
     }
+    char name[ORDO_SEGMENT_NAME_MAX];
+    ordo_segment_name(number, name);
+    enum ordo_err err = ordo_chain_check_key(&j->journal->chain, header, name, j->fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
     struct ordo_batch_check check;
     j->entered = number;
     v->segments++;
@@ -213,12 +238,26 @@ static void note_blank(struct judge *j, uint64_t number)
     }
 }
 
+static enum ordo_err gap_at(const struct judge *j, uint64_t number)
+{
+    char name[ORDO_SEGMENT_NAME_MAX];
+    ordo_segment_name(number, name);
+    return ordo_fail_set(
+        j->fail,
+        ORDO_ERR_DAMAGED,
+        "%s/%s is missing, and later segments are there: restore this file from a backup or a "
+        "replica; nothing was changed",
+        j->journal->folder.path,
+        name);
+}
+
 static enum ordo_err judge_segment(struct judge *j, uint64_t number)
 {
     struct ordo_segment_header header;
     enum ordo_err err = ordo_load_segment(&j->load, &j->journal->folder, number, j->fail);
+    ORDO_FAILPOINT("recover.segment_read");
     if (err != ORDO_OK) {
-        return err;
+        return err == ORDO_ERR_NOT_FOUND ? gap_at(j, number) : err;
     }
     err = ordo_segment_header_decode(j->load.data, j->load.capacity, &header);
     if (err == ORDO_OK) {
@@ -257,11 +296,38 @@ static enum ordo_err judge_segment(struct judge *j, uint64_t number)
     return ORDO_OK;
 }
 
+/* Everything holds, and yet something is missing. */
+static enum ordo_err ends_early(const struct judge *j)
+{
+    return ordo_fail_set(
+        j->fail,
+        ORDO_ERR_DAMAGED,
+        "the journal in %s ends at sequence %" PRIu64 ", and a snapshot has sequence %" PRIu64
+        ": journal files are lost; nothing was changed; restore them from a backup or a replica",
+        j->journal->folder.path,
+        j->verdict->tip.seq,
+        j->after_seq);
+}
+
 static enum ordo_err decide(struct judge *j)
 {
     struct ordo_verdict *v = j->verdict;
+    const struct ordo_folder *folder = &j->journal->folder;
+    uint64_t proven = folder->archive_last == 0 ? 0 : folder->archive_last + 1;
+    bool is_header = j->bad_offset == 0;
+    if (j->is_bad && j->bad_number < proven + (is_header ? 1 : 0)) {
+        return damaged(j, "the archive proves that it had been flushed");
+    }
+    if (!j->is_bad && v->end_number < proven) {
+        return damaged_at(
+            j,
+            proven,
+            0,
+            "this segment is missing or blank",
+            "the one before it is archived, which proves that this one was begun");
+    }
     if (!j->is_bad) {
-        return ORDO_OK;
+        return v->tip.seq < j->after_seq ? ends_early(j) : ORDO_OK;
     }
     if (j->proof.batch > v->tip.batch || j->proof.seq >= j->bad_seq) {
         char why[96];
@@ -271,6 +337,9 @@ static enum ordo_err decide(struct judge *j)
             "the batch at offset %" PRIu64 " proves that it had been flushed",
             j->proof.offset);
         return damaged(j, why);
+    }
+    if (j->bad_seq <= j->after_seq) {
+        return damaged(j, "a snapshot has it, which proves that it had been flushed");
     }
     v->torn_number = j->bad_number;
     v->torn_offset = j->bad_offset;
@@ -283,32 +352,70 @@ static enum ordo_err decide(struct judge *j)
     return ORDO_OK;
 }
 
-static enum ordo_err find_gap(const struct judge *j)
+/* ---- where to begin ---- */
+
+/* The last segment whose header holds and says that it begins at or before the record behind
+ * after_seq. A header that does not hold is passed over: the walk comes to it. Its word on
+ * everything before is taken, as a snapshot's is. */
+static enum ordo_err find_start(struct judge *j, uint64_t *start, struct ordo_tip *tip)
 {
     const struct ordo_folder *folder = &j->journal->folder;
-    uint64_t missing = folder->first > 1 ? 1 : folder->missing;
-    if (missing == 0) {
-        return ORDO_OK;
+    *start = folder->first;
+    for (uint64_t number = folder->last; number > 1 && number >= folder->first; number--) {
+        _Alignas(ORDO_JOURNAL_BLOCK_MAX) uint8_t block[ORDO_JOURNAL_BLOCK_MAX];
+        struct ordo_segment_header header;
+        size_t got;
+        enum ordo_err err = ordo_segment_read_first(folder, number, block, &got, j->fail);
+        if (err == ORDO_ERR_NOT_FOUND) {
+            continue; /* a gap: named by who needs it */
+        }
+        if (err != ORDO_OK) {
+            return err;
+        }
+        if (ordo_segment_header_decode(block, got, &header) == ORDO_OK && header.number == number &&
+            header.prev_seq <= j->after_seq) {
+            ordo_tip_start(tip, &header);
+            *start = number;
+            return ORDO_OK;
+        }
     }
-    char name[ORDO_SEGMENT_NAME_MAX];
-    ordo_segment_name(missing, name);
-    return ordo_fail_set(
-        j->fail,
-        ORDO_ERR_DAMAGED,
-        "%s/%s is missing, and later segments are there: restore this file from a backup or a "
-        "replica; nothing was changed",
-        folder->path,
-        name);
+    return folder->first == 1 ? ORDO_OK : gap_at(j, folder->first - 1);
+}
+
+static enum ordo_err choose_start(struct judge *j)
+{
+    const struct ordo_folder *folder = &j->journal->folder;
+    uint64_t start = folder->first;
+    if (start == 0) {
+        return ORDO_OK; /* nothing there */
+    }
+    if (j->after_seq != 0) {
+        enum ordo_err err = find_start(j, &start, &j->verdict->tip);
+        if (err != ORDO_OK) {
+            return err;
+        }
+    } else if (start != 1) {
+        return gap_at(j, 1);
+    }
+    if (folder->missing > start) {
+        return gap_at(j, folder->missing);
+    }
+    j->verdict->first = start;
+    j->entered = start - 1;
+    return ORDO_OK;
 }
 
 enum ordo_err ordo_recover_judge(
-    struct ordo_journal *journal, struct ordo_verdict *verdict, struct ordo_fail *fail)
+    struct ordo_journal *journal,
+    uint64_t after_seq,
+    struct ordo_verdict *verdict,
+    struct ordo_fail *fail)
 {
-    struct judge j = {.journal = journal, .verdict = verdict, .fail = fail};
+    struct judge j = {.journal = journal, .verdict = verdict, .fail = fail, .after_seq = after_seq};
     *verdict = (struct ordo_verdict){.last_is_mark = true};
-    enum ordo_err err = find_gap(&j);
     ordo_load_init(&j.load);
-    for (uint64_t number = journal->folder.first;
+    enum ordo_err err = choose_start(&j);
+    for (uint64_t number = verdict->first;
          err == ORDO_OK && number != 0 && number <= journal->folder.last;
          number++) {
         err = judge_segment(&j, number);

@@ -7,6 +7,9 @@
  * either works or is EINVAL. There is an interface to ask (statx), but not on every kernel. */
 #include "journal/segment.h"
 
+#include "base/failpoint.h"
+#include "journal/vault.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -80,7 +83,12 @@ enum ordo_err ordo_segment_open(
     found.fd =
         open_direct(folder->fd, name, write ? O_RDWR : O_RDONLY, &found.block, &found.direct);
     if (found.fd < 0) {
-        return fail_at(fail, folder, name, "open", errno);
+        int error = errno;
+        enum ordo_err err = ORDO_ERR_NOT_FOUND;
+        if (error == ENOENT && !write) {
+            err = ordo_vault_segment(folder, number, segment, fail);
+        }
+        return err == ORDO_ERR_NOT_FOUND ? fail_at(fail, folder, name, "open", error) : err;
     }
     struct stat about;
     if (fstat(found.fd, &about) != 0) {
@@ -133,6 +141,10 @@ static int fill_with_zeros(int fd, uint64_t size, const uint8_t *zeros)
             return error;
         }
     }
+    int failed = ORDO_FAILPOINT_ERROR("prepare.written");
+    if (failed != 0) {
+        return failed;
+    }
     return fsync(fd) != 0 ? errno : 0;
 }
 
@@ -154,8 +166,10 @@ enum ordo_err ordo_segment_create(
     if (fd < 0) {
         return fail_at(fail, folder, PREPARE_NAME, "open", errno);
     }
+    ORDO_FAILPOINT("prepare.opened");
     int error = fill_with_zeros(fd, size, scratch);
     (void)close(fd);
+    ORDO_FAILPOINT("prepare.flushed");
     if (error != 0) {
         (void)unlinkat(folder->fd, PREPARE_NAME, 0);
         return fail_at(fail, folder, name, "writing zeros ahead", error);
@@ -163,6 +177,7 @@ enum ordo_err ordo_segment_create(
     if (renameat(folder->fd, PREPARE_NAME, folder->fd, name) != 0) {
         return fail_at(fail, folder, name, "rename", errno);
     }
+    ORDO_FAILPOINT("prepare.renamed");
     return ordo_folder_flush(folder, fail);
 }
 
@@ -195,8 +210,40 @@ enum ordo_err ordo_segment_read(
         }
         have += (size_t)now;
     }
+    if (have < want) {
+        char name[ORDO_SEGMENT_NAME_MAX];
+        ordo_segment_name(segment->number, name);
+        return fail_at(fail, folder, name, "read, short again and again,", EIO);
+    }
     *got = have;
     return ORDO_OK;
+}
+
+enum ordo_err ordo_segment_read_first(
+    const struct ordo_folder *folder,
+    uint64_t number,
+    uint8_t block[ORDO_JOURNAL_BLOCK_MAX],
+    size_t *got,
+    struct ordo_fail *fail)
+{
+    struct ordo_segment segment;
+    char name[ORDO_SEGMENT_NAME_MAX];
+    ordo_segment_name(number, name);
+    struct stat about;
+    if (fstatat(folder->fd, name, &about, 0) != 0 && errno == ENOENT) {
+        enum ordo_err err =
+            ordo_vault_read_first(folder, number, block, ORDO_JOURNAL_BLOCK_MAX, got, fail);
+        if (err != ORDO_ERR_NOT_FOUND) {
+            return err;
+        }
+    }
+    enum ordo_err err = ordo_segment_open(folder, number, false, &segment, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    err = ordo_segment_read(folder, &segment, 0, block, ORDO_JOURNAL_BLOCK_MAX, got, fail);
+    ordo_segment_close(&segment);
+    return err;
 }
 
 enum ordo_err ordo_segment_write(

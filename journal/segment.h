@@ -16,9 +16,11 @@
 struct ordo_folder {
     int fd;
     char path[ORDO_FOLDER_PATH_MAX];
-    uint64_t first; /* of the last scan; 0 = no segments */
+    uint64_t first; /* of the last scan, archived ones included; 0 = no segments */
     uint64_t last;
-    uint64_t missing; /* the first number that is not there between first and last; 0 = none */
+    uint64_t live_first;   /* the first that is not only in the archive; 0 = none */
+    uint64_t archive_last; /* the last that is in the archive; 0 = none */
+    uint64_t missing;      /* the first number that is not there between first and last; 0 = none */
 };
 
 struct ordo_segment {
@@ -52,7 +54,8 @@ enum ordo_err ordo_segment_lock(
 
 void ordo_segment_name(uint64_t number, char name[ORDO_SEGMENT_NAME_MAX]);
 
-/* NOT_FOUND. Past the page cache where the file system can. block is what the device takes (512 or
+/* NOT_FOUND. For reading, a segment that is only in the archive is unpacked into memory. Past the
+ * page cache where the file system can. block is what the device takes (512 or
  * 4096). */
 enum ordo_err ordo_segment_open(
     const struct ordo_folder *folder,
@@ -79,6 +82,15 @@ enum ordo_err ordo_segment_read(
     uint64_t offset,
     uint8_t *buffer,
     size_t size,
+    size_t *got,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* The first block of a segment, where its header is; fewer bytes when the file is shorter.
+ * NOT_FOUND. block is page aligned. */
+enum ordo_err ordo_segment_read_first(
+    const struct ordo_folder *folder,
+    uint64_t number,
+    uint8_t block[ORDO_JOURNAL_BLOCK_MAX],
     size_t *got,
     struct ordo_fail *fail) ORDO_MUST_USE;
 

@@ -9,6 +9,7 @@
  * up later from a cache must not lie there. */
 #include "journal/internal.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -73,12 +74,15 @@ static enum ordo_err save_copy(
         err = fail_name(journal, "making", COPY_TMP, fail);
         goto out;
     }
+    ORDO_FAILPOINT("recover.copy_opened");
     uint64_t offset = 0;
     int error = ordo_write_all(fd, load.data + v->torn_offset, v->torn_bytes, &offset);
+    ORDO_FAILPOINT("recover.copy_written");
     if (error == 0 && fsync(fd) != 0) {
         error = errno;
     }
     (void)close(fd);
+    ORDO_FAILPOINT("recover.copy_flushed");
     if (error != 0) {
         errno = error;
         err = fail_name(journal, "saving the torn tail to", COPY_TMP, fail);
@@ -90,6 +94,7 @@ static enum ordo_err save_copy(
         err = fail_name(journal, "renaming to", name, fail);
         goto out;
     }
+    ORDO_FAILPOINT("recover.copy_renamed");
     err = ordo_folder_flush(&journal->folder, fail);
     if (err == ORDO_OK) {
         recovery->torn_bytes = v->torn_bytes;
@@ -115,16 +120,18 @@ static enum ordo_err wipe(
     if (fd < 0) {
         return fail_name(journal, "opening", name, fail);
     }
-    int error = 0;
+    int error = ORDO_FAILPOINT_ERROR("recover.before_wipe");
     while (error == 0 && offset < size) {
         uint64_t left = size - offset;
         size_t chunk = left < ORDO_SEGMENT_SCRATCH ? (size_t)left : ORDO_SEGMENT_SCRATCH;
         error = ordo_write_all(fd, journal->preparer.scratch, chunk, &offset);
     }
+    ORDO_FAILPOINT("recover.wipe_written");
     if (error == 0 && fsync(fd) != 0) {
         error = errno;
     }
     (void)close(fd);
+    ORDO_FAILPOINT("recover.wiped");
     if (error != 0) {
         errno = error;
         return fail_name(journal, "wiping the tail of", name, fail);

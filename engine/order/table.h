@@ -22,6 +22,8 @@ enum ordo_mark {
     ORDO_MARK_SNAPSHOT_B = 2,
     ORDO_MARK_DIGEST = 4,
     ORDO_MARK_ALL = 7,
+    ORDO_MARK_PENDING = 8, /* the cut's own (cut.c); a write takes them away */
+    ORDO_MARK_COPIED = 16,
 };
 
 struct ordo_table;

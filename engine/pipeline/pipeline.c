@@ -77,10 +77,14 @@ enum ordo_err ordo_pipeline_lay_out(
 
     ordo_runner_add(front, agents->ingress);
     ordo_runner_add(apply, ordo_apply_stage_agent(&pipeline->apply));
+    if (agents->beside_apply.do_work != NULL) {
+        ordo_runner_add(apply, agents->beside_apply);
+    }
     ordo_runner_add(journal, agents->journal);
     ordo_runner_add(reply, agents->reply);
     ordo_runner_add(publish, agents->publish);
     pipeline->ingress_runner = front;
+    pipeline->apply_runner = apply;
     pipeline->journal_runner = journal;
 
     int cores = ordo_thread_cpu_count();

@@ -41,6 +41,7 @@ struct ordo_pipeline_agents {
     struct ordo_agent journal;
     struct ordo_agent reply;
     struct ordo_agent publish;
+    struct ordo_agent beside_apply; /* runs behind apply on its thread; without do_work: none */
 };
 
 struct ordo_pipeline {
@@ -55,6 +56,7 @@ struct ordo_pipeline {
     struct ordo_runner runners[ORDO_PIPELINE_RUNNERS_MAX];
     uint32_t runner_count;
     struct ordo_runner *ingress_runner; /* whose waker the doors signal */
+    struct ordo_runner *apply_runner;   /* whose waker the snapshotter signals */
     struct ordo_runner *journal_runner; /* whose waker the disk takes over */
 };
 

@@ -61,19 +61,25 @@ recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fa
         .in_flight_max = config->in_flight_max,
         .durability = (enum ordo_durability)config->durability,
         .backend = (enum ordo_journal_backend)config->backend,
+        .key_file = config->journal_key,
     };
     enum ordo_err err = ordo_journal_open(&journal, &node->journal, fail);
     if (err != ORDO_OK) {
         return err;
     }
-    err = ordo_journal_recover(node->journal, visit, &node->replay, &node->recovery, fail);
+    err = ordo_restart_load(&node->restart, config->data, &node->replay, fail);
+    if (err == ORDO_OK) {
+        err = ordo_journal_recover(
+            node->journal, node->restart.after_seq, visit, &node->replay, &node->recovery, fail);
+    }
     if (err != ORDO_OK) {
         return err;
     }
     ORDO_LOG_INFO(
-        "recovered data=%s records=%" PRIu64 " seq=%" PRIu64 " update_seq=%" PRIu64
-        " segments=%" PRIu64,
+        "recovered data=%s after_seq=%" PRIu64 " records=%" PRIu64 " seq=%" PRIu64
+        " update_seq=%" PRIu64 " segments=%" PRIu64,
         config->data,
+        node->restart.after_seq,
         node->recovery.records,
         node->recovery.seq_last,
         node->recovery.update_seq_last,
@@ -111,6 +117,31 @@ static enum ordo_err build_pipeline(
     ordo_put_le64(hash, head->stream_hash.low);
     ordo_put_le64(hash + 8, head->stream_hash.high);
     return ordo_journal_attach(node->journal, &node->pipeline.journal, hash, fail);
+}
+
+static enum ordo_err
+open_snapshots(struct ordo_node *node, const struct ordo_config *config, struct ordo_fail *fail)
+{
+    struct ordo_snapshotter_config snapshotter = {
+        .every_records = config->snapshot_every_records,
+        .pool_size = config->snapshot_pool_size,
+    };
+    uint8_t id[16];
+    ordo_journal_node(node->journal, id);
+    enum ordo_err err =
+        ordo_snapshots_open(&node->snapshots, config->data, &node->restart, id, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    struct ordo_snapshotter_port port = ordo_snapshots_port(&node->snapshots);
+    return ordo_snapshotter_init(
+        &node->snapshotter,
+        &snapshotter,
+        &port,
+        &node->pipeline.apply,
+        &node->pipeline.journal.sequence,
+        &node->arena,
+        fail);
 }
 
 static enum ordo_err
@@ -169,6 +200,7 @@ static enum ordo_err lay_out(
             },
         .reply = ordo_server_reply_agent(node->server),
         .publish = ordo_server_publish_agent(node->server),
+        .beside_apply = ordo_snapshotter_agent(&node->snapshotter),
     };
     enum ordo_err err = ordo_pipeline_lay_out(pipeline, config, &agents, fail);
     if (err != ORDO_OK) {
@@ -254,6 +286,9 @@ ordo_node_open(struct ordo_node *node, const struct ordo_config *config, struct 
         err = build_pipeline(node, &pipeline, &head, fail);
     }
     if (err == ORDO_OK) {
+        err = open_snapshots(node, config, fail);
+    }
+    if (err == ORDO_OK) {
         err = open_server(node, config, fail);
     }
     if (err == ORDO_OK) {
@@ -264,7 +299,7 @@ ordo_node_open(struct ordo_node *node, const struct ordo_config *config, struct 
         return err;
     }
     ordo_arena_seal(&node->arena);
-    if (node->recovery.records == 0) {
+    if (node->recovery.seq_last == 0) {
         put_genesis(node, &config->genesis);
     }
     put_resume(node);
@@ -281,9 +316,15 @@ ordo_node_open(struct ordo_node *node, const struct ordo_config *config, struct 
 
 enum ordo_err ordo_node_start(struct ordo_node *node, struct ordo_fail *fail)
 {
-    enum ordo_err err = ordo_pipeline_start(&node->pipeline, fail);
+    enum ordo_err err =
+        ordo_snapshotter_start(&node->snapshotter, &node->pipeline.apply_runner->waker, fail);
+    if (err == ORDO_OK) {
+        err = ordo_pipeline_start(&node->pipeline, fail);
+    }
     if (err == ORDO_OK) {
         ordo_server_start(node->server);
+    } else {
+        ordo_snapshotter_stop(&node->snapshotter);
     }
     return err;
 }
@@ -291,6 +332,7 @@ enum ordo_err ordo_node_start(struct ordo_node *node, struct ordo_fail *fail)
 void ordo_node_stop(struct ordo_node *node)
 {
     ordo_server_stop(node->server);
+    ordo_snapshotter_stop(&node->snapshotter);
     ordo_pipeline_stop(&node->pipeline);
 }
 
@@ -299,6 +341,7 @@ void ordo_node_close(struct ordo_node *node)
     if (node->server != NULL) {
         ordo_server_close(node->server);
     }
+    ordo_snapshots_close(&node->snapshots);
     if (node->journal != NULL) {
         ordo_journal_close(node->journal);
     }

@@ -1,7 +1,7 @@
 /* assemble.h - a node put together: journal, engine and doors bound into one pipeline. READ FIRST.
  *
- *   config ─▶ journal open (lock) ─▶ recover = replay ─▶ state ─▶ pipeline ─▶ doors ─▶ genesis,
- * resume ─▶ runners
+ *   config ─▶ journal open (lock) ─▶ snapshot, then replay ─▶ state ─▶ pipeline ─▶ doors ─▶
+ * genesis, resume ─▶ runners
  */
 #ifndef ORDO_TOOLS_ASSEMBLE_H
 #define ORDO_TOOLS_ASSEMBLE_H
@@ -11,6 +11,7 @@
 #include "net/server.h"
 #include "pipeline/pipeline.h"
 #include "replay.h"
+#include "snapshots.h"
 
 struct ordo_node {
     struct ordo_arena arena;
@@ -18,6 +19,9 @@ struct ordo_node {
     struct ordo_journal *journal;
     struct ordo_server *server;
     struct ordo_recovery recovery;
+    struct ordo_restart restart;
+    struct ordo_snapshots snapshots;
+    struct ordo_snapshotter snapshotter;
     struct ordo_pipeline pipeline;
     uint8_t genesis[ORDO_SETTINGS_MAX * 2 * ORDO_VARINT_MAX]; /* the pairs of the first command */
 };

@@ -202,7 +202,7 @@ examine(struct audit *audit, const struct options *options, struct ordo_fail *fa
     enum ordo_err err = ordo_journal_reader_open(options->dir, 0, &reader, fail);
 
     if (err != ORDO_OK) {
-        return err;
+        return ordo_cli_explain_trim(options->dir, err, fail);
     }
     err = read_records(audit, options, reader, fail);
     ordo_journal_reader_close(reader);

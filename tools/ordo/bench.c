@@ -15,6 +15,7 @@ struct benchmark {
 static const struct benchmark benchmarks[] = {
     {"ring", ordo_bench_ring, "commands through the ring, by layout and wait strategy"},
     {"apply", ordo_bench_apply, "decisions a second of the engine alone"},
+    {"journal", ordo_bench_journal, "the journal against a plain writer on the same disk"},
 };
 
 #define BENCHMARK_COUNT (sizeof(benchmarks) / sizeof(benchmarks[0]))

@@ -52,6 +52,10 @@ bool ordo_cli_share(const char *text, uint64_t *share);
  * none is near. */
 const char *ordo_cli_nearest(const char *word, const char *const *words, size_t count);
 
+/* When reading a journal from its start has failed with NOT_FOUND because the start was trimmed:
+ * says so, and up to where. Returns err. */
+enum ordo_err ordo_cli_explain_trim(const char *dir, enum ordo_err err, struct ordo_fail *fail);
+
 /* True when stderr is a terminal: progress lines are for people only. */
 bool ordo_cli_progress(void);
 
@@ -66,7 +70,12 @@ int ordo_verb_order(int argc, char **argv);
 int ordo_verb_subscribe(int argc, char **argv);
 int ordo_verb_sale(int argc, char **argv);
 int ordo_verb_journal(int argc, char **argv);
+int ordo_verb_snapshot(int argc, char **argv);
+int ordo_verb_recovery_plan(int argc, char **argv);
 int ordo_verb_audit(int argc, char **argv);
+int ordo_verb_replay(int argc, char **argv);
+int ordo_verb_backup(int argc, char **argv);
+int ordo_verb_restore(int argc, char **argv);
 int ordo_verb_states(int argc, char **argv);
 int ordo_verb_bench(int argc, char **argv);
 int ordo_verb_why(int argc, char **argv);

@@ -71,6 +71,9 @@ static const struct key keys[] = {
     NUMBER("journal.segment_size", KEY_SIZE, segment_size, "64Mi", 1u << 20, 4 * GIB, false),
     NUMBER("journal.batch_size_max", KEY_COUNT, batch_size_max, "1Mi", 1u << 17, 1u << 26, false),
     NUMBER("journal.in_flight_max", KEY_COUNT, in_flight_max, "2", 1, 64, false),
+    PATH("journal.key_file", journal_key, NULL),
+    NUMBER("snapshot.every_records", KEY_SIZE, snapshot_every_records, "5m", 0, 1ull << 40, false),
+    NUMBER("snapshot.pool_size", KEY_SIZE, snapshot_pool_size, "64Mi", 1u << 18, 4 * GIB, true),
 };
 
 _Static_assert(sizeof(keys) / sizeof(keys[0]) == ORDO_CONFIG_KEYS, "count the rows");
@@ -352,7 +355,7 @@ print_value(const struct ordo_config *config, const struct key *key, const char 
 
     switch (key->type) {
     case KEY_PATH:
-        (void)fprintf(out, "%s = %s\n", name, (const char *)base);
+        (void)fprintf(out, base[0] == 0 ? "; %s =\n" : "%s = %s\n", name, (const char *)base);
         break;
     case KEY_COUNT:
         memcpy(&small, base, sizeof(small));

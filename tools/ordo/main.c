@@ -1,10 +1,10 @@
-/* One program, one file a verb: main knows only their names.
+/* One program, one file a verb: main knows only their names; an underscore in the table is a hyphen
+ * on the command line.
  *
  *     ordo VERB [OPTION...] [ARGUMENT...]
  *
  * A verb gets the rest of the line and does its own parsing by an argp table, so `ordo help VERB`
- * is `ordo VERB
- * --help`. The table below is the only list of verbs.
+ * is `ordo VERB --help`. The table below is the only list of verbs.
  */
 #include "cli.h"
 #include "ordo_version.h"
@@ -24,7 +24,12 @@
     X(sale, "drive a flash sale against a node and check what came of it")                         \
     X(audit, "replay a data folder and print every conservation law")                              \
     X(why, "tell the life of an order from the journal, and what it waits for")                    \
-    X(journal, "dump or verify the journal of a data folder")                                      \
+    X(journal, "look at, verify, archive, trim and repair the journal of a data folder")           \
+    X(replay, "decide a journal again up to a sequence, print the state's digest")                 \
+    X(backup, "copy a data folder beside its running server, verified")                            \
+    X(restore, "make a data folder from a copy")                                                   \
+    X(snapshot, "make, list, verify, export or invalidate the snapshots of a data folder")         \
+    X(recovery_plan, "say what a start on a data folder would do and why")                         \
     X(states, "print the states of an order and what leads from one to another")                   \
     X(bench, "measure a part of the engine")                                                       \
     X(version, "print the version and what this build and machine can do")
@@ -41,6 +46,19 @@ static const struct verb verbs[] = {
 #undef VERB_ROW
 };
 
+#define VERB_NAME_MAX 24
+
+/* As a person types it. */
+static const char *typed(const struct verb *verb, char name[VERB_NAME_MAX])
+{
+    size_t i = 0;
+    for (; verb->name[i] != '\0' && i < VERB_NAME_MAX - 1; i++) {
+        name[i] = verb->name[i] == '_' ? '-' : verb->name[i];
+    }
+    name[i] = '\0';
+    return name;
+}
+
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
 static void print_help(FILE *out)
@@ -52,7 +70,8 @@ static void print_help(FILE *out)
         "\n",
         out);
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        (void)fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
+        char name[VERB_NAME_MAX];
+        (void)fprintf(out, "  %-13s %s\n", typed(&verbs[i], name), verbs[i].summary);
     }
     (void)fputs(
         "\n"
@@ -66,7 +85,8 @@ static void print_help(FILE *out)
 static const struct verb *find_verb(const char *name)
 {
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        if (strcmp(verbs[i].name, name) == 0) {
+        char known[VERB_NAME_MAX];
+        if (strcmp(typed(&verbs[i], known), name) == 0) {
             return &verbs[i];
         }
     }
@@ -75,10 +95,11 @@ static const struct verb *find_verb(const char *name)
 
 static int refuse_verb(const char *name)
 {
+    char known[VERB_COUNT][VERB_NAME_MAX];
     const char *names[VERB_COUNT];
 
     for (size_t i = 0; i < VERB_COUNT; i++) {
-        names[i] = verbs[i].name;
+        names[i] = typed(&verbs[i], known[i]);
     }
     const char *nearest = ordo_cli_nearest(name, names, VERB_COUNT);
     if (nearest == NULL) {
@@ -111,7 +132,8 @@ int main(int argc, char **argv)
         return refuse_verb(help ? argv[2] : name);
     }
     char usage_name[32]; /* "ordo VERB": what argp prints in front of a usage line */
-    (void)snprintf(usage_name, sizeof(usage_name), "ordo %s", verb->name);
+    char known[VERB_NAME_MAX];
+    (void)snprintf(usage_name, sizeof(usage_name), "ordo %s", typed(verb, known));
     if (help) {
         char option[] = "--help";
         char *arguments[] = {usage_name, option, NULL};

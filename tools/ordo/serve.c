@@ -113,7 +113,7 @@ static void say_ready(const struct ordo_config *config, bool json)
     }
 }
 
-/* Until SIGINT or SIGTERM (true), or until the journal has failed (false). */
+/* Until SIGINT or SIGTERM (true), or until the journal has failed (false). SIGUSR1: a snapshot. */
 static bool wait_for_end(struct ordo_node *node, const sigset_t *signals)
 {
     const struct timespec look = {.tv_sec = 0, .tv_nsec = LOOK_NS};
@@ -122,7 +122,9 @@ static bool wait_for_end(struct ordo_node *node, const sigset_t *signals)
         if (ordo_journal_failed(node->journal)) {
             return false;
         }
-        if (got > 0) {
+        if (got == SIGUSR1) {
+            ordo_snapshotter_ask(&node->snapshotter);
+        } else if (got > 0) {
             ORDO_LOG_INFO("stopping signal=%d", got);
             return true;
         }
@@ -138,6 +140,7 @@ static int run(const struct ordo_config *config, bool json)
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGUSR1);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread: all inherit it */
     (void)signal(SIGPIPE, SIG_IGN);
 

@@ -2,6 +2,8 @@
  * The rule that tells it from a torn tail is tested from both sides. */
 #include "rig.h"
 
+#include "journal/internal.h"
+
 /* ---- torn or damaged: the rule ---- */
 
 /* Three batches, the last two in flight together as their headers say: neither knows of the other.
@@ -271,4 +273,29 @@ Test(recover, knows_that_the_first_header_was_flushed_before_any_batch)
     rig_poke(path, 60, "\xff", 1);
     rig_expect_damaged(&rig, path, "the first header before the only batch");
     rig_fini(&rig);
+}
+
+/* On a disk whose blocks are 4096 bytes an idle mark is 4096 bytes with its padding. When the
+ * header of its segment is lost, so is the block's size, and the mark must be found all the same:
+ * it was not, and what it proves was cut as a torn tail. */
+Test(damage, proof_of_large_blocks_is_found_behind_a_lost_segment_header)
+{
+    static uint8_t data[16384];
+    struct ordo_load load = {.data = data, .capacity = sizeof(data), .size = sizeof(data)};
+    struct ordo_tip tip = {.batch = 18, .seq = 315, .block = 4096, .node = {7}};
+    struct ordo_batch_header mark = {
+        .magic = ORDO_BATCH_MAGIC,
+        .format = ORDO_JOURNAL_FORMAT,
+        .size = 4096,
+        .node = {7},
+        .number = 20,
+        .first_seq = 336,
+        .durable_seq = 335,
+    };
+    ordo_batch_header_encode(&mark, data + 8192);
+    struct ordo_proof proof;
+    ordo_find_proof(&load, 0, &tip, false, false, &proof);
+    cr_assert_eq(proof.batch, 19);
+    cr_assert_eq(proof.seq, 335);
+    cr_assert_eq(proof.offset, 8192);
 }

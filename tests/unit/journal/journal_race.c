@@ -143,7 +143,7 @@ static void run(enum ordo_journal_backend backend)
     ordo_barrier_add(&race.stage.barrier, &race.sequencer.published);
     ordo_barrier_add(&race.sequencer.gate, &race.stage.sequence);
     ORDO_ASSERT(ordo_journal_open(&config, &race.journal, &fail) == ORDO_OK);
-    ORDO_ASSERT(ordo_journal_recover(race.journal, count, &seen, &recovery, &fail) == ORDO_OK);
+    ORDO_ASSERT(ordo_journal_recover(race.journal, 0, count, &seen, &recovery, &fail) == ORDO_OK);
     static const uint8_t hash[16];
     if (ordo_journal_attach(race.journal, &race.stage, hash, &fail) != ORDO_OK) {
         fprintf(stderr, "skipped: %s\n", fail.text);
@@ -171,7 +171,7 @@ static void run(enum ordo_journal_backend backend)
     ordo_journal_close(race.journal);
 
     ORDO_ASSERT(ordo_journal_open(&config, &race.journal, &fail) == ORDO_OK);
-    ORDO_ASSERT(ordo_journal_recover(race.journal, count, &seen, &recovery, &fail) == ORDO_OK);
+    ORDO_ASSERT(ordo_journal_recover(race.journal, 0, count, &seen, &recovery, &fail) == ORDO_OK);
     ORDO_ASSERT(seen == RECORDS);
     ordo_journal_close(race.journal);
     ordo_arena_fini(&race.arena);

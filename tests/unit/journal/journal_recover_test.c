@@ -266,7 +266,7 @@ Test(recover, hands_back_the_error_of_a_visit_and_writes_nothing)
     uint64_t before = rig_folder_hash(&rig);
     cr_assert_eq(ordo_journal_open(&rig.config, &rig.journal, &rig.fail), ORDO_OK);
     enum ordo_err err =
-        ordo_journal_recover(rig.journal, refuse_seven, &rig, &rig.recovery, &rig.fail);
+        ordo_journal_recover(rig.journal, 0, refuse_seven, &rig, &rig.recovery, &rig.fail);
     cr_assert_eq(err, ORDO_ERR_DIVERGED);
     cr_assert_eq(strcmp(rig.fail.text, "seven"), 0);
     ordo_journal_close(rig.journal);

@@ -132,7 +132,7 @@ static inline enum ordo_err rig_try_open(struct rig *rig)
         rig->journal = NULL;
         return err;
     }
-    err = ordo_journal_recover(rig->journal, rig_visit, rig, &rig->recovery, &rig->fail);
+    err = ordo_journal_recover(rig->journal, 0, rig_visit, rig, &rig->recovery, &rig->fail);
     if (err != ORDO_OK) {
         ordo_journal_close(rig->journal);
         rig->journal = NULL;
@@ -324,10 +324,10 @@ static inline uint64_t rig_folder_hash(const struct rig *rig)
     return sum;
 }
 
-/* Removes the folder; it holds files only. */
-static inline void rig_fini(struct rig *rig)
+/* Removes a folder that holds files only. */
+static inline void rig_remove(const char *path)
 {
-    DIR *dir = opendir(rig->dir);
+    DIR *dir = opendir(path);
     cr_assert_not_null(dir);
     for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
         if (entry->d_name[0] != '.') {
@@ -335,7 +335,18 @@ static inline void rig_fini(struct rig *rig)
         }
     }
     (void)closedir(dir);
-    cr_assert_eq(rmdir(rig->dir), 0);
+    cr_assert_eq(rmdir(path), 0);
+}
+
+/* Removes the folder, its archive first. */
+static inline void rig_fini(struct rig *rig)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/archive", rig->dir);
+    if (access(path, F_OK) == 0) {
+        rig_remove(path);
+    }
+    rig_remove(rig->dir);
 }
 
 /* A journal of batches of 10 records in segment 1, without a mark. */

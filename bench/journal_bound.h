@@ -1,0 +1,36 @@
+/* journal_bound.h - the limit beside `ordo bench journal`: a plain sequential writer with the same
+ * writes, checksums, hash, flushes and zeros ahead as the journal, and nothing else. On the calling
+ * thread; all block.
+ */
+#ifndef ORDO_BENCH_JOURNAL_BOUND_H
+#define ORDO_BENCH_JOURNAL_BOUND_H
+
+#include "base/err.h"
+
+#include <stdint.h>
+
+struct ordo_bound;
+
+/* In dir/bound, which close removes. */
+enum ordo_err
+ordo_bound_open(const char *dir, struct ordo_bound **out, struct ordo_fail *fail) ORDO_MUST_USE;
+void ordo_bound_close(struct ordo_bound *bound); /* accepts NULL */
+
+/* Bytes written so far; the smallest write. */
+uint64_t ordo_bound_bytes(const struct ordo_bound *bound);
+uint32_t ordo_bound_block(const struct ordo_bound *bound);
+
+/* Writes of this size for a time, two in flight. */
+enum ordo_err ordo_bound_bulk(
+    struct ordo_bound *bound,
+    uint32_t size,
+    uint64_t limit_ns,
+    uint64_t *spent_ns,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* One write, until it is durable. */
+enum ordo_err
+ordo_bound_one(struct ordo_bound *bound, uint32_t size, uint64_t *spent_ns, struct ordo_fail *fail)
+    ORDO_MUST_USE;
+
+#endif

@@ -1,0 +1,44 @@
+/* journal_runs.h - the measurements behind `ordo bench journal`: a journal fed as fast as it takes.
+ * On the calling thread, in slices that take turns with the plain writer's (journal_bound.h). All
+ * block.
+ */
+#ifndef ORDO_BENCH_JOURNAL_RUNS_H
+#define ORDO_BENCH_JOURNAL_RUNS_H
+
+#include "bench/apply_load.h"
+#include "journal/journal.h"
+#include "ring/sequencer.h"
+
+#define ORDO_JOURNAL_RUN_RECORDS ORDO_LOAD_BLOCK /* decided commands, fed again and again */
+
+/* Real commands with their outcomes, decided once; they lie in the rings for good. */
+struct ordo_feed {
+    struct ordo_arena arena;
+    struct ordo_load load;
+    struct ordo_ring ring;
+    struct ordo_sequencer sequencer;
+    struct ordo_stage stage;
+    struct ordo_slot slots[ORDO_JOURNAL_RUN_RECORDS];
+    struct ordo_journal *journal;
+    char dir[256];
+    uint64_t next; /* of slots */
+    uint64_t seq;
+    uint64_t update_seq;
+    uint64_t updates; /* of all slots once */
+};
+
+/* Decides the commands and opens a journal in dir/journal. */
+enum ordo_err
+ordo_feed_open(struct ordo_feed *feed, const char *dir, struct ordo_fail *fail) ORDO_MUST_USE;
+void ordo_feed_close(struct ordo_feed *feed); /* removes the folder */
+
+/* Feeds for a time, then waits until all is durable; *spent_ns is until then. */
+enum ordo_err ordo_feed_bulk(
+    struct ordo_feed *feed, uint64_t limit_ns, uint64_t *spent_ns, struct ordo_fail *fail)
+    ORDO_MUST_USE;
+
+/* One command, until it is durable. */
+enum ordo_err
+ordo_feed_one(struct ordo_feed *feed, uint64_t *spent_ns, struct ordo_fail *fail) ORDO_MUST_USE;
+
+#endif
