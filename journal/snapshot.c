@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TRANSACTION_MAX (1u << 20)   /* bytes of chunks in one */
+#define TRANSACTION_MAX (1u << 18)   /* bytes of chunks in one */
 #define MAP_MIN         (1ull << 20) /* bytes; a map is a multiple of it */
 
 struct ordo_snapshot_store {
