@@ -21,8 +21,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TRANSACTION_MAX (1u << 20)   /* bytes of chunks in one */
+#define TRANSACTION_MAX (1u << 18)   /* bytes of chunks in one */
 #define MAP_MIN         (1ull << 20) /* bytes; a map is a multiple of it */
+
+/* What an environment has of one section, as far as this store has written it: with it the root
+ * costs no walk over what has not changed. */
+struct kept {
+    struct {
+        uint8_t digest[ORDO_HASH_SIZE];
+        uint32_t size; /* bytes; 0 = not there */
+    } * chunks;
+    uint32_t count; /* highest chunk + 1 */
+    uint32_t room;
+};
 
 struct ordo_snapshot_store {
     char data[ORDO_SNAPSHOT_PATH_MAX];
@@ -32,7 +43,8 @@ struct ordo_snapshot_store {
     bool good[ORDO_SNAPSHOT_WHICH_COUNT]; /* finished by this store, no error since */
     bool writing;
     uint64_t pending; /* bytes in the open transaction */
-    uint8_t *put;     /* keys of what was put in this snapshot, to be read again */
+    struct kept kept[ORDO_SNAPSHOT_WHICH_COUNT][ORDO_SNAPSHOT_SECTIONS_MAX];
+    uint8_t *put; /* keys of what was put in this snapshot, to be read again */
     uint64_t put_count;
     uint64_t put_room;
 };
@@ -79,10 +91,21 @@ static void end_writing(struct ordo_snapshot_store *store)
     store->put_count = 0;
 }
 
+static void forget_kept(struct ordo_snapshot_store *store, enum ordo_snapshot_which which)
+{
+    for (uint32_t i = 0; i < ORDO_SNAPSHOT_SECTIONS_MAX; i++) {
+        free(store->kept[which][i].chunks);
+        store->kept[which][i] = (struct kept){.chunks = NULL};
+    }
+}
+
 void ordo_snapshot_close(struct ordo_snapshot_store *store)
 {
     if (store->writing) {
         end_writing(store);
+    }
+    for (uint32_t i = 0; i < ORDO_SNAPSHOT_WHICH_COUNT; i++) {
+        forget_kept(store, (enum ordo_snapshot_which)i);
     }
     free(store->put);
     free(store);
@@ -182,6 +205,7 @@ enum ordo_err ordo_snapshot_begin(
     store->good[which] = false;
     enum ordo_err err = make_folder(path, fail);
     if (err == ORDO_OK && whole) {
+        forget_kept(store, which);
         err = throw_away(store, which, fail);
     }
     if (err == ORDO_OK) {
@@ -224,6 +248,30 @@ static enum ordo_err note_put(
     return ORDO_OK;
 }
 
+static enum ordo_err keep(
+    struct kept *kept,
+    uint32_t chunk,
+    const uint8_t digest[ORDO_HASH_SIZE],
+    uint32_t size,
+    struct ordo_fail *fail)
+{
+    if (chunk >= kept->room) {
+        uint64_t room = (uint64_t)chunk + chunk / 2 + 64;
+        void *more = realloc(kept->chunks, room * sizeof(kept->chunks[0]));
+        if (more == NULL) {
+            return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "snapshot: no memory");
+        }
+        kept->chunks = more;
+        kept->room = (uint32_t)room;
+    }
+    for (; kept->count <= chunk; kept->count++) {
+        kept->chunks[kept->count].size = 0;
+    }
+    memcpy(kept->chunks[chunk].digest, digest, ORDO_HASH_SIZE);
+    kept->chunks[chunk].size = size;
+    return ORDO_OK;
+}
+
 static enum ordo_err commit(struct ordo_snapshot_store *store, struct ordo_fail *fail)
 {
     store->pending = 0;
@@ -247,6 +295,7 @@ enum ordo_err ordo_snapshot_put(
     uint8_t *value = NULL;
     ORDO_ASSERT(store->writing);
     ORDO_ASSERT(section < ORDO_SNAPSHOT_SECTIONS_MAX);
+    ORDO_ASSERT(chunk < UINT32_MAX / 2);
     ORDO_ASSERT(bytes.size > 0 && bytes.size <= ORDO_SNAPSHOT_CHUNK_MAX);
     ordo_snapshot_key(section, chunk, key);
     enum ordo_err err = begin_unless(store, fail);
@@ -265,72 +314,72 @@ enum ordo_err ordo_snapshot_put(
     memcpy(value + ORDO_HASH_SIZE, bytes.data, bytes.size);
     store->pending += bytes.size;
     err = note_put(store, key, fail);
+    if (err == ORDO_OK) {
+        err = keep(&store->kept[store->which][section], chunk, value, bytes.size, fail);
+    }
     return err == ORDO_OK && store->pending >= TRANSACTION_MAX ? commit(store, fail) : err;
 }
 
 /* ---- finish ---- */
 
-/* What the walk before the last transaction finds: the digests as they are stored, and the chunks
- * that are past their section's count. */
-struct survey {
-    struct ordo_snapshot_info *info;
-    struct ordo_snapshot_root root;
-    uint8_t *surplus; /* keys */
-    uint64_t surplus_count;
-    uint64_t surplus_room;
-};
-
+/* Digests in the order of keys, bytes, root. */
 static enum ordo_err
-add_surplus(struct survey *survey, struct ordo_bytes key, struct ordo_fail *fail)
+add_up(struct ordo_snapshot_store *store, struct ordo_snapshot_info *info, struct ordo_fail *fail)
 {
-    if (survey->surplus_count == survey->surplus_room) {
-        uint64_t room = survey->surplus_room == 0 ? 256 : survey->surplus_room * 2;
-        uint8_t *more = realloc(survey->surplus, room * ORDO_SNAPSHOT_KEY_SIZE);
-        if (more == NULL) {
-            return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "snapshot: no memory");
+    struct ordo_snapshot_root root = {.digests = NULL};
+    enum ordo_err err = ORDO_OK;
+    info->bytes = 0;
+    for (uint32_t i = 0; i < info->section_count; i++) {
+        const struct kept *kept = &store->kept[store->which][i];
+        for (uint32_t chunk = 0; chunk < info->chunk_counts[i] && err == ORDO_OK; chunk++) {
+            if (chunk >= kept->count || kept->chunks[chunk].size == 0) {
+                err = ordo_fail_set(
+                    fail,
+                    ORDO_ERR_DAMAGED,
+                    "%s: section %" PRIu32 ", chunk %" PRIu32 " was never put",
+                    store->env.path,
+                    i,
+                    chunk);
+                break;
+            }
+            info->bytes += kept->chunks[chunk].size;
+            err = ordo_snapshot_root_add(&root, kept->chunks[chunk].digest, fail);
         }
-        survey->surplus = more;
-        survey->surplus_room = room;
     }
-    memcpy(
-        survey->surplus + survey->surplus_count * ORDO_SNAPSHOT_KEY_SIZE,
-        key.data,
-        ORDO_SNAPSHOT_KEY_SIZE);
-    survey->surplus_count++;
-    return ORDO_OK;
+    if (err == ORDO_OK) {
+        err = ordo_snapshot_root_end(&root, info, info->root, fail);
+    }
+    ordo_snapshot_root_fini(&root);
+    return err;
 }
 
-static enum ordo_err
-survey_pair(void *context, struct ordo_bytes key, struct ordo_bytes value, struct ordo_fail *fail)
+/* Chunks past the counts go. */
+static enum ordo_err delete_surplus(
+    struct ordo_snapshot_store *store,
+    const struct ordo_snapshot_info *info,
+    struct ordo_fail *fail)
 {
-    struct survey *survey = context;
-    struct ordo_snapshot_info *info = survey->info;
-    uint32_t section;
-    uint32_t chunk;
-    if (!ordo_snapshot_key_read(key, &section, &chunk)) {
-        return ORDO_OK;
+    uint8_t key[ORDO_SNAPSHOT_KEY_SIZE];
+    enum ordo_err err = ORDO_OK;
+    for (uint32_t i = 0; i < ORDO_SNAPSHOT_SECTIONS_MAX; i++) {
+        struct kept *kept = &store->kept[store->which][i];
+        uint32_t count = i < info->section_count ? info->chunk_counts[i] : 0;
+        for (; kept->count > count && err == ORDO_OK; kept->count--) {
+            ordo_snapshot_key(i, kept->count - 1, key);
+            err = ordo_env_delete(&store->env, (struct ordo_bytes){key, sizeof(key)}, fail);
+        }
     }
-    if (section >= info->section_count || chunk >= info->chunk_counts[section]) {
-        return add_surplus(survey, key, fail);
-    }
-    if (value.size <= ORDO_HASH_SIZE) {
-        return ordo_fail_set(fail, ORDO_ERR_DAMAGED, "snapshot: a chunk without bytes");
-    }
-    info->bytes += value.size - ORDO_HASH_SIZE;
-    return ordo_snapshot_root_add(&survey->root, value.data, fail);
+    return err;
 }
 
 static enum ordo_err last_transaction(
     struct ordo_snapshot_store *store,
-    const struct survey *survey,
     const struct ordo_snapshot_info *info,
     struct ordo_fail *fail)
 {
     enum ordo_err err = begin_unless(store, fail);
-    for (uint64_t i = 0; i < survey->surplus_count && err == ORDO_OK; i++) {
-        struct ordo_bytes key = {
-            survey->surplus + i * ORDO_SNAPSHOT_KEY_SIZE, ORDO_SNAPSHOT_KEY_SIZE};
-        err = ordo_env_delete(&store->env, key, fail);
+    if (err == ORDO_OK) {
+        err = delete_surplus(store, info, fail);
     }
     if (err == ORDO_OK) {
         err = put_meta(store, info, fail);
@@ -373,54 +422,28 @@ static enum ordo_err read_again(struct ordo_snapshot_store *store, struct ordo_f
     return err;
 }
 
-/* Digests in their order, root, and what is too many. */
-static enum ordo_err
-take_survey(struct ordo_snapshot_store *store, struct survey *survey, struct ordo_fail *fail)
-{
-    struct ordo_snapshot_info *info = survey->info;
-    uint64_t chunks = 0;
-    for (uint32_t i = 0; i < info->section_count; i++) {
-        chunks += info->chunk_counts[i];
-    }
-    enum ordo_err err = ordo_env_walk(&store->env, survey_pair, survey, fail);
-    if (err == ORDO_OK && survey->root.count != chunks) {
-        err = ordo_fail_set(
-            fail,
-            ORDO_ERR_DAMAGED,
-            "%s: %" PRIu64 " chunks of %" PRIu64 " are there",
-            store->env.path,
-            survey->root.count,
-            chunks);
-    }
-    return err == ORDO_OK ? ordo_snapshot_root_end(&survey->root, info, info->root, fail) : err;
-}
-
 enum ordo_err ordo_snapshot_finish(
     struct ordo_snapshot_store *store, struct ordo_snapshot_info *info, struct ordo_fail *fail)
 {
-    struct survey survey = {.info = info};
     char path[ORDO_SNAPSHOT_PATH_MAX];
     ORDO_ASSERT(store->writing);
     ORDO_ASSERT(!store->good[store->which]);
     info->status = ORDO_SNAPSHOT_COMPLETE;
     info->format = ORDO_SNAPSHOT_FORMAT;
-    info->bytes = 0;
     enum ordo_err err = commit(store, fail);
     if (err == ORDO_OK) {
         err = read_again(store, fail);
     }
     if (err == ORDO_OK) {
-        err = take_survey(store, &survey, fail);
+        err = add_up(store, info, fail);
     }
     if (err == ORDO_OK) {
-        err = last_transaction(store, &survey, info, fail);
+        err = last_transaction(store, info, fail);
     }
     if (err == ORDO_OK) {
         (void)ordo_snapshot_path(store->data, store->which, "", path);
         err = ordo_snapshot_flush_folder(path, fail);
     }
-    ordo_snapshot_root_fini(&survey.root);
-    free(survey.surplus);
     store->good[store->which] = err == ORDO_OK;
     end_writing(store);
     return err;
