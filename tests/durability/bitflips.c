@@ -112,7 +112,7 @@ static struct sample_shape shape_of(uint64_t round)
     return (struct sample_shape){
         .segments = round % 5 == 2 ? 2 : 1,
         .segment_size = SEGMENT,
-        .fill = round % 5 == 2 ? 4096 : SEGMENT - 6000,
+        .fill = round % 5 == 2 ? 4096 : SEGMENT - 16000,
         .block = round % 5 == 3 ? 4096 : 512,
         .in_flight_max = round % 5 == 4 ? 4 : 2,
         .group_max = round % 5 == 4 ? 4 : 24,

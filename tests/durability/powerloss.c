@@ -11,54 +11,24 @@
  * One of the states is what the next life begins with, so torn tails, copies and half-made segments
  * are inherited. A round follows from its seed alone.
  */
-#include "driver.h"
-#include "report.h"
-#include "simdisk.h"
+#include "powerloss.h"
 
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "journal/internal.h"
-
-#include <sched.h>
 
 #define CASES_DEFAULT 100000
 #define LIVES         3
-#define STEPS         40
 #define PENDING_MAX   60
 #define SUBSETS_MAX   8
 #define DRAWN         256
 #define CUTS_MAX      6
 #define SECTOR_DRAWS  12
 #define DEEP_ONE_IN   120 /* states whose recovery is cut, too */
-#define DEEP_TORN     8   /* and of the torn ones this much more often */
+#define AGAIN_ONE_IN  16
+#define DEEP_TORN     8 /* and of the torn ones this much more often */
 
-enum kind { KIND_SUBSET, KIND_TORN, KIND_SECTORS, KIND_COUNT };
 enum rest { REST_OLD, REST_ZERO, REST_NOISE, REST_COUNT };
-
-struct rig {
-    struct report report;
-    struct driver driver;
-    struct simdisk disk;
-    struct sim_random random;
-    uint64_t round_seed;
-    uint32_t block;
-    uint32_t life;
-    struct sim_image start; /* of the present life, durable */
-    struct sim_image next;  /* of the next life: one of the states */
-    struct sim_image live;
-    struct sim_image before; /* a state before its recovery */
-    struct sim_log log;
-    struct sim_log recovery_log;
-    uint64_t states; /* of this life */
-    uint64_t by_kind[KIND_COUNT];
-    uint64_t clean;
-    uint64_t torn;
-    uint64_t deep;
-    uint64_t rotations;
-    uint64_t digest;
-    char backend[32];
-};
 
 /* The operations of one log as they become durable. */
 struct walk {
@@ -70,6 +40,7 @@ struct walk {
     const struct sim_op *last; /* write that was noted as done */
     uint64_t low;              /* sequences that must be there */
     uint64_t high;
+    bool mute; /* nothing is checked yet */
     bool deep; /* the log of a recovery */
 };
 
@@ -79,7 +50,7 @@ struct tear {
     enum rest rest;
 };
 
-static void walk_log(struct walk *walk, const struct sim_log *log);
+static void walk_log(struct walk *walk, const struct sim_log *log, uint32_t from);
 
 /* ---- one state ---- */
 
@@ -97,7 +68,27 @@ static void go_deep(struct rig *rig, uint64_t low, uint64_t high)
     walk.low = low;
     walk.high = high;
     walk.deep = true;
-    walk_log(&walk, &rig->recovery_log);
+    walk_log(&walk, &rig->recovery_log, 0);
+}
+
+/* A torn tail is gone when it was cut: it must not be found a second time. */
+static void recover_again(struct rig *rig, uint64_t wanted)
+{
+    struct driver *driver = &rig->driver;
+    simfs_mount(&rig->live, NULL, rig->block);
+    enum ordo_err err = driver_recover(driver);
+    if (err != ORDO_OK || driver->visited != wanted || driver->recovery.torn_bytes != 0) {
+        report_fail(
+            &rig->report,
+            "after a torn tail was cut: %s, %lu records, wanted %lu, torn %lu (replay: --seed %lu "
+            "--cases 1)",
+            ordo_err_name(err),
+            driver->visited,
+            wanted,
+            driver->recovery.torn_bytes,
+            rig->round_seed);
+    }
+    driver_close(driver);
 }
 
 static void check(struct walk *walk, enum kind kind, const char *what)
@@ -141,6 +132,9 @@ static void check(struct walk *walk, enum kind kind, const char *what)
             driver->fail.text,
             rig->round_seed);
         return;
+    }
+    if (torn && sim_random(&rig->random, AGAIN_ONE_IN) == 0) {
+        recover_again(rig, visited);
     }
     if (sure_deep || (maybe_deep && torn)) {
         rig->deep++;
@@ -310,14 +304,17 @@ static void make_durable(struct walk *walk, const struct sim_op *by)
 
 static void all_states(struct walk *walk)
 {
+    if (walk->mute) {
+        return;
+    }
     subsets(walk);
     tears(walk);
     sectors(walk);
 }
 
-static void walk_log(struct walk *walk, const struct sim_log *log)
+static void walk_log(struct walk *walk, const struct sim_log *log, uint32_t from)
 {
-    for (uint32_t i = 0; i < log->count; i++) {
+    for (uint32_t i = from; i < log->count; i++) {
         const struct sim_op *op = &log->ops[i];
         switch (op->kind) {
         case SIM_FLUSH:
@@ -328,6 +325,7 @@ static void walk_log(struct walk *walk, const struct sim_log *log)
             break;
         case SIM_ACK:
             walk->low = op->offset;
+            walk->mute = false;
             walk->high = walk->deep ? op->offset : walk->high;
             break;
         case SIM_CREATE:
@@ -348,73 +346,7 @@ static void walk_log(struct walk *walk, const struct sim_log *log)
     all_states(walk);
 }
 
-/* ---- a life ---- */
-
-static struct ordo_disk *wrap(void *context, struct ordo_disk *disk)
-{
-    struct rig *rig = (struct rig *)((char *)context - offsetof(struct rig, driver));
-    struct ordo_disk *wrapped = simdisk_wrap(&rig->disk, disk, sim_random64(&rig->random));
-    (void)snprintf(rig->backend, sizeof(rig->backend), "%s", rig->disk.inner_name);
-    return wrapped;
-}
-
-/* When the other thread has made its segment, its result is taken the same moment in every run. */
-static void wait_for_ready(struct rig *rig)
-{
-    struct ordo_preparer *preparer = &rig->driver.journal->preparer;
-    bool ready = !simfs_is_other_done();
-    while (!ready) {
-        (void)pthread_mutex_lock(&preparer->mutex);
-        ready = preparer->wanted == 0 || preparer->state == ORDO_PREPARE_READY;
-        (void)pthread_mutex_unlock(&preparer->mutex);
-        (void)sched_yield();
-    }
-}
-
-static void step(struct rig *rig)
-{
-    struct driver *driver = &rig->driver;
-    uint32_t pushes = sim_random(&rig->random, 4) == 0 ? 0 : 1 + sim_random(&rig->random, 6);
-    for (uint32_t i = 0; i < pushes; i++) {
-        (void)driver_push(driver, sim_random(&rig->random, 10) != 0);
-    }
-    if (sim_random(&rig->random, 12) == 0) {
-        driver->now_ns += 300 * ORDO_NS_PER_MS; /* an idle mark, when nothing is under way */
-    }
-    simfs_let_others(sim_random(&rig->random, 3));
-    wait_for_ready(rig);
-    if (driver_work(driver)) {
-        simfs_note(SIM_ACK, driver->acked);
-    }
-}
-
-static bool live_once(struct rig *rig)
-{
-    struct driver *driver = &rig->driver;
-    sim_image_copy(&rig->live, &rig->start);
-    sim_log_clear(&rig->log);
-    simfs_mount(&rig->live, &rig->log, rig->block);
-    simfs_hold_others(true);
-    if (driver_recover(driver) != ORDO_OK) {
-        report_fail(&rig->report, "life %u does not begin: %s", rig->life, driver->fail.text);
-        return false;
-    }
-    simfs_note(SIM_ACK, driver->visited);
-    enum ordo_err err = driver_attach(driver);
-    ORDO_ASSERT(err == ORDO_OK);
-    uint64_t segments = driver->recovery.segments;
-    for (uint32_t i = 0; i < STEPS; i++) {
-        step(rig);
-    }
-    ORDO_ASSERT(!ordo_journal_failed(driver->journal));
-    struct ordo_journal_stats stats;
-    ordo_journal_stats(driver->journal, &stats);
-    rig->rotations += stats.segments - segments;
-    simfs_stop_log();
-    simfs_hold_others(false);
-    driver_close(driver);
-    return true;
-}
+/* ---- rounds ---- */
 
 static void run_round(struct rig *rig, uint64_t seed)
 {
@@ -427,7 +359,7 @@ static void run_round(struct rig *rig, uint64_t seed)
     driver_init(&rig->driver, SIMFS_ROOT, seed);
     struct driver *driver = &rig->driver;
     rig->block = sim_random(&rig->random, 4) == 0 ? 4096 : 512;
-    driver->hooks.wrap = wrap;
+    driver->hooks.wrap = rig_wrap;
     driver->size_max = 10 + sim_random(&rig->random, 400);
     driver->config.batch_size_max = 4096 * (1 + sim_random(&rig->random, 3));
     driver->config.segment_size =
@@ -437,16 +369,22 @@ static void run_round(struct rig *rig, uint64_t seed)
         strcmp(rig->report.backend, "pwrite") == 0 ? ORDO_BACKEND_PWRITE : ORDO_BACKEND_AUTO;
     rig->start.file_count = rig->start.name_count = 0;
     for (rig->life = 1; rig->life <= LIVES; rig->life++) {
-        if (!live_once(rig)) {
+        bool killed = rig->life > 1 && sim_random(&rig->random, 3) == 0;
+        uint32_t from = killed ? rig->log.count : 0;
+        rig->kills += killed ? 1 : 0;
+        if (!live_once(rig, killed)) {
             break;
         }
-        sim_image_copy(&walk.base, &rig->start);
+        if (!killed) {
+            sim_image_copy(&walk.base, &rig->start);
+            walk.count = 0;
+            walk.low = rig->life == 1 ? 0 : driver->recovery.seq_last;
+        }
         walk.rig = rig;
-        walk.count = 0;
-        walk.low = rig->life == 1 ? 0 : driver->recovery.seq_last;
+        walk.mute = killed; /* until what the kill left has been recovered */
         walk.high = driver->seq;
         rig->states = 0;
-        walk_log(&walk, &rig->log);
+        walk_log(&walk, &rig->log, from);
         sim_image_compact(&rig->start, &rig->next);
     }
     driver_fini(driver);
@@ -461,6 +399,7 @@ int main(int argc, char **argv)
     sim_image_init(&rig.next);
     sim_image_init(&rig.live);
     sim_image_init(&rig.before);
+    sim_image_init(&rig.killed);
     sim_log_init(&rig.log);
     sim_log_init(&rig.recovery_log);
     uint64_t rounds = 0;
@@ -472,7 +411,7 @@ int main(int argc, char **argv)
         more,
         sizeof(more),
         "clean=%lu torn=%lu refused=0 rounds=%lu subsets=%lu torn_writes=%lu sectors=%lu "
-        "recoveries_cut=%lu rotations=%lu digest=%016lx backend=%s",
+        "recoveries_cut=%lu rotations=%lu kills=%lu digest=%016lx backend=%s",
         rig.clean,
         rig.torn,
         rounds,
@@ -481,6 +420,7 @@ int main(int argc, char **argv)
         rig.by_kind[KIND_SECTORS],
         rig.deep,
         rig.rotations,
+        rig.kills,
         rig.digest,
         rig.backend);
     return report_end(&rig.report, more);

@@ -248,15 +248,6 @@ REAL(int, openat, int dir, const char *name, int flags, ...)
     return open_file(name, flags);
 }
 
-REAL(int, __openat_2, int dir, const char *name, int flags)
-{
-    if (dir < SIMFS_FD) {
-        return __real___openat_2(dir, name, flags);
-    }
-    enter();
-    return open_file(name, flags);
-}
-
 REAL(int, mkdir, const char *path, mode_t mode)
 {
     if (!is_root(path)) {
@@ -440,23 +431,6 @@ REAL(int, flock, int fd, int operation)
         (void)pthread_cond_broadcast(&fs.changed);
     }
     return leave(0, 0);
-}
-
-REAL(int, fcntl, int fd, int command, ...)
-{
-    va_list rest;
-    va_start(rest, command);
-    long argument = va_arg(rest, long);
-    va_end(rest);
-    if (fd < SIMFS_FD) {
-        return __real_fcntl(fd, command, argument);
-    }
-    enter();
-    struct sim_fd *entry = fd_of(fd);
-    if (command == F_SETFL) {
-        entry->direct = (argument & O_DIRECT) != 0;
-    }
-    return leave(command == F_GETFL && entry->direct ? O_DIRECT : 0, 0);
 }
 
 REAL(DIR *, fdopendir, int fd)
