@@ -1,4 +1,5 @@
-/* Ways and sizes take turns; each writes at the next place of a file whose zeros were written
+/* Ways and sizes take turns, each round from another one on: what a flush costs depends on what the
+ * write before it left to flush. Each writes at the next place of a file whose zeros were written
  * ahead, as a segment's are. */
 #include "bench/disk_probe.h"
 
@@ -101,7 +102,8 @@ static int fill(struct prober *p)
 static int run_round(struct prober *p, uint32_t round, uint32_t rounds)
 {
     for (uint32_t size = 0; size < ORDO_PROBE_SIZES; size++) {
-        for (uint32_t way = 0; way < ORDO_PROBE_WAYS; way++) {
+        for (uint32_t i = 0; i < ORDO_PROBE_WAYS; i++) {
+            uint32_t way = (i + round) % ORDO_PROBE_WAYS;
             if (!is_possible(p, (enum ordo_probe_way)way)) {
                 continue;
             }
