@@ -332,7 +332,7 @@ static void walk_log(struct walk *walk, const struct sim_log *log, uint32_t from
             while (walk->base.file_count <= op->file) {
                 walk->base.files[walk->base.file_count++].size = 0;
             }
-            /* fall through */
+            __attribute__((fallthrough));
         case SIM_WRITE:
         case SIM_SIZE:
         case SIM_RENAME:
