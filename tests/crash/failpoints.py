@@ -12,9 +12,11 @@ ORDO_FAILPOINT_ROUNDS sets the rounds (default 1).
 """
 
 import argparse
+import glob
 import os
 import random
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -38,10 +40,9 @@ EX_IOERR = 74
 
 # What makes a node pass a point of this part, beside starting and selling: verbs, repeated until it is dead.
 TRIGGERS = {
-    "snapshot": [("snapshot", "make")],
-    "cut": [("snapshot", "make")],
-    "archive": [("snapshot", "make")],
-    "trim": [("snapshot", "make"), ("journal", "trim", "--data", "data", "--yes")],
+    "snapshot": [("snapshot", "make", "data")],
+    "cut": [("snapshot", "make", "data")],
+    "archive": [("snapshot", "make", "data")],  # closed segments move after the second
 }
 
 
@@ -191,8 +192,41 @@ class Run:
             again.start()
             again.kill()
 
+    def fill_archive(self):
+        node = self.place.node("data", flags=SMALL)
+        node.start()
+        end = time.monotonic() + SECONDS_MAX
+        while not glob.glob(self.place.path("data/archive/*.zst")) and time.monotonic() < end:
+            self.sales.keep_going()
+            self.place.run("snapshot", "make", "data")
+        node.kill()
+        rig.check(glob.glob(self.place.path("data/archive/*.zst")), "no segment moved to the archive")
+
+    def trim(self, point):
+        """A trim is a process of its own, killed at the point, on a copy: what it deletes is gone for good."""
+        self.fill_archive()
+        self.fresh += 1
+        copy = f"trim.{self.fresh}"
+        shutil.copytree(self.place.path("data"), self.place.path(copy))
+        hits = self.place.path("hits")
+        order = dict(os.environ, ORDO_FAILPOINT=f"{point}:abort", ORDO_FAILPOINT_HITS=hits)
+        done = self.place.run("journal", "trim", copy, "--yes", env=order)
+        self.count(hits)
+        self.cases += 1
+        self.aborts += 1 if done.returncode == KILLED else 0
+        rig.check(done.returncode == KILLED, f"{point}: trim ended with {done.returncode}: {done.stderr[-500:]}")
+        done = self.place.run("journal", "trim", copy, "--yes")
+        rig.check(done.returncode == 0, f"trim after {point}: exit {done.returncode}: {done.stderr[-500:]}")
+        node = self.place.node(copy, flags=SMALL)
+        node.start()
+        node.kill()
+        shutil.rmtree(self.place.path(copy))
+
     def round(self, names, number):
         for point, can_fail in names.items():
+            if point.startswith("trim."):
+                self.trim(point)
+                continue
             # the n-th pass is drawn where a point is passed often
             often = point.startswith("journal.") and not point.startswith(("journal.first", "journal.before_mark"))
             nth = f":{self.random.randint(1, 200)}" if often else ""

@@ -3,14 +3,18 @@
  */
 #include "snapshots.h"
 
+#include "base/log.h"
+#include "journal/archive.h"
 #include "order/image.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define NICE     10
-#define MAP_SIZE (256ull << 20) /* bytes of address space to begin with; it grows */
+#define NICE        10
+#define ARCHIVE_MAX 8              /* segments after one snapshot: a stop waits for them */
+#define MAP_SIZE    (256ull << 20) /* bytes of address space to begin with; it grows */
 
 enum ordo_err ordo_snapshots_open(
     struct ordo_snapshots *snapshots,
@@ -19,7 +23,7 @@ enum ordo_err ordo_snapshots_open(
     const uint8_t node[16],
     struct ordo_fail *fail)
 {
-    *snapshots = (struct ordo_snapshots){.newest = -1};
+    *snapshots = (struct ordo_snapshots){.newest = -1, .data = data};
     memcpy(snapshots->node, node, sizeof(snapshots->node));
     for (uint32_t i = 0; i < ORDO_SNAPSHOT_WHICH_COUNT; i++) {
         struct ordo_snapshot_info info; /* also of one that does not hold: no number comes twice */
@@ -30,6 +34,7 @@ enum ordo_err ordo_snapshots_open(
     }
     if (restart->chosen >= 0) {
         snapshots->newest = (int)restart->candidates[restart->chosen].which;
+        snapshots->seqs[snapshots->newest] = restart->candidates[restart->chosen].info.seq;
     }
     return ordo_snapshot_open(data, MAP_SIZE, &snapshots->store, fail);
 }
@@ -57,6 +62,7 @@ static enum ordo_err begin(void *self, enum ordo_mark *mark, bool *whole, struct
     snapshots->which = is_a ? ORDO_SNAPSHOT_A : ORDO_SNAPSHOT_B;
     *mark = is_a ? ORDO_MARK_SNAPSHOT_A : ORDO_MARK_SNAPSHOT_B;
     *whole = ordo_snapshot_needs_whole(snapshots->store, snapshots->which);
+    snapshots->seqs[snapshots->which] = 0; /* from now on it holds nothing */
     return ordo_snapshot_begin(snapshots->store, snapshots->which, *whole, fail);
 }
 
@@ -65,6 +71,31 @@ put(void *self, uint32_t section, uint32_t chunk, struct ordo_bytes bytes, struc
 {
     struct ordo_snapshots *snapshots = self;
     return ordo_snapshot_put(snapshots->store, section, chunk, bytes, fail);
+}
+
+/* What lies before the older of two snapshots that hold is not needed by a start from either. A
+ * failure costs space on the disk, nothing else. */
+static void archive(const struct ordo_snapshots *snapshots)
+{
+    struct ordo_archived moved;
+    struct ordo_fail fail;
+    uint64_t a = snapshots->seqs[ORDO_SNAPSHOT_A];
+    uint64_t b = snapshots->seqs[ORDO_SNAPSHOT_B];
+    uint64_t older = a < b ? a : b;
+    if (older == 0) {
+        return;
+    }
+    if (ordo_journal_archive(snapshots->data, older, ARCHIVE_MAX, &moved, &fail) != ORDO_OK) {
+        ORDO_LOG_WARN("segments were not archived why=\"%s\"", fail.text);
+    }
+    if (moved.segments != 0) {
+        ORDO_LOG_INFO(
+            "archived segments=%" PRIu64 " last=%" PRIu64 " bytes=%" PRIu64 " compressed=%" PRIu64,
+            moved.segments,
+            moved.last_number,
+            moved.bytes_before,
+            moved.bytes_after);
+    }
 }
 
 static enum ordo_err
@@ -88,6 +119,8 @@ finish(void *self, const struct ordo_snapshotter_cut *cut, struct ordo_fail *fai
     if (err == ORDO_OK) {
         snapshots->generation = info.generation;
         snapshots->newest = (int)snapshots->which;
+        snapshots->seqs[snapshots->which] = info.seq;
+        archive(snapshots);
     }
     return err;
 }

@@ -1,5 +1,6 @@
 /* snapshots.h - the snapshotter's port onto the store of the data folder: which environment is
- * next, what its last transaction says. */
+ * next, what its last transaction says. After each snapshot the closed segments that no recovery
+ * needs any more move to the archive, a few at a time, on the snapshotter's thread. */
 #ifndef ORDO_TOOLS_SNAPSHOTS_H
 #define ORDO_TOOLS_SNAPSHOTS_H
 
@@ -12,6 +13,8 @@ struct ordo_snapshots {
     uint64_t generation; /* the highest of the folder */
     int newest;          /* enum ordo_snapshot_which of the one to keep; -1 = none */
     enum ordo_snapshot_which which;
+    uint64_t seqs[ORDO_SNAPSHOT_WHICH_COUNT]; /* of each that is known to hold; 0 = not known */
+    const char *data;                         /* the data folder; not owned */
 };
 
 /* restart: what the start has found; the snapshot that it took is kept, the other is written first.
