@@ -10,6 +10,7 @@
 #include "journal/snapshot.h"
 
 #include "base/assert.h"
+#include "base/failpoint.h"
 #include "journal/snapshot_internal.h"
 
 #include <errno.h>
@@ -220,7 +221,9 @@ enum ordo_err ordo_snapshot_begin(
     }
     store->which = which;
     store->writing = true;
+    ORDO_FAILPOINT("snapshot.opened");
     err = mark_incomplete(store, fail);
+    ORDO_FAILPOINT("snapshot.incomplete");
     if (err != ORDO_OK) {
         end_writing(store);
     }
@@ -431,15 +434,18 @@ enum ordo_err ordo_snapshot_finish(
     info->status = ORDO_SNAPSHOT_COMPLETE;
     info->format = ORDO_SNAPSHOT_FORMAT;
     enum ordo_err err = commit(store, fail);
+    ORDO_FAILPOINT("snapshot.all_put");
     if (err == ORDO_OK) {
         err = read_again(store, fail);
     }
+    ORDO_FAILPOINT("snapshot.read_again");
     if (err == ORDO_OK) {
         err = add_up(store, info, fail);
     }
     if (err == ORDO_OK) {
         err = last_transaction(store, info, fail);
     }
+    ORDO_FAILPOINT("snapshot.complete");
     if (err == ORDO_OK) {
         (void)ordo_snapshot_path(store->data, store->which, "", path);
         err = ordo_snapshot_flush_folder(path, fail);

@@ -250,6 +250,12 @@ static int make(const struct options *options)
             print_line(which, &info, "");
             return ORDO_EXIT_OK;
         }
+        if (server_of(options->dir) != pid) {
+            return ordo_cli_fail(
+                ORDO_EXIT_UNAVAILABLE,
+                "%s: the server ended before the snapshot was whole",
+                options->dir);
+        }
         (void)poll(NULL, 0, LOOK_MS);
     } while (ordo_clock_monotonic_ns(&clock) < until);
     return ordo_cli_fail(
