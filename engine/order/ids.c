@@ -84,7 +84,7 @@ uint64_t ordo_id_hash(const uint8_t *id)
     return ordo_mix(ordo_get_le64(id), ordo_get_le64(id + 8));
 }
 
-static uint64_t hash_of_row(const void *context, uint32_t row)
+static uint64_t hash_of_id(const void *context, uint32_t row)
 {
     return ordo_id_hash(ordo_id_at(context, row)->id);
 }
@@ -141,7 +141,7 @@ static void forget_old(struct ordo_state *s)
 {
     for (uint32_t i = 0; i < FORGET_MAX && is_forgettable(s); i++) {
         uint32_t row = ordo_id_oldest(s);
-        ordo_index_remove(&s->indexes[ORDO_INDEX_ID], hash_of_row(s, row), row, hash_of_row, s);
+        ordo_index_remove(&s->indexes[ORDO_INDEX_ID], hash_of_id(s, row), row, hash_of_id, s);
         memset(ordo_id_edit(s, row), 0, sizeof(struct ordo_id_row));
         struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
         head->id_count--;

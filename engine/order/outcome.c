@@ -121,7 +121,7 @@ decode_transitions(struct ordo_reader *in, struct ordo_outcome *outcome, struct 
 }
 
 static void
-decode_cards(struct ordo_reader *in, struct ordo_outcome *outcome, struct ordo_effect *effect)
+decode_card_list(struct ordo_reader *in, struct ordo_outcome *outcome, struct ordo_effect *effect)
 {
     effect->card_first = outcome->card_count;
     effect->card_count = (uint32_t)read_max(in, ORDO_CARDS_MAX - outcome->card_count);
@@ -151,7 +151,7 @@ static void decode_effect(
     effect->version = (uint32_t)read_max(in, UINT32_MAX);
     effect->flags = (uint32_t)read_max(in, UINT32_MAX);
     decode_transitions(in, outcome, effect);
-    decode_cards(in, outcome, effect);
+    decode_card_list(in, outcome, effect);
     if (effect->order_id.size == 0) {
         in->failed = true;
     }

@@ -122,7 +122,7 @@ static void unmark_first(struct ordo_state *s)
 }
 
 /* Room for one more order. */
-static bool has_room(const struct ordo_state *s, uint32_t order)
+static bool outcome_has_room(const struct ordo_state *s, uint32_t order)
 {
     const struct ordo_order_row *o = ordo_order_at(s, order);
     const struct ordo_outcome *out = &s->outcome;
@@ -173,7 +173,7 @@ void ordo_serve(struct ordo_state *s)
             unmark_first(s);
             continue;
         }
-        if (!has_room(s, order)) {
+        if (!outcome_has_room(s, order)) {
             return;
         }
         serve_one(s, order);
