@@ -58,7 +58,7 @@ static uint32_t take_row(struct ordo_state *s)
     if (row == 0) {
         return ordo_rows_take(s, ORDO_TABLE_BUYER, 1);
     }
-    ordo_head_edit(s, ORDO_HEAD)->buyer_free = ordo_buyer_at(s, row)->next_free;
+    ordo_head_own(s, ORDO_HEAD)->buyer_free = ordo_buyer_at(s, row)->next_free;
     return row;
 }
 
@@ -85,7 +85,7 @@ static void let_go(struct ordo_state *s, uint32_t row)
         return;
     }
     ordo_index_remove(&s->indexes[ORDO_INDEX_BUYER], hash_of_buyer(s, row), row, hash_of_buyer, s);
-    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+    struct ordo_head_row *head = ordo_head_own(s, ORDO_HEAD);
     *buyer = (struct ordo_buyer_row){.next_free = head->buyer_free};
     head->buyer_free = row;
 }

@@ -368,6 +368,7 @@ struct ordo_state {
     /* the decision under way */
     uint64_t seq; /* it gets, if it is journaled */
     uint64_t now_us;
+    uint64_t id_hash; /* of its id, when it has one */
     struct ordo_command command;
     struct ordo_outcome outcome;
 
@@ -414,7 +415,8 @@ static inline bool ordo_id_equal(const uint8_t *a, const uint8_t *b)
     return ordo_get_le64(a) == ordo_get_le64(b) && ordo_get_le64(a + 8) == ordo_get_le64(b + 8);
 }
 
-/* ordo_order_at(s, row) reads, ordo_order_edit(s, row) writes; so for every table. */
+/* ordo_order_at(s, row) reads, ordo_order_edit(s, row) writes; so for every table. _own is the row
+ * that the command under way has had from _edit before: its chunk is marked already. */
 #define ORDO_TABLE_ACCESS(NAME, name, shift)                                                       \
     static inline const struct ordo_##name##_row *ordo_##name##_at(                                \
         const struct ordo_state *s, uint32_t row)                                                  \
@@ -425,6 +427,11 @@ static inline bool ordo_id_equal(const uint8_t *a, const uint8_t *b)
     static inline struct ordo_##name##_row *ordo_##name##_edit(struct ordo_state *s, uint32_t row) \
     {                                                                                              \
         (void)ordo_table_write(&s->tables[ORDO_TABLE_##NAME], row);                                \
+        return (struct ordo_##name##_row *)(void *)s->tables[ORDO_TABLE_##NAME].rows + row;        \
+    }                                                                                              \
+    static inline struct ordo_##name##_row *ordo_##name##_own(struct ordo_state *s, uint32_t row)  \
+    {                                                                                              \
+        ORDO_DASSERT(ordo_table_is_marked(&s->tables[ORDO_TABLE_##NAME], row));                    \
         return (struct ordo_##name##_row *)(void *)s->tables[ORDO_TABLE_##NAME].rows + row;        \
     }
 ORDO_TABLES(ORDO_TABLE_ACCESS)
@@ -450,7 +457,7 @@ static inline uint32_t
 ordo_rows_take(struct ordo_state *s, enum ordo_table_id table, uint32_t count)
 {
     ORDO_ASSERT(ordo_rows_left(s, table) >= count);
-    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+    struct ordo_head_row *head = ordo_head_own(s, ORDO_HEAD);
     uint32_t first = head->used[table] + 1;
     head->used[table] += count;
     return first;

@@ -350,7 +350,7 @@ uint16_t ordo_decide_fact(struct ordo_state *s, const struct ordo_fact *fact)
     uint8_t disposition = only_ends ? decide_fail(s, &c) : decide_money(s, &c);
     ORDO_ASSERT(disposition != ORDO_DISPOSITION_NONE);
     s->outcome.result.disposition = disposition;
-    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+    struct ordo_head_row *head = ordo_head_own(s, ORDO_HEAD);
     head->facts++;
     head->facts_with[disposition]++;
     return ORDO_RESULT_OK;
