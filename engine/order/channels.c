@@ -14,6 +14,9 @@ uint64_t ordo_channel_hash(uint32_t shop, uint64_t channel)
 static uint32_t find_channel(const struct ordo_state *s, uint32_t shop, uint64_t channel)
 {
     const struct ordo_index *index = &s->indexes[ORDO_INDEX_CHANNEL];
+    if (index->count == 0) {
+        return 0; /* most nodes have no rules, and every attempt and fact asks twice */
+    }
     struct ordo_probe probe;
     uint32_t row = ordo_index_first(index, ordo_channel_hash(shop, channel), &probe);
     for (; row != 0; row = ordo_index_next(index, &probe)) {

@@ -143,6 +143,21 @@ static void take_out(struct ordo_state *s, uint32_t order)
     }
 }
 
+void ordo_deadline_touch(const struct ordo_state *s, uint32_t order)
+{
+    const struct ordo_deadlines *d = &s->deadlines;
+    uint32_t place = s->links[order].place;
+    bool holds = place <= d->counts[SIDE_HOLDS];
+    uint64_t first = (uint64_t)place_of(d, holds ? SIDE_HOLDS : SIDE_PAID, place) * CHILDREN - 2;
+    (void)*(const volatile uint64_t *)&d->places[place].deadline_us;
+    if (place != 0 && first + CHILDREN <= d->counts[holds ? SIDE_HOLDS : SIDE_PAID]) {
+        uint32_t child = place_of(d, holds ? SIDE_HOLDS : SIDE_PAID, (uint32_t)first);
+        uint32_t last = holds ? child + CHILDREN - 1 : child - (CHILDREN - 1);
+        (void)*(const volatile uint64_t *)&d->places[child].deadline_us;
+        (void)*(const volatile uint64_t *)&d->places[last].deadline_us;
+    }
+}
+
 bool ordo_deadline_is_kept(const struct ordo_state *s, uint32_t order)
 {
     const struct ordo_deadlines *d = &s->deadlines;

@@ -345,15 +345,16 @@ enum ordo_index_id {
 
 #define ORDO_MERCHANTS_MET 8 /* a power of two */
 
-/* What the look-ahead remembers of a command between its steps (prefetch.c). */
-#define ORDO_AHEAD_MAX 16 /* a power of two */
+/* What the look-ahead remembers of a command until its group is full (prefetch.c). */
+#define ORDO_AHEAD_GROUP 8
 struct ordo_ahead {
     uint64_t id_hash;
     uint64_t order_hash;
     uint64_t payment_hash;
-    uint8_t kind;
-    bool has_order;
-    bool has_payment;
+    uint64_t buyer_hash;
+    uint32_t order; /* row; 0 = none */
+    uint32_t card;  /* row */
+    uint8_t kind;   /* 0 = nothing to look at */
 };
 
 struct ordo_state {
@@ -373,7 +374,7 @@ struct ordo_state {
     struct ordo_outcome outcome;
 
     uint32_t merchants_met[ORDO_MERCHANTS_MET]; /* rows, by channel: looked at before the index */
-    struct ordo_ahead ahead[ORDO_AHEAD_MAX];
+    struct ordo_ahead ahead[ORDO_AHEAD_GROUP];
     uint32_t ahead_count;
 };
 

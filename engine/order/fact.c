@@ -23,7 +23,9 @@ void ordo_fact_begin(struct ordo_state *s, struct ordo_fact_case *c)
 void ordo_fact_add_payment(struct ordo_state *s, struct ordo_fact_case *c)
 {
     const struct ordo_fact *fact = c->fact;
-    c->key.merchant = ordo_merchant_take(s, s->command.shop, fact->channel, fact->merchant);
+    if (c->key.merchant == 0) {
+        c->key.merchant = ordo_merchant_take(s, s->command.shop, fact->channel, fact->merchant);
+    }
     c->payment = ordo_payment_add(s, c->order, &c->key, fact->currency);
 }
 

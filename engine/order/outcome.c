@@ -45,7 +45,7 @@ static uint64_t read_max(struct ordo_reader *in, uint64_t max)
 {
     uint64_t value = ordo_read_varint(in);
     if (value > max) {
-        in->failed = true;
+        ordo_reader_fail(in);
         return 0;
     }
     return value;
@@ -58,13 +58,15 @@ bool ordo_result_decode(struct ordo_reader *in, uint64_t seq, struct ordo_result
     result->seq = seq;
     if ((code & 1) != 0) {
         result->seq = ordo_read_varint(in);
-        in->failed = in->failed || result->seq == seq; /* the shorter form exists */
+        if (result->seq == seq) {
+            ordo_reader_fail(in); /* the shorter form exists */
+        }
     }
     result->state = ordo_read_u8(in);
     result->disposition = ordo_read_u8(in);
     result->version = (uint32_t)read_max(in, UINT32_MAX);
     if (result->state >= ORDO_STATE_COUNT || result->disposition >= ORDO_DISPOSITION_COUNT) {
-        in->failed = true;
+        ordo_reader_fail(in);
     }
     return !in->failed;
 }
@@ -115,11 +117,11 @@ decode_transitions(struct ordo_reader *in, struct ordo_outcome *outcome, struct 
         t->to = ordo_read_u8(in);
         t->cause = ordo_read_u8(in);
         if (t->from >= ORDO_STATE_COUNT || t->to >= ORDO_STATE_COUNT) {
-            in->failed = true;
+            ordo_reader_fail(in);
         }
     }
     if (effect->version < effect->transition_count) {
-        in->failed = true; /* each transition has a version of its own */
+        ordo_reader_fail(in); /* each transition has a version of its own */
     }
 }
 
@@ -156,7 +158,7 @@ static void decode_effect(
     decode_transitions(in, outcome, effect);
     decode_card_list(in, outcome, effect);
     if (effect->order_id.size == 0) {
-        in->failed = true;
+        ordo_reader_fail(in);
     }
 }
 
@@ -177,7 +179,7 @@ static void decode_posting(struct ordo_reader *in, struct ordo_posting *posting)
     posting->account = ordo_read_u8(in);
     posting->amount = ordo_read_zigzag(in);
     if (posting->account >= ORDO_ACCOUNT_COUNT) {
-        in->failed = true;
+        ordo_reader_fail(in);
     }
 }
 
