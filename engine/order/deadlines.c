@@ -238,7 +238,7 @@ void ordo_deadlines_restore(struct ordo_state *s, uint32_t orders)
 
 void ordo_deadline_set(struct ordo_state *s, uint32_t order, uint64_t deadline_us)
 {
-    struct ordo_order_row *o = ordo_order_own(s, order);
+    struct ordo_order_row *o = ordo_order_edit(s, order);
     if (o->deadline_us == deadline_us) {
         return;
     }

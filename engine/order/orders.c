@@ -156,12 +156,12 @@ void ordo_order_step(
 
 void ordo_order_flag(struct ordo_state *s, uint32_t order, unsigned flags)
 {
-    struct ordo_order_row *o = ordo_order_own(s, order);
+    struct ordo_order_row *o = ordo_order_edit(s, order);
     o->flags = (uint8_t)(o->flags | flags);
 }
 
 void ordo_order_unflag(struct ordo_state *s, uint32_t order, unsigned flags)
 {
-    struct ordo_order_row *o = ordo_order_own(s, order);
+    struct ordo_order_row *o = ordo_order_edit(s, order);
     o->flags = (uint8_t)(o->flags & ~flags);
 }
