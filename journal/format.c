@@ -206,7 +206,7 @@ bool ordo_record_read(
     uint64_t outcome_size = ordo_read_varint(r);
     if (r->failed || command_size > ORDO_JOURNAL_BATCH_MAX ||
         outcome_size > ORDO_JOURNAL_BATCH_MAX) {
-        r->failed = true;
+        ordo_reader_fail(r);
         return false;
     }
     record->command =

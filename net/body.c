@@ -67,7 +67,7 @@ static void list_to_wire(struct ordo_writer *out, struct ordo_reader *in)
     uint64_t count = ordo_read_varint(in);
     uint64_t next = ordo_read_varint(in);
     if (count > ordo_reader_left(in)) {
-        in->failed = true;
+        ordo_reader_fail(in);
         return;
     }
     ordo_mp_write_array(out, LIST_COUNT);
@@ -82,7 +82,7 @@ static void cards_to_wire(struct ordo_writer *out, struct ordo_reader *in)
 {
     uint64_t count = ordo_read_varint(in);
     if (count > ordo_reader_left(in)) {
-        in->failed = true;
+        ordo_reader_fail(in);
         return;
     }
     ordo_mp_write_array(out, (uint32_t)count);
@@ -145,7 +145,7 @@ static void settings_to_wire(struct ordo_writer *out, struct ordo_reader *in)
 {
     uint64_t count = ordo_read_varint(in);
     if (count > ORDO_SETTINGS_MAX) {
-        in->failed = true;
+        ordo_reader_fail(in);
         return;
     }
     ordo_mp_write_array(out, (uint32_t)count);

@@ -105,11 +105,21 @@ static inline bool ordo_reader_done(const struct ordo_reader *r)
     return !r->failed && r->at == r->end;
 }
 
-/* The next size bytes, or NULL when fewer are left. */
-static inline const uint8_t *ordo_read_raw(struct ordo_reader *r, size_t size)
+/* What was read is not what it should be. Nothing is left, so a read need not ask for `failed`. */
+static inline void ordo_reader_fail(struct ordo_reader *r)
 {
-    if (ORDO_UNLIKELY(r->failed || ordo_reader_left(r) < size)) {
-        r->failed = true;
+    r->failed = true;
+    r->at = r->end;
+}
+
+/* Inline wherever it is called: a reader whose address goes nowhere can stay in registers. */
+#define ORDO_READ static inline __attribute__((always_inline))
+
+/* The next size bytes, or NULL when fewer are left. */
+ORDO_READ const uint8_t *ordo_read_raw(struct ordo_reader *r, size_t size)
+{
+    if (ORDO_UNLIKELY(ordo_reader_left(r) < size || r->failed)) {
+        ordo_reader_fail(r);
         return NULL;
     }
     const uint8_t *p = r->at;
@@ -141,40 +151,45 @@ static inline uint64_t ordo_read_le64(struct ordo_reader *r)
     return p == NULL ? 0 : ordo_get_le64(p);
 }
 
-static inline uint64_t ordo_read_varint(struct ordo_reader *r)
+/* Any form of a varint that begins at `at`: the byte after it, or NULL. Takes no reader, so that
+ * the reads below can keep theirs in registers. */
+__attribute__((noinline, unused)) static const uint8_t *
+ordo_varint_get(const uint8_t *at, const uint8_t *end, uint64_t *value)
 {
-    if (ORDO_LIKELY(!r->failed && r->at < r->end && *r->at < 0x80)) {
+    if (end - at >= 2 && at[1] < 0x80 && at[0] >= 0x80 && at[1] != 0) { /* most of them */
+        *value = (uint64_t)(at[0] & 0x7f) | (uint64_t)at[1] << 7;
+        return at + 2;
+    }
+    uint64_t sum = 0;
+    unsigned shift = 0;
+    for (; at < end && *at >= 0x80 && shift < 63; shift += 7) { /* ends: shift grows */
+        sum |= (uint64_t)(*at++ & 0x7f) << shift;
+    }
+    bool past = at == end || (shift == 63 && *at > 1); /* more than 64 bits */
+    if (past || (*at == 0 && shift != 0)) {            /* a shorter form exists */
+        return NULL;
+    }
+    *value = sum | (uint64_t)*at << shift;
+    return at + 1;
+}
+
+ORDO_READ uint64_t ordo_read_varint(struct ordo_reader *r)
+{
+    if (ORDO_LIKELY(r->at < r->end && *r->at < 0x80)) {
         return *r->at++;
     }
-    if (ORDO_LIKELY(!r->failed && r->end - r->at >= 2 && r->at[1] < 0x80 && r->at[1] != 0)) {
-        uint64_t two = (uint64_t)(r->at[0] & 0x7f) | (uint64_t)r->at[1] << 7;
-        r->at += 2;
-        return two;
-    }
     uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        const uint8_t *p = ordo_read_raw(r, 1);
-        if (p == NULL) {
-            return 0;
-        }
-        uint64_t part = *p & 0x7f;
-        if (shift == 63 && part > 1) {
-            break; /* more than 64 bits */
-        }
-        value |= part << shift;
-        if (*p < 0x80) {
-            if (*p == 0 && shift != 0) {
-                break; /* a shorter form exists */
-            }
-            return value;
-        }
+    const uint8_t *after = ordo_varint_get(r->at, r->end, &value);
+    if (after == NULL) {
+        ordo_reader_fail(r);
+        return 0;
     }
-    r->failed = true;
-    return 0;
+    r->at = after;
+    return value;
 }
 
 /* Signed integers are zigzag coded: 0, -1, 1, -2, ... */
-static inline int64_t ordo_read_zigzag(struct ordo_reader *r)
+ORDO_READ int64_t ordo_read_zigzag(struct ordo_reader *r)
 {
     uint64_t v = ordo_read_varint(r);
     return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
@@ -182,23 +197,16 @@ static inline int64_t ordo_read_zigzag(struct ordo_reader *r)
 
 /* A length-prefixed byte string (LEB128 length) of at most size_max bytes; points into the reader's
  * memory. */
-static inline struct ordo_bytes ordo_read_bytes(struct ordo_reader *r, size_t size_max)
+ORDO_READ struct ordo_bytes ordo_read_bytes(struct ordo_reader *r, size_t size_max)
 {
-    if (ORDO_LIKELY(!r->failed && r->at < r->end && *r->at < 0x80)) { /* nearly every text */
-        uint32_t short_size = *r->at;
-        if (ORDO_LIKELY(short_size <= size_max && ordo_reader_left(r) > short_size)) {
-            const uint8_t *text = r->at + 1;
-            r->at += 1 + short_size;
-            return (struct ordo_bytes){text, short_size};
-        }
-    }
     uint64_t size = ordo_read_varint(r);
-    if (size > size_max) {
-        r->failed = true;
+    if (ORDO_UNLIKELY(size > size_max || size > ordo_reader_left(r) || r->failed)) {
+        ordo_reader_fail(r);
         return (struct ordo_bytes){NULL, 0};
     }
-    const uint8_t *p = ordo_read_raw(r, (size_t)size);
-    return (struct ordo_bytes){p, p == NULL ? 0 : (uint32_t)size};
+    const uint8_t *text = r->at;
+    r->at += size;
+    return (struct ordo_bytes){text, (uint32_t)size};
 }
 
 /* ---- writer ---- */
@@ -303,20 +311,38 @@ static inline void ordo_write_bytes(struct ordo_writer *w, struct ordo_bytes b)
     ordo_write_raw(w, b.data, b.size);
 }
 
-/* Texts of 8 to 32 bytes, nearly all of the hot ones, are compared in words, the last overlapping.
- */
+/* Copies a text. One of 16 to 32 bytes goes as two overlapping pieces: a call of memcpy() costs
+ * more than they do. */
+static inline void ordo_copy_short(uint8_t *to, struct ordo_bytes text)
+{
+    if (ORDO_LIKELY(text.size >= 16 && text.size <= 32)) {
+        uint8_t first[16];
+        uint8_t last[16];
+        memcpy(first, text.data, sizeof(first));
+        memcpy(last, text.data + text.size - sizeof(last), sizeof(last));
+        memcpy(to, first, sizeof(first));
+        memcpy(to + text.size - sizeof(last), last, sizeof(last));
+    } else if (text.size != 0) {
+        memcpy(to, text.data, text.size);
+    }
+}
+
+/* Texts of 16 to 32 bytes, nearly all of the hot ones, are compared in words, the last two
+ * overlapping. */
 static inline bool ordo_bytes_equal(struct ordo_bytes a, struct ordo_bytes b)
 {
     if (a.size != b.size) {
         return false;
     }
-    if (a.size < 8 || a.size > 32) {
+    if (ORDO_UNLIKELY(a.size < 16 || a.size > 32)) {
         return a.size == 0 || memcmp(a.data, b.data, a.size) == 0;
     }
-    uint64_t differs = ordo_get_le64(a.data + a.size - 8) ^ ordo_get_le64(b.data + b.size - 8);
-    for (uint32_t at = 0; at + 8 < a.size; at += 8) {
-        differs |= ordo_get_le64(a.data + at) ^ ordo_get_le64(b.data + at);
-    }
+    const uint8_t *a_last = a.data + a.size - 16;
+    const uint8_t *b_last = b.data + b.size - 16;
+    uint64_t differs = ordo_get_le64(a.data) ^ ordo_get_le64(b.data);
+    differs |= ordo_get_le64(a.data + 8) ^ ordo_get_le64(b.data + 8);
+    differs |= ordo_get_le64(a_last) ^ ordo_get_le64(b_last);
+    differs |= ordo_get_le64(a_last + 8) ^ ordo_get_le64(b_last + 8);
     return differs == 0;
 }
 

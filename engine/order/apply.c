@@ -135,6 +135,7 @@ static void conclude(
 static void
 apply_internal(struct ordo_state *s, struct ordo_writer *out, struct ordo_applied *applied)
 {
+    (void)ordo_head_edit(s, ORDO_HEAD); /* once for all that the decision counts */
     s->outcome.result.code = decide(s);
     ordo_serve(s);
     conclude(s, NULL, out, applied);
@@ -146,16 +147,16 @@ static void apply_identified(
     struct ordo_writer *out,
     struct ordo_applied *applied)
 {
-    static const uint8_t no_id[ORDO_ID_SIZE];
     struct ordo_result *result = &s->outcome.result;
-    if (memcmp(s->command.id, no_id, ORDO_ID_SIZE) == 0) {
+    if ((ordo_get_le64(s->command.id) | ordo_get_le64(s->command.id + 8)) == 0) {
         result->code = ORDO_RESULT_ID_MISSING;
         answer_undecided(s, out, applied);
         return;
     }
     uint8_t content[ORDO_ID_SIZE];
     ordo_command_content_hash(bytes, s->command.content_size, content);
-    uint32_t known = ordo_id_find(s, s->command.id);
+    s->id_hash = ordo_id_hash(s->command.id);
+    uint32_t known = ordo_id_find(s, s->command.id, s->id_hash);
     if (known != 0) {
         ordo_id_answer(s, known, content, result);
         if (result->seq != 0) {
@@ -170,6 +171,7 @@ static void apply_identified(
         answer_undecided(s, out, applied);
         return;
     }
+    (void)ordo_head_edit(s, ORDO_HEAD); /* once for all that the decision counts */
     result->code = decide(s);
     if (result->code == ORDO_RESULT_BUSY) {
         ORDO_ASSERT(s->outcome.effect_count == 0);

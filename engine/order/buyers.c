@@ -17,7 +17,7 @@ uint64_t ordo_buyer_hash(uint32_t product, const uint8_t *buyer)
     return ordo_mix(ordo_get_le64(buyer) ^ product, ordo_get_le64(buyer + 8));
 }
 
-static uint64_t hash_of_row(const void *context, uint32_t row)
+static uint64_t hash_of_buyer(const void *context, uint32_t row)
 {
     const struct ordo_buyer_row *buyer = ordo_buyer_at(context, row);
     return ordo_buyer_hash(buyer->product, buyer->buyer);
@@ -55,7 +55,7 @@ static uint32_t take_row(struct ordo_state *s)
     if (row == 0) {
         return ordo_rows_take(s, ORDO_TABLE_BUYER, 1);
     }
-    ordo_head_edit(s, ORDO_HEAD)->buyer_free = ordo_buyer_at(s, row)->next_free;
+    ordo_head_own(s, ORDO_HEAD)->buyer_free = ordo_buyer_at(s, row)->next_free;
     return row;
 }
 
@@ -81,8 +81,8 @@ static void let_go(struct ordo_state *s, uint32_t row)
     if (buyer->held != 0 || buyer->paid != 0) {
         return;
     }
-    ordo_index_remove(&s->indexes[ORDO_INDEX_BUYER], hash_of_row(s, row), row, hash_of_row, s);
-    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+    ordo_index_remove(&s->indexes[ORDO_INDEX_BUYER], hash_of_buyer(s, row), row, hash_of_buyer, s);
+    struct ordo_head_row *head = ordo_head_own(s, ORDO_HEAD);
     *buyer = (struct ordo_buyer_row){.next_free = head->buyer_free};
     head->buyer_free = row;
 }

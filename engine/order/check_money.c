@@ -148,7 +148,7 @@ static enum ordo_err check_ids(const struct ordo_state *s, struct ordo_fail *fai
             continue;
         }
         count++;
-        if (ordo_id_find(s, id->id) != row) {
+        if (ordo_id_find(s, id->id, ordo_id_hash(id->id)) != row) {
             return BROKEN(fail, "I10: id row %u is not found by its id", row);
         }
     }

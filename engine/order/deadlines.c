@@ -26,17 +26,20 @@ static bool is_before(const struct ordo_due *a, const struct ordo_due *b)
 
 enum side { SIDE_HOLDS, SIDE_PAID };
 
-static uint32_t place_of(const struct ordo_deadlines *d, enum side side, uint32_t at)
+/* The side is known where these are called from, so that each is made for one of them. */
+#define FOR_ONE_SIDE static inline __attribute__((always_inline))
+
+FOR_ONE_SIDE uint32_t place_of(const struct ordo_deadlines *d, enum side side, uint32_t at)
 {
     return side == SIDE_HOLDS ? at : d->place_max + 1 - at;
 }
 
-static struct ordo_due *entry(const struct ordo_deadlines *d, enum side side, uint32_t at)
+FOR_ONE_SIDE struct ordo_due *entry(const struct ordo_deadlines *d, enum side side, uint32_t at)
 {
     return &d->places[place_of(d, side, at)];
 }
 
-static void put_at(struct ordo_state *s, enum side side, uint32_t at, struct ordo_due due)
+FOR_ONE_SIDE void put_at(struct ordo_state *s, enum side side, uint32_t at, struct ordo_due due)
 {
     uint32_t place = place_of(&s->deadlines, side, at);
     s->deadlines.places[place] = due;
@@ -48,23 +51,24 @@ static uint32_t parent_of(uint32_t at)
     return (at + CHILDREN - 2) / CHILDREN; /* entry 1 has the children 2..5 */
 }
 
-static void sift_up(struct ordo_state *s, enum side side, uint32_t at, struct ordo_due due)
+FOR_ONE_SIDE void sift_up(struct ordo_state *s, enum side side, uint32_t at, struct ordo_due due)
 {
     while (at > 1) {
         uint32_t parent = parent_of(at);
-        if (!is_before(&due, entry(&s->deadlines, side, parent))) {
+        const struct ordo_due *above = entry(&s->deadlines, side, parent);
+        if (ORDO_LIKELY(!is_before(&due, above))) {
             break;
         }
-        put_at(s, side, at, *entry(&s->deadlines, side, parent));
+        put_at(s, side, at, *above);
         at = parent;
     }
     put_at(s, side, at, due);
 }
 
-static uint32_t least_child(const struct ordo_deadlines *d, enum side side, uint32_t at)
+FOR_ONE_SIDE uint32_t least_child(const struct ordo_deadlines *d, enum side side, uint32_t at)
 {
     uint64_t first = (uint64_t)at * CHILDREN - 2;
-    if (first > d->counts[side]) {
+    if (ORDO_LIKELY(first > d->counts[side])) {
         return 0;
     }
     uint32_t least = (uint32_t)first;
@@ -77,7 +81,7 @@ static uint32_t least_child(const struct ordo_deadlines *d, enum side side, uint
     return least;
 }
 
-static void sift_down(struct ordo_state *s, enum side side, uint32_t at, struct ordo_due due)
+FOR_ONE_SIDE void sift_down(struct ordo_state *s, enum side side, uint32_t at, struct ordo_due due)
 {
     for (;;) { /* ends: at grows */
         uint32_t child = least_child(&s->deadlines, side, at);
@@ -90,36 +94,67 @@ static void sift_down(struct ordo_state *s, enum side side, uint32_t at, struct 
     put_at(s, side, at, due);
 }
 
-static void add(struct ordo_state *s, uint32_t order)
+FOR_ONE_SIDE void add_to(struct ordo_state *s, enum side side, struct ordo_due due)
 {
     struct ordo_deadlines *d = &s->deadlines;
-    const struct ordo_order_row *o = ordo_order_at(s, order);
-    bool hold = o->state == ORDO_STATE_NONE || ordo_state_is_unpaid(o->state);
-    enum side side = hold ? SIDE_HOLDS : SIDE_PAID;
-    ORDO_ASSERT(d->counts[0] + d->counts[1] < d->place_max);
-    ORDO_ASSERT(s->links[order].place == 0);
-    struct ordo_due due = {.deadline_us = o->deadline_us, .order = order};
+    ORDO_ASSERT(d->counts[SIDE_HOLDS] + d->counts[SIDE_PAID] < d->place_max);
     sift_up(s, side, ++d->counts[side], due);
+}
+
+static void add(struct ordo_state *s, uint32_t order)
+{
+    const struct ordo_order_row *o = ordo_order_at(s, order);
+    struct ordo_due due = {.deadline_us = o->deadline_us, .order = order};
+    ORDO_ASSERT(s->links[order].place == 0);
+    if (o->state == ORDO_STATE_NONE || ordo_state_is_unpaid(o->state)) {
+        add_to(s, SIDE_HOLDS, due);
+    } else {
+        add_to(s, SIDE_PAID, due);
+    }
+}
+
+FOR_ONE_SIDE void take_off(struct ordo_state *s, enum side side, uint32_t place)
+{
+    struct ordo_deadlines *d = &s->deadlines;
+    uint32_t at = place_of(d, side, place); /* the same in both directions */
+    ORDO_ASSERT(at != 0 && at <= d->counts[side]);
+    uint32_t end = d->counts[side]--;
+    if (at == end) {
+        return;
+    }
+    struct ordo_due gone = d->places[place];
+    struct ordo_due last = *entry(d, side, end);
+    if (ORDO_UNLIKELY(is_before(&last, &gone))) {
+        sift_up(s, side, at, last);
+    } else { /* what is not before `gone` is not before its parent either */
+        sift_down(s, side, at, last);
+    }
 }
 
 static void take_out(struct ordo_state *s, uint32_t order)
 {
-    struct ordo_deadlines *d = &s->deadlines;
     uint32_t place = s->links[order].place;
-    enum side side = place <= d->counts[SIDE_HOLDS] ? SIDE_HOLDS : SIDE_PAID;
-    uint32_t at = side == SIDE_HOLDS ? place : d->place_max + 1 - place;
-    ORDO_ASSERT(at != 0 && at <= d->counts[side]);
-    ORDO_ASSERT(d->places[place].order == order);
-    struct ordo_due gone = d->places[place];
-    struct ordo_due last = *entry(d, side, d->counts[side]--);
+    ORDO_ASSERT(s->deadlines.places[place].order == order);
     s->links[order].place = 0;
-    if (last.order == order) {
-        return;
-    }
-    if (is_before(&last, &gone)) { /* what is not before `gone` is not before its parent either */
-        sift_up(s, side, at, last);
+    if (place <= s->deadlines.counts[SIDE_HOLDS]) {
+        take_off(s, SIDE_HOLDS, place);
     } else {
-        sift_down(s, side, at, last);
+        take_off(s, SIDE_PAID, place);
+    }
+}
+
+void ordo_deadline_touch(const struct ordo_state *s, uint32_t order)
+{
+    const struct ordo_deadlines *d = &s->deadlines;
+    uint32_t place = s->links[order].place;
+    bool holds = place <= d->counts[SIDE_HOLDS];
+    uint64_t first = (uint64_t)place_of(d, holds ? SIDE_HOLDS : SIDE_PAID, place) * CHILDREN - 2;
+    (void)*(const volatile uint64_t *)&d->places[place].deadline_us;
+    if (place != 0 && first + CHILDREN <= d->counts[holds ? SIDE_HOLDS : SIDE_PAID]) {
+        uint32_t child = place_of(d, holds ? SIDE_HOLDS : SIDE_PAID, (uint32_t)first);
+        uint32_t last = holds ? child + CHILDREN - 1 : child - (CHILDREN - 1);
+        (void)*(const volatile uint64_t *)&d->places[child].deadline_us;
+        (void)*(const volatile uint64_t *)&d->places[last].deadline_us;
     }
 }
 
@@ -142,7 +177,7 @@ bool ordo_deadline_is_kept(const struct ordo_state *s, uint32_t order)
 uint32_t ordo_deadlines_out_of_order(const struct ordo_state *s)
 {
     const struct ordo_deadlines *d = &s->deadlines;
-    for (uint32_t side = SIDE_HOLDS; side <= SIDE_PAID; side++) {
+    for (enum side side = SIDE_HOLDS; side <= SIDE_PAID; side++) {
         for (uint32_t at = 2; at <= d->counts[side]; at++) {
             if (is_before(entry(d, side, at), entry(d, side, parent_of(at)))) {
                 return entry(d, side, at)->order;
@@ -203,13 +238,14 @@ void ordo_deadlines_restore(struct ordo_state *s, uint32_t orders)
 
 void ordo_deadline_set(struct ordo_state *s, uint32_t order, uint64_t deadline_us)
 {
-    if (ordo_order_at(s, order)->deadline_us == deadline_us) {
+    struct ordo_order_row *o = ordo_order_edit(s, order);
+    if (o->deadline_us == deadline_us) {
         return;
     }
-    if (ordo_order_at(s, order)->deadline_us != 0) {
+    if (o->deadline_us != 0) {
         take_out(s, order);
     }
-    ordo_order_edit(s, order)->deadline_us = deadline_us;
+    o->deadline_us = deadline_us;
     if (deadline_us != 0) {
         add(s, order);
     }
@@ -220,7 +256,7 @@ static struct ordo_due first_due(const struct ordo_state *s)
 {
     const struct ordo_deadlines *d = &s->deadlines;
     struct ordo_due first = {.deadline_us = UINT64_MAX};
-    for (uint32_t side = SIDE_HOLDS; side <= SIDE_PAID; side++) {
+    for (enum side side = SIDE_HOLDS; side <= SIDE_PAID; side++) {
         if (d->counts[side] != 0 && is_before(entry(d, side, 1), &first)) {
             first = *entry(d, side, 1);
         }

@@ -345,15 +345,16 @@ enum ordo_index_id {
 
 #define ORDO_MERCHANTS_MET 8 /* a power of two */
 
-/* What the look-ahead remembers of a command between its steps (prefetch.c). */
-#define ORDO_AHEAD_MAX 16 /* a power of two */
+/* What the look-ahead remembers of a command until its group is full (prefetch.c). */
+#define ORDO_AHEAD_GROUP 8
 struct ordo_ahead {
     uint64_t id_hash;
     uint64_t order_hash;
     uint64_t payment_hash;
-    uint8_t kind;
-    bool has_order;
-    bool has_payment;
+    uint64_t buyer_hash;
+    uint32_t order; /* row; 0 = none */
+    uint32_t card;  /* row */
+    uint8_t kind;   /* 0 = nothing to look at */
 };
 
 struct ordo_state {
@@ -369,11 +370,12 @@ struct ordo_state {
     uint64_t seq; /* it gets, if it is journaled */
     uint64_t now_us;
     uint64_t horizon_s; /* of ids, before it */
+    uint64_t id_hash;   /* of its id, when it has one */
     struct ordo_command command;
     struct ordo_outcome outcome;
 
     uint32_t merchants_met[ORDO_MERCHANTS_MET]; /* rows, by channel: looked at before the index */
-    struct ordo_ahead ahead[ORDO_AHEAD_MAX];
+    struct ordo_ahead ahead[ORDO_AHEAD_GROUP];
     uint32_t ahead_count;
 };
 
@@ -415,7 +417,8 @@ static inline bool ordo_id_equal(const uint8_t *a, const uint8_t *b)
     return ordo_get_le64(a) == ordo_get_le64(b) && ordo_get_le64(a + 8) == ordo_get_le64(b + 8);
 }
 
-/* ordo_order_at(s, row) reads, ordo_order_edit(s, row) writes; so for every table. */
+/* ordo_order_at(s, row) reads, ordo_order_edit(s, row) writes; so for every table. _own is the row
+ * that the command under way has had from _edit before: its chunk is marked already. */
 #define ORDO_TABLE_ACCESS(NAME, name, shift)                                                       \
     static inline const struct ordo_##name##_row *ordo_##name##_at(                                \
         const struct ordo_state *s, uint32_t row)                                                  \
@@ -426,6 +429,11 @@ static inline bool ordo_id_equal(const uint8_t *a, const uint8_t *b)
     static inline struct ordo_##name##_row *ordo_##name##_edit(struct ordo_state *s, uint32_t row) \
     {                                                                                              \
         (void)ordo_table_write(&s->tables[ORDO_TABLE_##NAME], row);                                \
+        return (struct ordo_##name##_row *)(void *)s->tables[ORDO_TABLE_##NAME].rows + row;        \
+    }                                                                                              \
+    static inline struct ordo_##name##_row *ordo_##name##_own(struct ordo_state *s, uint32_t row)  \
+    {                                                                                              \
+        ORDO_DASSERT(ordo_table_is_marked(&s->tables[ORDO_TABLE_##NAME], row));                    \
         return (struct ordo_##name##_row *)(void *)s->tables[ORDO_TABLE_##NAME].rows + row;        \
     }
 ORDO_TABLES(ORDO_TABLE_ACCESS)
@@ -457,7 +465,7 @@ static inline uint32_t
 ordo_rows_take(struct ordo_state *s, enum ordo_table_id table, uint32_t count)
 {
     ORDO_ASSERT(ordo_rows_left(s, table) >= count);
-    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+    struct ordo_head_row *head = ordo_head_own(s, ORDO_HEAD);
     uint32_t first = head->used[table] + 1;
     head->used[table] += count;
     return first;

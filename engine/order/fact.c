@@ -8,8 +8,8 @@
  * The way of a PAY: known trade_no -> the same again or a conflict. New, and an operator has said
  * so before -> bound to that. Else -> exact, short or over of what this channel had asked for; that
  * and whether an expired order can be honoured is the event; the machine's cell says disposition
- * and move; the disposition says where the money stands (place_of). Nothing else decides about
- * money.
+ * and move; the disposition says where the money stands (money_place_of). Nothing else decides
+ * about money.
  */
 
 void ordo_fact_begin(struct ordo_state *s, struct ordo_fact_case *c)
@@ -23,7 +23,9 @@ void ordo_fact_begin(struct ordo_state *s, struct ordo_fact_case *c)
 void ordo_fact_add_payment(struct ordo_state *s, struct ordo_fact_case *c)
 {
     const struct ordo_fact *fact = c->fact;
-    c->key.merchant = ordo_merchant_take(s, s->command.shop, fact->channel, fact->merchant);
+    if (c->key.merchant == 0) {
+        c->key.merchant = ordo_merchant_take(s, s->command.shop, fact->channel, fact->merchant);
+    }
     c->payment = ordo_payment_add(s, c->order, &c->key, fact->currency);
 }
 
@@ -89,7 +91,7 @@ static struct verdict classify(struct ordo_state *s, const struct ordo_fact_case
     return (struct verdict){late ? classify_late(s, c->order) : ORDO_EVENT_PAY, 0};
 }
 
-static struct ordo_money place_of(uint8_t disposition, int64_t amount, int64_t surplus)
+static struct ordo_money money_place_of(uint8_t disposition, int64_t amount, int64_t surplus)
 {
     struct ordo_money place = {.received = 0};
     switch ((enum ordo_disposition)disposition) {
@@ -129,7 +131,7 @@ static uint8_t decide_new_pay(struct ordo_state *s, struct ordo_fact_case *c)
     ORDO_ASSERT(cell->action != ORDO_CELL_REFUSE);
     uint8_t disposition = cell->disposition;
     ordo_fact_add_payment(s, c);
-    struct ordo_money place = place_of(disposition, c->fact->amount, verdict.surplus);
+    struct ordo_money place = money_place_of(disposition, c->fact->amount, verdict.surplus);
     ordo_payment_receive(s, c->payment, c->fact->amount, &place);
     if (disposition == ORDO_DISPOSITION_SHORT || disposition == ORDO_DISPOSITION_ORPHAN) {
         ordo_order_flag(s, c->order, ORDO_FLAG_REVIEW);
@@ -369,7 +371,7 @@ uint16_t ordo_decide_fact(struct ordo_state *s, const struct ordo_fact *fact)
     uint8_t disposition = only_ends ? decide_fail(s, &c) : decide_money(s, &c);
     ORDO_ASSERT(disposition != ORDO_DISPOSITION_NONE);
     s->outcome.result.disposition = disposition;
-    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+    struct ordo_head_row *head = ordo_head_own(s, ORDO_HEAD);
     head->facts++;
     head->facts_with[disposition]++;
     return ORDO_RESULT_OK;

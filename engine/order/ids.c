@@ -79,21 +79,16 @@ static uint64_t seq_of(const struct ordo_state *s, const struct ordo_id_row *id)
 
 /* ---- the ring ---- */
 
-uint64_t ordo_id_hash(const uint8_t *id)
-{
-    return ordo_mix(ordo_get_le64(id), ordo_get_le64(id + 8));
-}
-
-static uint64_t hash_of_row(const void *context, uint32_t row)
+static uint64_t hash_of_id(const void *context, uint32_t row)
 {
     return ordo_id_hash(ordo_id_at(context, row)->id);
 }
 
-uint32_t ordo_id_find(const struct ordo_state *s, const uint8_t *id)
+uint32_t ordo_id_find(const struct ordo_state *s, const uint8_t *id, uint64_t hash)
 {
     const struct ordo_index *index = &s->indexes[ORDO_INDEX_ID];
     struct ordo_probe probe;
-    uint32_t row = ordo_index_first(index, ordo_id_hash(id), &probe);
+    uint32_t row = ordo_index_first(index, hash, &probe);
     for (; row != 0; row = ordo_index_next(index, &probe)) {
         if (ordo_id_equal(ordo_id_at(s, row)->id, id)) {
             return row;
@@ -119,31 +114,30 @@ static bool is_forgettable(const struct ordo_state *s)
 {
     const struct ordo_head_row *head = ordo_head(s);
     uint64_t until_s = (uint64_t)head->id_oldest_s + s->horizon_s;
-    return head->id_count != 0 && s->now_us / 1000000 > until_s;
+    return s->now_us / 1000000 > until_s && head->id_count != 0;
 }
 
 /* New business leaves 5 % to payment facts, cancellations, deliveries and operators. */
-static uint32_t limit_for(const struct ordo_state *s, uint8_t kind)
-{
-    uint32_t ring = s->limits[ORDO_TABLE_ID];
-    bool is_new_business = kind == ORDO_KIND_CREATE || kind == ORDO_KIND_CHAIN ||
-                           kind == ORDO_KIND_ATTEMPT || kind == ORDO_KIND_EXTEND;
-    return is_new_business ? ring - ordo_rows_reserved(s, ORDO_TABLE_ID) : ring;
-}
-
 bool ordo_id_room(const struct ordo_state *s, uint8_t kind)
 {
+    uint32_t count = ordo_head(s)->id_count;
+    uint32_t ring = s->limits[ORDO_TABLE_ID];
+    if (ORDO_LIKELY(count < ring - ordo_rows_reserved(s, ORDO_TABLE_ID))) {
+        return true;
+    }
+    bool is_new_business = kind == ORDO_KIND_CREATE || kind == ORDO_KIND_CHAIN ||
+                           kind == ORDO_KIND_ATTEMPT || kind == ORDO_KIND_EXTEND;
     /* one that can be forgotten makes room: each new id takes one row and gives one or two */
-    return is_forgettable(s) || ordo_head(s)->id_count < limit_for(s, kind);
+    return is_forgettable(s) || (count < ring && !is_new_business);
 }
 
 static void forget_old(struct ordo_state *s)
 {
     for (uint32_t i = 0; i < FORGET_MAX && is_forgettable(s); i++) {
         uint32_t row = ordo_id_oldest(s);
-        ordo_index_remove(&s->indexes[ORDO_INDEX_ID], hash_of_row(s, row), row, hash_of_row, s);
+        ordo_index_remove(&s->indexes[ORDO_INDEX_ID], hash_of_id(s, row), row, hash_of_id, s);
         memset(ordo_id_edit(s, row), 0, sizeof(struct ordo_id_row));
-        struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+        struct ordo_head_row *head = ordo_head_own(s, ORDO_HEAD);
         head->id_count--;
         row = row == s->limits[ORDO_TABLE_ID] ? 1 : row + 1;
         head->id_oldest_s += head->id_count == 0 ? 0 : ordo_id_step(ordo_id_at(s, row));
@@ -153,7 +147,7 @@ static void forget_old(struct ordo_state *s)
 /* The code of the step from the newest id to now; the head's times follow it. */
 static uint32_t step_in_time(struct ordo_state *s)
 {
-    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+    struct ordo_head_row *head = ordo_head_own(s, ORDO_HEAD);
     uint32_t now_s = (uint32_t)(s->now_us / 1000000);
     if (head->id_count == 0) {
         head->id_oldest_s = now_s;
@@ -169,7 +163,7 @@ void ordo_id_add(struct ordo_state *s, const uint8_t *content)
 {
     forget_old(s);
     uint32_t step = step_in_time(s);
-    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+    struct ordo_head_row *head = ordo_head_own(s, ORDO_HEAD);
     ORDO_ASSERT(head->id_count < s->limits[ORDO_TABLE_ID]);
     uint32_t row = head->id_next == 0 ? 1 : head->id_next;
     head->id_next = row == s->limits[ORDO_TABLE_ID] ? 1 : row + 1;
@@ -178,17 +172,17 @@ void ordo_id_add(struct ordo_state *s, const uint8_t *content)
         head->used[ORDO_TABLE_ID] = row;
     }
     const struct ordo_result *result = &s->outcome.result;
+    uint64_t kept = content_kept(content);
     struct ordo_id_row *id = ordo_id_edit(s, row);
     memcpy(id->id, s->command.id, ORDO_ID_SIZE);
     id->version = result->version;
     id->shop = s->command.shop;
-    uint64_t kept = content_kept(content);
     id->content_low = (uint32_t)kept;
-    id->content_high = (uint16_t)(kept >> 32);
     id->seq_low = (uint32_t)result->seq;
-    id->seq_state = (uint16_t)((result->seq >> 32 & 0xfff) | (uint32_t)result->state << 12);
     id->packed = pack(result->code, s->command.kind, result->disposition, step);
-    ordo_index_insert(&s->indexes[ORDO_INDEX_ID], ordo_id_hash(id->id), row);
+    id->content_high = (uint16_t)(kept >> 32);
+    id->seq_state = (uint16_t)((result->seq >> 32 & 0xfff) | (uint32_t)result->state << 12);
+    ordo_index_insert(&s->indexes[ORDO_INDEX_ID], s->id_hash, row);
 }
 
 void ordo_id_answer(

@@ -8,11 +8,6 @@
  * deadline. State lists are in order of entry, so the first is the longest in its state.
  */
 
-uint64_t ordo_order_hash(uint32_t shop, struct ordo_bytes order_id)
-{
-    return ordo_text_hash(order_id, shop);
-}
-
 uint32_t ordo_order_find(const struct ordo_state *s, uint32_t shop, struct ordo_bytes order_id)
 {
     const struct ordo_index *index = &s->indexes[ORDO_INDEX_ORDER];
@@ -37,6 +32,8 @@ uint32_t ordo_order_known(const struct ordo_state *s, uint32_t shop, struct ordo
     const struct ordo_order_row *o = ordo_order_at(s, row); /* row 0 is in state NONE */
     return o->state != ORDO_STATE_NONE || ordo_order_is_waiting(o) ? row : 0;
 }
+
+/* ---- the lists of the states ---- */
 
 static void list_append(struct ordo_state *s, uint8_t state, uint32_t order)
 {
@@ -87,12 +84,12 @@ uint32_t ordo_order_add(struct ordo_state *s, uint32_t shop, struct ordo_bytes o
     uint32_t row = ordo_rows_take(s, ORDO_TABLE_ORDER, 1);
     struct ordo_order_row *order = ordo_order_edit(s, row);
     ORDO_ASSERT(order->order_id_size == 0);
-    memcpy(order->order_id, order_id.data, order_id.size);
+    ordo_copy_short(order->order_id, order_id);
     order->order_id_size = (uint8_t)order_id.size;
     order->shop = shop;
     ordo_index_insert(&s->indexes[ORDO_INDEX_ORDER], ordo_order_hash(shop, order_id), row);
     list_append(s, ORDO_STATE_NONE, row);
-    ordo_head_edit(s, ORDO_HEAD)->orders_in[ORDO_STATE_NONE]++;
+    ordo_head_own(s, ORDO_HEAD)->orders_in[ORDO_STATE_NONE]++;
     return row;
 }
 
@@ -103,14 +100,14 @@ struct ordo_effect *ordo_effect_begin(struct ordo_state *s, uint32_t order, bool
     struct ordo_order_row *row = ordo_order_edit(s, order);
     struct ordo_effect *effect = &outcome->effects[outcome->effect_count++];
     ORDO_ASSERT(row->last_seq < s->seq);
-    *effect = (struct ordo_effect){
-        .own = own,
-        .shop = row->shop,
-        .order_id = {row->order_id, row->order_id_size},
-        .prev_seq = row->last_seq,
-        .transition_first = outcome->transition_count,
-        .card_first = outcome->card_count,
-    };
+    effect->own = own; /* version and flags at its end */
+    effect->shop = row->shop;
+    effect->order_id = (struct ordo_bytes){row->order_id, row->order_id_size};
+    effect->prev_seq = row->last_seq;
+    effect->transition_first = outcome->transition_count;
+    effect->transition_count = 0;
+    effect->card_first = outcome->card_count;
+    effect->card_count = 0;
     row->last_seq = s->seq;
     return effect;
 }
@@ -130,26 +127,29 @@ void ordo_order_step(
     struct ordo_state *s, struct ordo_effect *effect, uint32_t order, enum ordo_event event)
 {
     struct ordo_outcome *outcome = &s->outcome;
-    struct ordo_order_row *row = ordo_order_edit(s, order);
-    const struct ordo_cell *cell = ordo_machine_cell(row->state, event);
+    struct ordo_order_row *row = ordo_order_own(s, order);
+    uint8_t from = row->state;
+    const struct ordo_cell *cell = ordo_machine_cell(from, event);
+    uint8_t to = cell->to;
     ORDO_ASSERT(cell->action == ORDO_CELL_MOVE);
     ORDO_ASSERT(outcome->transition_count < ORDO_TRANSITIONS_MAX);
 
-    outcome->transitions[outcome->transition_count++] =
-        (struct ordo_transition){.from = row->state, .to = cell->to, .cause = s->command.kind};
+    struct ordo_transition *t = &outcome->transitions[outcome->transition_count++];
+    t->from = from;
+    t->to = to;
+    t->cause = s->command.kind;
     effect->transition_count++;
 
-    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
-    head->orders_in[row->state]--;
-    head->orders_in[cell->to]++;
-    list_remove(s, row->state, order);
-    list_append(s, cell->to, order);
-    bool same_deadline = row->state == cell->to ||
-                         (ordo_state_is_unpaid(row->state) && ordo_state_is_unpaid(cell->to));
-    row->state = cell->to;
+    struct ordo_head_row *head = ordo_head_own(s, ORDO_HEAD);
+    head->orders_in[from]--;
+    head->orders_in[to]++;
+    list_remove(s, from, order);
+    list_append(s, to, order);
+    row->state = to;
     row->version++;
     row->changed_us = s->now_us;
-    if (!same_deadline) {
+    bool same_deadline = from == to || (ordo_state_is_unpaid(from) && ordo_state_is_unpaid(to));
+    if (row->deadline_us != 0 && !same_deadline) {
         ordo_deadline_set(s, order, 0);
     }
 }

@@ -15,28 +15,37 @@
 
 #define RESULT_MAX  (2 * ORDO_VARINT_MAX + 2 + 5)
 #define EFFECT_MAX  (1 + 5 + 1 + ORDO_ORDER_ID_MAX + ORDO_VARINT_MAX + 4 * 5)
+#define COUNTS_MAX  3
 #define POSTING_MAX (5 + 5 + 1 + ORDO_VARINT_MAX)
 
-/* Each part asks once for the room that it could need and then writes without a look. */
+/* The whole asks once for the room that it could need; its parts write without a look and give the
+ * byte after them. */
+static uint8_t *put_result(uint8_t *p, const struct ordo_result *result, uint64_t seq)
+{
+    if (ORDO_LIKELY(result->seq == seq)) {
+        p = ordo_put_varint(p, (uint64_t)result->code * 2);
+    } else {
+        p = ordo_put_varint(p, (uint64_t)result->code * 2 + 1);
+        p = ordo_put_varint(p, result->seq);
+    }
+    *p++ = result->state;
+    *p++ = result->disposition;
+    return ordo_put_varint(p, result->version);
+}
+
 void ordo_result_encode(const struct ordo_result *result, uint64_t seq, struct ordo_writer *out)
 {
     uint8_t *p = ordo_write_room(out, RESULT_MAX);
-    if (p == NULL) {
-        return;
+    if (p != NULL) {
+        out->at = put_result(p, result, seq);
     }
-    bool other = result->seq != seq;
-    p = ordo_put_varint(p, (uint64_t)result->code * 2 + (other ? 1 : 0));
-    p = other ? ordo_put_varint(p, result->seq) : p;
-    *p++ = result->state;
-    *p++ = result->disposition;
-    out->at = ordo_put_varint(p, result->version);
 }
 
 static uint64_t read_max(struct ordo_reader *in, uint64_t max)
 {
     uint64_t value = ordo_read_varint(in);
     if (value > max) {
-        in->failed = true;
+        ordo_reader_fail(in);
         return 0;
     }
     return value;
@@ -49,35 +58,30 @@ bool ordo_result_decode(struct ordo_reader *in, uint64_t seq, struct ordo_result
     result->seq = seq;
     if ((code & 1) != 0) {
         result->seq = ordo_read_varint(in);
-        in->failed = in->failed || result->seq == seq; /* the shorter form exists */
+        if (result->seq == seq) {
+            ordo_reader_fail(in); /* the shorter form exists */
+        }
     }
     result->state = ordo_read_u8(in);
     result->disposition = ordo_read_u8(in);
     result->version = (uint32_t)read_max(in, UINT32_MAX);
     if (result->state >= ORDO_STATE_COUNT || result->disposition >= ORDO_DISPOSITION_COUNT) {
-        in->failed = true;
+        ordo_reader_fail(in);
     }
     return !in->failed;
 }
 
 /* ---- effects ---- */
 
-static void encode_effect(
-    const struct ordo_outcome *outcome,
-    const struct ordo_effect *effect,
-    uint64_t seq,
-    struct ordo_writer *out)
+static uint8_t *put_effect(
+    uint8_t *p, const struct ordo_outcome *outcome, const struct ordo_effect *effect, uint64_t seq)
 {
     ORDO_ASSERT(effect->prev_seq < seq);
     ORDO_ASSERT(effect->order_id.size <= ORDO_ORDER_ID_MAX);
-    size_t moves = effect->transition_count;
-    size_t cards = effect->card_count;
-    uint8_t *p = ordo_write_room(out, EFFECT_MAX + 3 * moves + cards * ORDO_VARINT_MAX);
-    if (p == NULL) {
-        return;
-    }
-    *p++ = effect->own ? FORM_OWN : FORM_OTHER;
-    if (!effect->own) {
+    if (ORDO_LIKELY(effect->own)) {
+        *p++ = FORM_OWN;
+    } else {
+        *p++ = FORM_OTHER;
         p = ordo_put_varint(p, effect->shop);
         *p++ = (uint8_t)effect->order_id.size;
         memcpy(p, effect->order_id.data, effect->order_id.size);
@@ -86,18 +90,19 @@ static void encode_effect(
     p = ordo_put_varint(p, effect->prev_seq == 0 ? 0 : seq - effect->prev_seq);
     p = ordo_put_varint(p, effect->version);
     p = ordo_put_varint(p, effect->flags);
-    *p++ = (uint8_t)moves;
-    for (size_t i = 0; i < moves; i++) {
-        const struct ordo_transition *t = &outcome->transitions[effect->transition_first + i];
+    *p++ = (uint8_t)effect->transition_count;
+    const struct ordo_transition *t = &outcome->transitions[effect->transition_first];
+    for (uint32_t i = effect->transition_count; i > 0; i--, t++) {
         *p++ = t->from;
         *p++ = t->to;
         *p++ = t->cause;
     }
-    *p++ = (uint8_t)cards;
-    for (size_t i = 0; i < cards; i++) {
-        p = ordo_put_varint(p, outcome->cards[effect->card_first + i]);
+    *p++ = (uint8_t)effect->card_count;
+    const uint64_t *card = &outcome->cards[effect->card_first];
+    for (uint32_t i = effect->card_count; i > 0; i--) {
+        p = ordo_put_varint(p, *card++);
     }
-    out->at = p;
+    return p;
 }
 
 static void
@@ -112,16 +117,16 @@ decode_transitions(struct ordo_reader *in, struct ordo_outcome *outcome, struct 
         t->to = ordo_read_u8(in);
         t->cause = ordo_read_u8(in);
         if (t->from >= ORDO_STATE_COUNT || t->to >= ORDO_STATE_COUNT) {
-            in->failed = true;
+            ordo_reader_fail(in);
         }
     }
     if (effect->version < effect->transition_count) {
-        in->failed = true; /* each transition has a version of its own */
+        ordo_reader_fail(in); /* each transition has a version of its own */
     }
 }
 
 static void
-decode_cards(struct ordo_reader *in, struct ordo_outcome *outcome, struct ordo_effect *effect)
+decode_card_list(struct ordo_reader *in, struct ordo_outcome *outcome, struct ordo_effect *effect)
 {
     effect->card_first = outcome->card_count;
     effect->card_count = (uint32_t)read_max(in, ORDO_CARDS_MAX - outcome->card_count);
@@ -151,24 +156,20 @@ static void decode_effect(
     effect->version = (uint32_t)read_max(in, UINT32_MAX);
     effect->flags = (uint32_t)read_max(in, UINT32_MAX);
     decode_transitions(in, outcome, effect);
-    decode_cards(in, outcome, effect);
+    decode_card_list(in, outcome, effect);
     if (effect->order_id.size == 0) {
-        in->failed = true;
+        ordo_reader_fail(in);
     }
 }
 
 /* ---- postings ---- */
 
-static void encode_posting(const struct ordo_posting *posting, struct ordo_writer *out)
+static uint8_t *put_posting(uint8_t *p, const struct ordo_posting *posting)
 {
-    uint8_t *p = ordo_write_room(out, POSTING_MAX);
-    if (p == NULL) {
-        return;
-    }
     p = ordo_put_varint(p, posting->channel);
     p = ordo_put_varint(p, posting->currency);
     *p++ = posting->account;
-    out->at = ordo_put_zigzag(p, posting->amount);
+    return ordo_put_zigzag(p, posting->amount);
 }
 
 static void decode_posting(struct ordo_reader *in, struct ordo_posting *posting)
@@ -178,7 +179,7 @@ static void decode_posting(struct ordo_reader *in, struct ordo_posting *posting)
     posting->account = ordo_read_u8(in);
     posting->amount = ordo_read_zigzag(in);
     if (posting->account >= ORDO_ACCOUNT_COUNT) {
-        in->failed = true;
+        ordo_reader_fail(in);
     }
 }
 
@@ -188,15 +189,24 @@ void ordo_outcome_encode(const struct ordo_outcome *outcome, uint64_t seq, struc
 {
     ORDO_ASSERT(outcome->effect_count <= ORDO_TRANSITIONS_MAX);
     ORDO_ASSERT(outcome->posting_count <= ORDO_POSTINGS_MAX);
-    ordo_result_encode(&outcome->result, seq, out);
-    ordo_write_varint(out, outcome->effect_count);
+    size_t room = RESULT_MAX + COUNTS_MAX + outcome->effect_count * EFFECT_MAX +
+                  outcome->transition_count * 3 + outcome->card_count * ORDO_VARINT_MAX +
+                  outcome->posting_count * POSTING_MAX;
+    uint8_t *p = ordo_write_room(out, room);
+    if (p == NULL) {
+        return;
+    }
+    p = put_result(p, &outcome->result, seq);
+    *p++ = (uint8_t)outcome->effect_count;
     for (uint32_t i = 0; i < outcome->effect_count; i++) {
-        encode_effect(outcome, &outcome->effects[i], seq, out);
+        p = put_effect(p, outcome, &outcome->effects[i], seq);
     }
-    ordo_write_varint(out, outcome->posting_count);
+    p = ordo_put_varint(p, outcome->posting_count);
     for (uint32_t i = 0; i < outcome->posting_count; i++) {
-        encode_posting(&outcome->postings[i], out);
+        p = put_posting(p, &outcome->postings[i]);
     }
+    ORDO_ASSERT(p <= out->at);
+    out->at = p;
 }
 
 bool ordo_outcome_decode(
@@ -258,32 +268,36 @@ void ordo_outcome_updates(
     }
 }
 
-/* The part of an update's bytes in which the updates of one effect differ. */
-static void
-put_step(uint8_t *bytes, uint64_t update_seq, uint32_t version, const struct ordo_transition *t)
+/* The bytes that all updates of an effect have in common; their size. */
+static size_t put_common(
+    uint8_t *bytes, uint64_t seq, uint64_t time_us, uint32_t shop, struct ordo_bytes order_id)
 {
-    ordo_put_le64(bytes, update_seq);
-    ordo_put_le32(bytes + 28, version);
-    bytes[32] = t->from;
-    bytes[33] = t->to;
-    bytes[34] = t->cause;
+    ORDO_ASSERT(order_id.size <= ORDO_ORDER_ID_MAX);
+    ordo_put_le64(bytes + 8, seq);
+    ordo_put_le64(bytes + 16, time_us);
+    ordo_put_le32(bytes + 24, shop);
+    bytes[40] = (uint8_t)order_id.size;
+    ordo_copy_short(bytes + 41, order_id);
+    return 41 + order_id.size;
+}
+
+static void put_word_of_moves(
+    uint8_t *bytes, const struct ordo_transition *t, uint8_t disposition, uint32_t flags)
+{
+    ordo_put_le32(
+        bytes + 32,
+        (uint32_t)t->from | (uint32_t)t->to << 8 | (uint32_t)t->cause << 16 |
+            (uint32_t)disposition << 24);
+    ordo_put_le32(bytes + 36, flags);
 }
 
 size_t ordo_update_bytes(const struct ordo_update *update, uint8_t bytes[ORDO_UPDATE_SIZE_MAX])
 {
-    ORDO_ASSERT(update->order_id.size <= ORDO_ORDER_ID_MAX);
     const struct ordo_transition t = {update->from, update->to, update->cause};
-    put_step(bytes, update->update_seq, update->version, &t);
-    ordo_put_le64(bytes + 8, update->seq);
-    ordo_put_le64(bytes + 16, update->time_us);
-    ordo_put_le32(bytes + 24, update->shop);
-    bytes[35] = update->disposition;
-    ordo_put_le32(bytes + 36, update->flags);
-    bytes[40] = (uint8_t)update->order_id.size;
-    if (update->order_id.size != 0) {
-        memcpy(bytes + 41, update->order_id.data, update->order_id.size);
-    }
-    return 41 + update->order_id.size;
+    ordo_put_le64(bytes, update->update_seq);
+    ordo_put_le32(bytes + 28, update->version);
+    put_word_of_moves(bytes, &t, update->disposition, update->flags);
+    return put_common(bytes, update->seq, update->time_us, update->shop, update->order_id);
 }
 
 struct ordo_hash128 ordo_update_hash(struct ordo_hash128 previous, const struct ordo_update *update)
@@ -302,27 +316,23 @@ struct ordo_hash128 ordo_outcome_hash(
     struct ordo_hash128 previous)
 {
     uint8_t bytes[ORDO_HASH_SIZE + ORDO_UPDATE_SIZE_MAX];
-    uint8_t *update_bytes = bytes + ORDO_HASH_SIZE;
+    uint8_t *update = bytes + ORDO_HASH_SIZE;
     for (uint32_t i = 0; i < outcome->effect_count; i++) {
         const struct ordo_effect *effect = &outcome->effects[i];
-        if (effect->transition_count == 0) {
+        uint32_t count = effect->transition_count;
+        if (count == 0) {
             continue;
         }
-        const struct ordo_update update = {
-            .seq = outcome->result.seq,
-            .time_us = time_us,
-            .shop = effect->shop,
-            .order_id = effect->order_id,
-            .disposition = outcome->result.disposition,
-            .flags = effect->flags,
-        };
-        size_t size = ORDO_HASH_SIZE + ordo_update_bytes(&update, update_bytes);
-        uint32_t version = effect->version - effect->transition_count;
-        for (uint32_t j = 0; j < effect->transition_count; j++) {
-            const struct ordo_transition *t = &outcome->transitions[effect->transition_first + j];
-            put_step(update_bytes, first_update_seq++, ++version, t);
+        size_t size =
+            ORDO_HASH_SIZE +
+            put_common(update, outcome->result.seq, time_us, effect->shop, effect->order_id);
+        const struct ordo_transition *t = &outcome->transitions[effect->transition_first];
+        for (uint32_t version = effect->version - count; version != effect->version; t++) {
             ordo_put_le64(bytes, previous.low);
             ordo_put_le64(bytes + 8, previous.high);
+            ordo_put_le64(update, first_update_seq++);
+            ordo_put_le32(update + 28, ++version);
+            put_word_of_moves(update, t, outcome->result.disposition, effect->flags);
             previous = ordo_hash128(bytes, size, 0);
         }
     }

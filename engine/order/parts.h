@@ -11,7 +11,10 @@
 
 /* ---- orders.c: the order table, state lists, transitions ---- */
 
-uint64_t ordo_order_hash(uint32_t shop, struct ordo_bytes order_id);
+static inline uint64_t ordo_order_hash(uint32_t shop, struct ordo_bytes order_id)
+{
+    return ordo_text_hash(order_id, shop);
+}
 /* The row of the order, placeholders included; 0 = none. */
 uint32_t ordo_order_find(const struct ordo_state *s, uint32_t shop, struct ordo_bytes order_id);
 /* The row of the order if it was created; 0 = none. */
@@ -125,6 +128,8 @@ void ordo_buyer_unpay(struct ordo_state *s, uint32_t order);
 
 /* The order's only deadline, in place of the one it has; 0 = none. */
 void ordo_deadline_set(struct ordo_state *s, uint32_t order, uint64_t deadline_us);
+/* Loads what taking the order out will look at (prefetch.c). */
+void ordo_deadline_touch(const struct ordo_state *s, uint32_t order);
 /* For audits: the order stands where its deadline says; the order that is out of order, 0 = none.
  */
 bool ordo_deadline_is_kept(const struct ordo_state *s, uint32_t order);
@@ -146,7 +151,10 @@ uint32_t ordo_merchant_find(
 uint32_t ordo_merchant_take(
     struct ordo_state *s, uint32_t shop, uint64_t channel, struct ordo_bytes merchant);
 /* By the gateway's number alone, so that a person can look for it without the merchant account. */
-uint64_t ordo_payment_hash(uint32_t shop, struct ordo_bytes trade_no);
+static inline uint64_t ordo_payment_hash(uint32_t shop, struct ordo_bytes trade_no)
+{
+    return ordo_text_hash(trade_no, shop);
+}
 uint32_t ordo_payment_find(const struct ordo_state *s, const struct ordo_payment_key *key);
 /* The payment of this number that came first; channel 0 and an empty merchant stand for any. */
 uint32_t
@@ -382,8 +390,12 @@ uint8_t ordo_fact_pay_refunded(struct ordo_state *s, struct ordo_fact_case *c);
 
 /* ---- ids.c: identity ---- */
 
-uint64_t ordo_id_hash(const uint8_t *id);
-uint32_t ordo_id_find(const struct ordo_state *s, const uint8_t *id);
+static inline uint64_t ordo_id_hash(const uint8_t *id)
+{
+    return ordo_mix(ordo_get_le64(id), ordo_get_le64(id + 8));
+}
+/* The row of the id with this hash; 0 = it is new. */
+uint32_t ordo_id_find(const struct ordo_state *s, const uint8_t *id, uint64_t hash);
 /* False: the table is full for this kind of command: BUSY. */
 bool ordo_id_room(const struct ordo_state *s, uint8_t kind);
 void ordo_id_add(struct ordo_state *s, const uint8_t *content);

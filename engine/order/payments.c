@@ -188,11 +188,6 @@ void ordo_payment_receive(
 
 /* ---- payments ---- */
 
-uint64_t ordo_payment_hash(uint32_t shop, struct ordo_bytes trade_no)
-{
-    return ordo_text_hash(trade_no, shop);
-}
-
 uint32_t ordo_payment_find(const struct ordo_state *s, const struct ordo_payment_key *key)
 {
     const struct ordo_index *index = &s->indexes[ORDO_INDEX_PAYMENT];

@@ -5,7 +5,7 @@
  * is free, so a restock is a put as well.
  */
 
-#define OPTIONS_KNOWN                                                                              \
+#define PRODUCT_OPTIONS_KNOWN                                                                      \
     (ORDO_PRODUCT_MANUAL | ORDO_PRODUCT_HOLD_AT_PAY | ORDO_PRODUCT_LATE_BACKORDER |                \
      ORDO_PRODUCT_LATE_REFUND | ORDO_PRODUCT_CLOSED | ORDO_PRODUCT_DUPLICATES)
 
@@ -33,7 +33,7 @@ static uint16_t check_put(const struct ordo_product_put *put)
 {
     bool has_window = put->sale_until_us != 0;
     if (put->product == 0 || put->price < 0 || put->currency == 0 ||
-        (put->options & ~(uint64_t)OPTIONS_KNOWN) != 0 ||
+        (put->options & ~(uint64_t)PRODUCT_OPTIONS_KNOWN) != 0 ||
         (has_window && put->sale_until_us <= put->sale_from_us)) {
         return ORDO_RESULT_PRODUCT_INVALID;
     }

@@ -6,7 +6,7 @@ static uint64_t read_max(struct ordo_reader *in, uint64_t max)
 {
     uint64_t value = ordo_read_varint(in);
     if (value > max) {
-        in->failed = true;
+        ordo_reader_fail(in);
         return 0;
     }
     return value;
@@ -62,7 +62,7 @@ void ordo_order_view_decode(struct ordo_reader *in, struct ordo_order_view *view
         view->cards[i] = ordo_read_varint(in);
     }
     if (view->buyer.size != ORDO_ID_SIZE || view->state >= ORDO_STATE_COUNT) {
-        in->failed = true;
+        ordo_reader_fail(in);
     }
 }
 

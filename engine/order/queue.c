@@ -97,7 +97,7 @@ void ordo_serve_mark(struct ordo_state *s, uint32_t product)
     if (p->serving || (p->backorder_first == 0 && p->wait_first == 0)) {
         return;
     }
-    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+    struct ordo_head_row *head = ordo_head_own(s, ORDO_HEAD);
     struct ordo_product_row *noted = ordo_product_edit(s, product);
     noted->serving = true;
     noted->serve_next = 0;
@@ -111,7 +111,7 @@ void ordo_serve_mark(struct ordo_state *s, uint32_t product)
 
 static void unmark_first(struct ordo_state *s)
 {
-    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+    struct ordo_head_row *head = ordo_head_own(s, ORDO_HEAD);
     struct ordo_product_row *p = ordo_product_edit(s, head->serve_first);
     head->serve_first = p->serve_next;
     if (head->serve_first == 0) {
@@ -122,7 +122,7 @@ static void unmark_first(struct ordo_state *s)
 }
 
 /* Room for one more order. */
-static bool has_room(const struct ordo_state *s, uint32_t order)
+static bool outcome_has_room(const struct ordo_state *s, uint32_t order)
 {
     const struct ordo_order_row *o = ordo_order_at(s, order);
     const struct ordo_outcome *out = &s->outcome;
@@ -173,7 +173,7 @@ void ordo_serve(struct ordo_state *s)
             unmark_first(s);
             continue;
         }
-        if (!has_room(s, order)) {
+        if (!outcome_has_room(s, order)) {
             return;
         }
         serve_one(s, order);

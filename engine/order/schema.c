@@ -223,27 +223,29 @@ void ordo_command_encode(struct ordo_command *command, struct ordo_writer *out)
     out->at = own.at;
 }
 
-/* ---- decode ---- */
+/* ---- decode: everything in one function, with its reader in registers ---- */
 
-static uint64_t get_u(struct ordo_reader *in, uint64_t max)
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE uint64_t get_u(struct ordo_reader *in, uint64_t max)
 {
     uint64_t value = ordo_read_varint(in);
     if (value > max) {
-        in->failed = true;
+        ordo_reader_fail(in);
     }
     return value;
 }
 
-static int64_t get_n(struct ordo_reader *in)
+INLINE int64_t get_n(struct ordo_reader *in)
 {
     int64_t value = ordo_read_zigzag(in);
     if (value > ORDO_AMOUNT_MAX || value < -ORDO_AMOUNT_MAX) {
-        in->failed = true;
+        ordo_reader_fail(in);
     }
     return value;
 }
 
-static struct ordo_elements get_list(struct ordo_reader *in, uint32_t count_max, uint32_t size_max)
+INLINE struct ordo_elements get_list(struct ordo_reader *in, uint32_t count_max, uint32_t size_max)
 {
     uint64_t count = get_u(in, count_max);
     const uint8_t *begin = in->at;
@@ -253,7 +255,7 @@ static struct ordo_elements get_list(struct ordo_reader *in, uint32_t count_max,
     return (struct ordo_elements){{begin, (uint32_t)(in->at - begin)}, (uint32_t)count};
 }
 
-static struct ordo_elements get_pairs(struct ordo_reader *in, uint32_t count_max)
+INLINE struct ordo_elements get_pairs(struct ordo_reader *in, uint32_t count_max)
 {
     uint64_t count = get_u(in, count_max);
     const uint8_t *begin = in->at;
@@ -264,7 +266,7 @@ static struct ordo_elements get_pairs(struct ordo_reader *in, uint32_t count_max
     return (struct ordo_elements){{begin, (uint32_t)(in->at - begin)}, (uint32_t)count};
 }
 
-static struct ordo_bytes get_key(struct ordo_reader *in)
+INLINE struct ordo_bytes get_key(struct ordo_reader *in)
 {
     const uint8_t *p = ordo_read_raw(in, ORDO_ID_SIZE);
     return (struct ordo_bytes){p, p == NULL ? 0 : ORDO_ID_SIZE};
@@ -280,7 +282,7 @@ static struct ordo_bytes get_key(struct ordo_reader *in)
 #define GET_STAMPS                       stamps = in->at;
 
 #define DECODE(NAME, name, number, text)                                                           \
-    static const uint8_t *decode_##name(struct ordo_reader *in, struct ordo_##name *f)             \
+    INLINE const uint8_t *decode_##name(struct ordo_reader *in, struct ordo_##name *f)             \
     {                                                                                              \
         const uint8_t *stamps;                                                                     \
         (void)f;                                                                                   \
@@ -293,7 +295,7 @@ ORDO_COMMANDS(DECODE)
 bool ordo_command_decode(struct ordo_bytes bytes, struct ordo_command *command)
 {
     struct ordo_reader reader = ordo_reader_over(bytes.data, bytes.size);
-    struct ordo_reader *in = &reader;
+    struct ordo_reader *in = &reader; /* in registers: everything that reads is inline */
     const uint8_t *stamps = NULL;
 
     command->kind = ordo_read_u8(in);

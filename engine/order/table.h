@@ -75,6 +75,12 @@ static inline void *ordo_table_write(struct ordo_table *table, uint32_t row)
     return table->rows + (size_t)row * table->row_size;
 }
 
+/* Whether the row's chunk was given out for writing since every reader last looked. */
+static inline bool ordo_table_is_marked(const struct ordo_table *table, uint32_t row)
+{
+    return table->marks[row >> table->chunk_shift] == ORDO_MARK_ALL;
+}
+
 /* Rows first..first+count-1 for writing, side by side (texts over several rows). Owner thread. */
 void *ordo_table_write_rows(struct ordo_table *table, uint32_t first, uint32_t count);
 

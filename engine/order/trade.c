@@ -46,7 +46,7 @@ static uint32_t kept_size(uint32_t text_size, bool digits)
     return digits ? (text_size + 1) / 2 : text_size;
 }
 
-static void pack(struct ordo_bytes text, uint8_t *kept)
+static void pack_number(struct ordo_bytes text, uint8_t *kept)
 {
     uint32_t at = 0;
     for (; at + WORD <= text.size; at += WORD) {
@@ -85,7 +85,7 @@ void ordo_trade_put(struct ordo_state *s, uint32_t payment, struct ordo_bytes tr
     p->trade_size = (uint8_t)trade_no.size;
     if (digits) {
         p->flags |= ORDO_PAYMENT_DIGITS;
-        pack(trade_no, rows);
+        pack_number(trade_no, rows);
     } else {
         memcpy(rows, trade_no.data, trade_no.size);
     }
