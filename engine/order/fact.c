@@ -299,7 +299,7 @@ static bool is_unconfirmed(const struct ordo_state *s, const struct ordo_fact_ca
            !ORDO_CANARY(unconfirmed_payment_counts);
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
+static uint64_t earliest(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
 }
@@ -316,7 +316,7 @@ static uint16_t decide_unconfirmed(struct ordo_state *s, struct ordo_fact_case *
     if (ordo_machine_cell(o->state, ORDO_EVENT_PAY_UNCONFIRMED)->action == ORDO_CELL_MOVE) {
         const struct ordo_settings_values *settings = ordo_settings_of(s);
         uint64_t until_us = s->now_us + (uint64_t)settings->query_grace_s * 1000000;
-        until_us = least(until_us, o->created_us + (uint64_t)settings->hold_max_s * 1000000);
+        until_us = earliest(until_us, o->created_us + (uint64_t)settings->hold_max_s * 1000000);
         ordo_order_flag(s, c->order, ORDO_FLAG_QUERY_DUE);
         ordo_order_step(s, c->effect, c->order, ORDO_EVENT_PAY_UNCONFIRMED);
         if (o->deadline_us < until_us) {
