@@ -272,6 +272,14 @@ enum ordo_err ordo_journal_recover(
         return err;
     }
     ORDO_FAILPOINT("recover.before_flush");
+    if (journal->config.durability != ORDO_DURABILITY_NONE) {
+        /* A name that a killed process gave may never have been flushed: a blank segment that is
+         * there to be used could be gone after a power cut, and with it what was written to it. */
+        err = ordo_folder_flush(&journal->folder, fail);
+    }
+    if (err != ORDO_OK) {
+        return err;
+    }
     recovery->seq_last = verdict.tip.seq;
     recovery->update_seq_last = verdict.tip.update_seq;
     recovery->time_us_last = verdict.tip.time_us;

@@ -390,6 +390,10 @@ static void run_round(struct rig *rig, uint64_t seed)
     driver_fini(driver);
 }
 
+/* Rounds that have found a bug (R33): the name of a blank segment that a killed process had given
+ * and not flushed. */
+static const uint64_t kept_seeds[] = {1795445946};
+
 int main(int argc, char **argv)
 {
     static struct rig rig;
@@ -403,6 +407,11 @@ int main(int argc, char **argv)
     sim_log_init(&rig.log);
     sim_log_init(&rig.recovery_log);
     uint64_t rounds = 0;
+    if (rig.report.cases_wanted >= CASES_DEFAULT) {
+        for (size_t i = 0; i < sizeof(kept_seeds) / sizeof(kept_seeds[0]); i++) {
+            run_round(&rig, kept_seeds[i]);
+        }
+    }
     while (rig.report.cases < rig.report.cases_wanted && rig.report.fails < 20) {
         run_round(&rig, rig.report.seed + rounds++);
     }
