@@ -36,6 +36,7 @@ struct walk {
     struct sim_image base; /* what is durable */
     const struct sim_op *pending[PENDING_MAX];
     uint32_t index[PENDING_MAX]; /* of the pending ones, in the log */
+    uint64_t over[PENDING_MAX];  /* bytes of its front that later writes have made durable */
     uint32_t count;
     const struct sim_op *last; /* write that was noted as done */
     uint64_t low;              /* sequences that must be there */
@@ -275,13 +276,22 @@ static bool becomes_durable(const struct walk *walk, uint32_t i, const struct si
     return by->kind == SIM_FLUSH_DIR ? is_name : walk->index[i] == by->offset;
 }
 
-/* What a short write left under way is no more when its bytes have been written again. */
-static bool is_overwritten(const struct walk *walk, uint32_t i, const struct sim_op *done)
+/* What a short write left under way is no more when its bytes have been written again, from its
+ * front on: by one write, or by several that were short themselves. */
+static bool is_overwritten(struct walk *walk, uint32_t i, const struct sim_op *done)
 {
     const struct sim_op *op = walk->pending[i];
-    return walk->last != NULL && op->kind == SIM_WRITE && walk->index[i] < done->offset &&
-           op->file == walk->last->file && op->offset >= walk->last->offset &&
-           op->offset + op->size <= walk->last->offset + walk->last->size;
+    const struct sim_op *last = walk->last;
+    if (last == NULL || op->kind != SIM_WRITE || walk->index[i] >= done->offset ||
+        op->file != last->file) {
+        return false;
+    }
+    uint64_t front = op->offset + walk->over[i];
+    uint64_t end = last->offset + last->size;
+    if (last->offset <= front && end > front) {
+        walk->over[i] = end - op->offset;
+    }
+    return walk->over[i] >= op->size;
 }
 
 static void make_durable(struct walk *walk, const struct sim_op *by)
@@ -296,6 +306,7 @@ static void make_durable(struct walk *walk, const struct sim_op *by)
             sim_image_apply(&walk->base, walk->pending[i]);
         } else if (by->kind != SIM_DONE || !is_overwritten(walk, i, by)) {
             walk->pending[left] = walk->pending[i];
+            walk->over[left] = walk->over[i];
             walk->index[left++] = walk->index[i];
         }
     }
@@ -339,6 +350,7 @@ static void walk_log(struct walk *walk, const struct sim_log *log, uint32_t from
         case SIM_UNLINK:
             ORDO_ASSERT(walk->count < PENDING_MAX);
             walk->index[walk->count] = i;
+            walk->over[walk->count] = 0;
             walk->pending[walk->count++] = op;
             break;
         }
