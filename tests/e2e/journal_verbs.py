@@ -15,7 +15,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import rig  # noqa: E402
 from rig import check  # noqa: E402
 
-SMALL = {"ORDO_JOURNAL_SEGMENT_SIZE": "1Mi", "ORDO_JOURNAL_BATCH_SIZE_MAX": "256Ki"}
+SMALL = {"ORDO_JOURNAL_SEGMENT_SIZE": "1Mi", "ORDO_JOURNAL_BATCH_SIZE_MAX": "256Ki",
+         "ORDO_SNAPSHOT_ARCHIVE": "off"}  # the verb is what moves here; crash/failpoints.py has the server do it
 
 
 class Verbs:

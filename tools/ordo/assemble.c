@@ -133,6 +133,7 @@ open_snapshots(struct ordo_node *node, const struct ordo_config *config, struct 
     if (err != ORDO_OK) {
         return err;
     }
+    node->snapshots.archive = config->snapshot_archive != 0;
     struct ordo_snapshotter_port port = ordo_snapshots_port(&node->snapshots);
     return ordo_snapshotter_init(
         &node->snapshotter,

@@ -48,8 +48,9 @@ struct ordo_config {
     uint64_t segment_size; /* bytes */
     uint32_t batch_size_max;
     uint32_t in_flight_max;
-    uint64_t snapshot_every_records;        /* 0 = only when asked */
-    uint64_t snapshot_pool_size;            /* bytes; a power of two */
+    uint32_t snapshot_archive;       /* 1 = closed segments move to the archive by themselves */
+    uint64_t snapshot_every_records; /* 0 = only when asked */
+    uint64_t snapshot_pool_size;     /* bytes; a power of two */
     char journal_key[ORDO_CONFIG_PATH_MAX]; /* key file of the journal's chain; "" = plain */
     struct ordo_settings_values genesis;    /* the settings a new data folder begins with */
     uint64_t genesis_given;                 /* bit i: ordo_setting_at(i) was given */

@@ -73,6 +73,7 @@ static const struct key keys[] = {
     NUMBER("journal.in_flight_max", KEY_COUNT, in_flight_max, "2", 1, 64, false),
     PATH("journal.key_file", journal_key, NULL),
     NUMBER("snapshot.every_records", KEY_SIZE, snapshot_every_records, "5m", 0, 1ull << 40, false),
+    CHOICE("snapshot.archive", snapshot_archive, "on", "off", "on"),
     NUMBER("snapshot.pool_size", KEY_SIZE, snapshot_pool_size, "64Mi", 1u << 18, 4 * GIB, true),
 };
 

@@ -82,7 +82,7 @@ static void archive(const struct ordo_snapshots *snapshots)
     uint64_t a = snapshots->seqs[ORDO_SNAPSHOT_A];
     uint64_t b = snapshots->seqs[ORDO_SNAPSHOT_B];
     uint64_t older = a < b ? a : b;
-    if (older == 0) {
+    if (!snapshots->archive || older == 0) {
         return;
     }
     if (ordo_journal_archive(snapshots->data, older, ARCHIVE_MAX, &moved, &fail) != ORDO_OK) {
