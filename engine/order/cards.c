@@ -100,9 +100,9 @@ replace_card(struct ordo_state *s, struct ordo_effect *effect, uint32_t order, u
 {
     const struct ordo_order_row *o = ordo_order_at(s, order);
     const struct ordo_product_row *p = ordo_product_at(s, o->product);
-    const struct ordo_cell *cell = ordo_machine_cell(o->state, ORDO_EVENT_REPLACE);
-    if (cell->action == ORDO_CELL_REFUSE) {
-        return ordo_order_is_waiting(o) ? ORDO_RESULT_ORDER_WAITS : cell->code;
+    uint16_t code = ordo_order_code(o, ORDO_EVENT_REPLACE);
+    if (code != ORDO_RESULT_OK) {
+        return code;
     }
     if ((o->flags & ORDO_FLAG_FROZEN) != 0) {
         return ORDO_RESULT_ORDER_FROZEN;

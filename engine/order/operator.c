@@ -46,15 +46,6 @@ static uint16_t find_named(
     return *order == 0 ? ORDO_RESULT_ORDER_UNKNOWN : ORDO_RESULT_OK;
 }
 
-/* What the table says; a waiting order is known, though its state is NONE. */
-static uint16_t check_state(const struct ordo_state *s, uint32_t order, enum ordo_event event)
-{
-    const struct ordo_order_row *o = ordo_order_at(s, order);
-    uint16_t code = ordo_machine_cell(o->state, event)->code;
-    bool waits = code == ORDO_RESULT_ORDER_UNKNOWN && ordo_order_is_waiting(o);
-    return waits ? ORDO_RESULT_ORDER_WAITS : code;
-}
-
 /* An expired order takes its units again; the operator answers for the time. */
 static uint16_t check_late(const struct ordo_state *s, uint32_t order)
 {
@@ -77,7 +68,7 @@ static uint16_t
 check_mark(const struct ordo_state *s, uint32_t order, const struct ordo_mark_paid *mark)
 {
     const struct ordo_order_row *o = ordo_order_at(s, order);
-    uint16_t code = check_state(s, order, ORDO_EVENT_MARK_PAID);
+    uint16_t code = ordo_order_code(ordo_order_at(s, order), ORDO_EVENT_MARK_PAID);
     if (code != ORDO_RESULT_OK) {
         return code;
     }
@@ -156,7 +147,7 @@ uint16_t ordo_decide_accept(struct ordo_state *s, const struct ordo_accept *acce
     const struct ordo_order_row *o = ordo_order_at(s, order);
     uint32_t rows[ORDO_PAYMENTS_TOUCHED_MAX];
     uint32_t count = 0;
-    code = check_state(s, order, ORDO_EVENT_ACCEPT);
+    code = ordo_order_code(ordo_order_at(s, order), ORDO_EVENT_ACCEPT);
     if (code == ORDO_RESULT_OK) {
         uint16_t currency = ordo_product_at(s, o->product)->currency;
         count = ordo_payments_in(s, order, ORDO_PLACE_REVIEW, currency, rows);
@@ -244,7 +235,7 @@ uint16_t ordo_decide_freeze(struct ordo_state *s, const struct ordo_freeze *free
         return code;
     }
     struct ordo_effect *effect = ordo_effect_begin(s, order, true);
-    code = check_state(s, order, ORDO_EVENT_FREEZE);
+    code = ordo_order_code(ordo_order_at(s, order), ORDO_EVENT_FREEZE);
     if (code == ORDO_RESULT_OK) {
         ordo_order_freeze(s, order);
     }
@@ -261,7 +252,7 @@ uint16_t ordo_decide_unfreeze(struct ordo_state *s, const struct ordo_unfreeze *
         return code;
     }
     struct ordo_effect *effect = ordo_effect_begin(s, order, true);
-    code = check_state(s, order, ORDO_EVENT_UNFREEZE);
+    code = ordo_order_code(ordo_order_at(s, order), ORDO_EVENT_UNFREEZE);
     if (code == ORDO_RESULT_OK) {
         thaw(s, effect, order);
     }

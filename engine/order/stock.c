@@ -285,9 +285,9 @@ static uint16_t
 issue_order(struct ordo_state *s, struct ordo_effect *effect, uint32_t order, bool partial)
 {
     const struct ordo_order_row *o = ordo_order_at(s, order);
-    const struct ordo_cell *cell = ordo_machine_cell(o->state, ORDO_EVENT_ISSUE);
-    if (cell->action == ORDO_CELL_REFUSE) {
-        return ordo_order_is_waiting(o) ? ORDO_RESULT_ORDER_WAITS : cell->code;
+    uint16_t code = ordo_order_code(o, ORDO_EVENT_ISSUE);
+    if (code != ORDO_RESULT_OK) {
+        return code;
     }
     if ((o->flags & ORDO_FLAG_FROZEN) != 0) {
         return ORDO_RESULT_ORDER_FROZEN;

@@ -11,32 +11,6 @@
 
 static struct shop shop;
 
-/* Everything but the head (sequence, hashes) and the ids. */
-static struct ordo_hash128 digest_of_orders(const struct ordo_state *s)
-{
-    struct ordo_hash128 h = {0, 0};
-    for (uint32_t i = 0; i < ORDO_TABLE_COUNT; i++) {
-        if (i != ORDO_TABLE_HEAD && i != ORDO_TABLE_ID) {
-            struct ordo_hash128 d = ordo_table_digest_full(&s->tables[i], ordo_head(s)->used[i]);
-            h = ordo_hash_chain(h, &d, sizeof(d));
-        }
-    }
-    return h;
-}
-
-/* Sends the chain: member `number` is refused with the code, and nothing has happened. */
-static void expect_refused(uint16_t code, uint32_t number)
-{
-    struct ordo_hash128 before = digest_of_orders(shop.state);
-    uint16_t got = chain_send(&shop);
-    cr_expect_eq(got, code, "%s", ordo_result_name(got));
-    cr_expect_eq(shop.outcome.result.version, number);
-    cr_expect_eq(shop.outcome.result.state, ORDO_STATE_NONE);
-    cr_expect_eq(shop.outcome.effect_count, 0);
-    struct ordo_hash128 after = digest_of_orders(shop.state);
-    cr_expect(before.low == after.low && before.high == after.high, "something has happened");
-}
-
 static uint64_t seed;
 
 static uint32_t draw(uint32_t count)
@@ -137,7 +111,7 @@ static uint16_t compare_with_one_by_one(uint64_t from, struct shop *single)
         }
     }
     if (refused != 0) {
-        expect_refused(refusal, refused);
+        chain_expect_refused(&shop, refusal, refused);
     } else {
         cr_expect_eq(chain_send(&shop), ORDO_RESULT_OK);
         for (uint32_t i = ORDO_TABLE_PRODUCT; i < ORDO_TABLE_COUNT; i++) {

@@ -1,5 +1,7 @@
 #include "shop.h"
 
+#include "order/parts.h"
+
 #include "base/hash.h"
 
 #include <criterion/criterion.h>
@@ -395,4 +397,28 @@ void shop_check(struct shop *shop)
         (void)fprintf(stderr, "%s\n", err != ORDO_OK ? fail.text : "the digests differ");
         abort();
     }
+}
+
+struct ordo_hash128 shop_digest_of_orders(const struct ordo_state *s)
+{
+    struct ordo_hash128 h = {0, 0};
+    for (uint32_t i = 0; i < ORDO_TABLE_COUNT; i++) {
+        if (i != ORDO_TABLE_HEAD && i != ORDO_TABLE_ID) {
+            struct ordo_hash128 d = ordo_table_digest_full(&s->tables[i], ordo_head(s)->used[i]);
+            h = ordo_hash_chain(h, &d, sizeof(d));
+        }
+    }
+    return h;
+}
+
+void chain_expect_refused(struct shop *shop, uint16_t code, uint32_t number)
+{
+    struct ordo_hash128 before = shop_digest_of_orders(shop->state);
+    uint16_t got = chain_send(shop);
+    cr_expect_eq(got, code, "%s", ordo_result_name(got));
+    cr_expect_eq(shop->outcome.result.version, number);
+    cr_expect_eq(shop->outcome.result.state, ORDO_STATE_NONE);
+    cr_expect_eq(shop->outcome.effect_count, 0);
+    struct ordo_hash128 after = shop_digest_of_orders(shop->state);
+    cr_expect(before.low == after.low && before.high == after.high, "something has happened");
 }

@@ -91,6 +91,11 @@ void under_key(struct shop *shop, uint32_t key);
 void chain_begin(struct shop *shop);
 void chain_add(struct shop *shop);
 uint16_t chain_send(struct shop *shop);
+/* Sends it: member `number` is refused with the code, and nothing has happened. */
+void chain_expect_refused(struct shop *shop, uint16_t code, uint32_t number);
+
+/* Everything but the head (sequence, hashes) and the ids. */
+struct ordo_hash128 shop_digest_of_orders(const struct ordo_state *state);
 
 struct ordo_coupon_view coupon(struct shop *shop, const char *coupon); /* must exist */
 struct ordo_order_view get(struct shop *shop, const char *order);      /* state NONE when unknown */
