@@ -1,6 +1,6 @@
 # Build types. Included before project(): compiler flags initialised there are taken from these.
 # Assertions are code of ours (base/assert.h) and stay on in every type; NDEBUG is never set.
-set(ORDO_PROFILES Debug Release Asan Tsan Coverage)
+set(ORDO_PROFILES Debug Release Asan Tsan Coverage Fuzz)
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "One of ${ORDO_PROFILES}" FORCE)
 endif()
@@ -16,10 +16,15 @@ set(CMAKE_C_FLAGS_ASAN
     "${ordo_common} -O1 -DORDO_DEBUG_CHECKS=1 -fsanitize=address,undefined -fno-sanitize-recover=all"
     CACHE STRING "" FORCE)
 set(CMAKE_C_FLAGS_TSAN "${ordo_common} -O1 -DORDO_DEBUG_CHECKS=1 -fsanitize=thread" CACHE STRING "" FORCE)
+set(CMAKE_C_FLAGS_FUZZ # clang only; the targets of tests/fuzz add libFuzzer's main
+    "${ordo_common} -O1 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all"
+    CACHE STRING "" FORCE)
 set(CMAKE_C_FLAGS_COVERAGE "${ordo_common} -O0 -DORDO_DEBUG_CHECKS=1 --coverage" CACHE STRING "" FORCE)
 set(CMAKE_EXE_LINKER_FLAGS_ASAN "-fsanitize=address,undefined" CACHE STRING "" FORCE)
+set(CMAKE_EXE_LINKER_FLAGS_FUZZ "-fsanitize=address,undefined" CACHE STRING "" FORCE)
 set(CMAKE_EXE_LINKER_FLAGS_TSAN "-fsanitize=thread" CACHE STRING "" FORCE)
 set(CMAKE_EXE_LINKER_FLAGS_COVERAGE "--coverage" CACHE STRING "" FORCE)
 set(CMAKE_SHARED_LINKER_FLAGS_ASAN "-fsanitize=address,undefined" CACHE STRING "" FORCE)
+set(CMAKE_SHARED_LINKER_FLAGS_FUZZ "-fsanitize=address,undefined" CACHE STRING "" FORCE)
 set(CMAKE_SHARED_LINKER_FLAGS_TSAN "-fsanitize=thread" CACHE STRING "" FORCE)
 set(CMAKE_SHARED_LINKER_FLAGS_COVERAGE "--coverage" CACHE STRING "" FORCE)
