@@ -86,6 +86,38 @@ static enum ordo_err check_reference(
     return ORDO_OK;
 }
 
+/* Truth values: any other byte than 0 and 1 is no value of the type, and reading it as one would
+ * be undefined. */
+#define TRUTH(TABLE, table, field)                                                                 \
+    {                                                                                              \
+        ORDO_TABLE_##TABLE, (uint32_t)offsetof(struct ordo_##table##_row, field), #table, #field   \
+    }
+
+static const struct truth {
+    enum ordo_table_id table;
+    uint32_t offset;
+    const char *name;
+    const char *field;
+} truths[] = {
+    TRUTH(PRODUCT, product, serving),
+    TRUTH(EXTRA, extra, coupon_live),
+    TRUTH(COUPON, coupon, lowered),
+};
+
+static enum ordo_err
+check_truth(const struct ordo_state *s, const struct truth *truth, struct ordo_fail *fail)
+{
+    const struct ordo_table *table = &s->tables[truth->table];
+    for (uint32_t row = 1; row <= ordo_head(s)->used[truth->table]; row++) {
+        uint8_t value = ((const uint8_t *)ordo_table_read(table, row))[truth->offset];
+        if (value > 1) {
+            return DAMAGED(
+                fail, "%s row %u: %s is %u, not 0 or 1", truth->name, row, truth->field, value);
+        }
+    }
+    return ORDO_OK;
+}
+
 static bool fits(uint32_t first, uint64_t size, uint32_t granule, uint32_t used)
 {
     return first + (size + granule - 1) / granule <= (uint64_t)used + 1;
@@ -207,6 +239,9 @@ static enum ordo_err check_each(const struct ordo_state *s, struct ordo_fail *fa
     }
     for (uint32_t i = 0; i < sizeof(references) / sizeof(references[0]) && err == ORDO_OK; i++) {
         err = check_reference(s, &references[i], fail);
+    }
+    for (uint32_t i = 0; i < sizeof(truths) / sizeof(truths[0]) && err == ORDO_OK; i++) {
+        err = check_truth(s, &truths[i], fail);
     }
     for (uint32_t i = 0; i < sizeof(rows_checked) / sizeof(rows_checked[0]); i++) {
         uint32_t used = ordo_head(s)->used[rows_checked[i].table];

@@ -116,7 +116,8 @@ static bool is_same(struct ordo_hash128 a, struct ordo_hash128 b)
 
 struct bent {
     uint32_t section;
-    size_t at; /* byte of the section; SIZE_MAX = none */
+    size_t at;    /* byte of the section; SIZE_MAX = none */
+    uint8_t bits; /* of it; 0 = one, by its place */
 };
 
 static enum ordo_err load_section(
@@ -134,7 +135,7 @@ static enum ordo_err load_section(
         cr_assert_eq(size, (size_t)section->row_size << section->row_shift);
         memcpy(bytes, rows, size);
         if (bent.section == index && bent.at / size == chunk) {
-            bytes[bent.at % size] ^= (uint8_t)(1u << bent.at % 8);
+            bytes[bent.at % size] ^= bent.bits != 0 ? bent.bits : (uint8_t)(1u << bent.at % 8);
         }
         err = ordo_image_load(copy.state, index, chunk, bytes, size, fail);
     }
@@ -215,6 +216,28 @@ Test(image, a_loaded_state_is_the_same_and_decides_alike)
     }
 }
 
+/* Found by fuzzing (tests/fuzz/image_fuzz.c, input 01ce0107803dc0e5): such a byte was read as a
+ * bool. Each byte of a product's row in turn: one of them is that. */
+Test(image, a_byte_that_is_no_truth_value_is_refused_by_name)
+{
+    uint64_t seed = 7;
+    struct ordo_image_section section;
+    uint32_t named = 0;
+    open_life(&seed, 400);
+    for (uint32_t i = 0; ordo_image_section(shop.state, i, &section); i++) {
+        bool wanted = section.row_size < 512 && strcmp(section.name, "product") == 0;
+        for (size_t at = section.row_size; wanted && at < 2u * section.row_size; at++) {
+            struct ordo_fail fail = {.err = ORDO_OK};
+            struct bent bent = {.section = i, .at = at, .bits = 0x80};
+            if (load(bent, &fail) == ORDO_ERR_DAMAGED) {
+                named += strstr(fail.text, "not 0 or 1") != NULL;
+            }
+            shop_close(&copy);
+        }
+    }
+    cr_assert_eq(named, 1, "%u", named);
+}
+
 /* Every byte of small sections, a spread over the others. */
 #define BENT_EACH 250
 
@@ -291,7 +314,7 @@ Test(image, of_equal_cards_one_is_found_again)
     for (uint32_t i = 0; i < 10; i++) {
         cr_assert_eq(add_same_card(&shop, 1, i % 2, 256), ORDO_RESULT_OK);
     }
-    cr_assert_eq(load((struct bent){0, SIZE_MAX}, &fail), ORDO_OK, "%s", fail.text);
+    cr_assert_eq(load((struct bent){.at = SIZE_MAX}, &fail), ORDO_OK, "%s", fail.text);
     cr_expect_eq(shop.state->indexes[ORDO_INDEX_CARD].count, 2);
     cr_expect_eq(copy.state->indexes[ORDO_INDEX_CARD].count, 2, "no probe as long as the load");
     (void)put_pool(&shop, 1, ORDO_STOCK_CARDS, 0, 0);
