@@ -5,6 +5,10 @@ of the next segment but a commit meets the full disk.
 
     tests/durability/flush_failure.py ORDO [--rounds N] [--seed N]
 
+The kernel's loop device (6.18 at least) reports a write as done of which the file took only a part: where a request began before
+the full disk's first hole and ended in it, acknowledged bytes were gone without any error. So a request here is one page, which is
+taken whole or not at all.
+
 The node must end with 74, acknowledge nothing any more, and have everything acknowledged when the disk is larger again.
 Needs root and a loop device. ORDO_R8_ROUNDS sets the rounds (default 5).
 """
@@ -12,6 +16,7 @@ Needs root and a loop device. ORDO_R8_ROUNDS sets the rounds (default 5).
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -53,12 +58,22 @@ class Disk:
             raise Skipped("no right to mount")
         with open(self.image, "wb") as stream:
             stream.truncate(IMAGE)
-        sh("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard", "-J", "size=4", self.image)
-        found = sh("losetup", "--find", "--show", self.image, must=False)
+        sh("mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard", "-J", "size=4",
+           self.image)
+        found = sh("losetup", "--find", "--show", "--sector-size", "4096", self.image, must=False)
         if found.returncode != 0:
             raise Skipped("no loop device")
         self.device = found.stdout.strip()
+        self.limit_requests(4)
         self.mount()
+
+    def limit_requests(self, kib):
+        queue = f"/sys/block/{os.path.basename(self.device)}/queue/max_sectors_kb"
+        try:
+            with open(queue, "w", encoding="ascii") as stream:
+                stream.write(f"{kib}\n")
+        except OSError as error:
+            raise Skipped(f"{queue}: {error.strerror}") from error
 
     def mount(self):
         sh("mount", self.device, self.data)
@@ -76,6 +91,12 @@ class Disk:
     def limit(self, size):
         sh("mount", "-o", f"remount,size={size}", self.small)
 
+    def fill(self):
+        """What is used now is the size; the node may use more between the look and the limit, which is then refused."""
+        deadline = time.monotonic() + SECONDS_MAX
+        while sh("mount", "-o", f"remount,size={self.used() // 4096 * 4096}", self.small, must=False).returncode != 0:
+            rig.check(time.monotonic() < deadline, f"{self.small} cannot be limited")
+
     def take_away_unused(self):
         """The blocks under the zeros of the segments: writing there needs new ones, and there are none."""
         for name in sorted(os.listdir(self.data)):
@@ -84,7 +105,7 @@ class Disk:
             path = os.path.join(self.data, name)
             with open(path, "rb") as stream:
                 end = len(stream.read().rstrip(b"\0"))
-            begin = (end + 262144 + 4095) // 4096  # the node is writing while we look
+            begin = (end + 262144 + 4095) // 4096  # the kernel still has writes of the stopped node
             for first, last, physical in self.extents(path):
                 start = max(first, begin)
                 if start <= last:
@@ -125,8 +146,10 @@ def one(place, seed, take_away):
             rig.check(sale.poll() is None and time.monotonic() < deadline, "the sale does not begin")
             time.sleep(0.01)
         if take_away:
+            os.kill(node.process.pid, signal.SIGSTOP)  # or it writes into what is about to be taken away
             disk.take_away_unused()
-            disk.limit(disk.used() // 4096 * 4096)
+            disk.fill()
+            os.kill(node.process.pid, signal.SIGCONT)
         else:
             disk.limit(disk.used() + ROOM)
         rig.check(node.process.wait(SECONDS_MAX) == EX_IOERR,

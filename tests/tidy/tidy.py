@@ -31,7 +31,7 @@ PACKAGES = {
     "zstd.h": ["journal/zip.c"],
     "lmdb.h": ["journal/*lmdb*.c"],
     "msgpack.h": ["net/*msgpack*.c", "tests/unit/net/*.c"],
-    "nng/": ["net/nng_*.c", "net/client/*.c", "tests/unit/net/*.c", "tests/e2e/*.c"],
+    "nng/": ["net/nng_*.c", "bench/nng_*.c", "net/client/*.c", "tests/unit/net/*.c", "tests/e2e/*.c"],
     "ini.h": ["tools/ordo/config.c"],
     "jansson.h": ["tools/ordo/*.c", "bench/*.c"],
     "isa-l": ["engine/base/crc32c.c"],

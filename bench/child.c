@@ -1,0 +1,135 @@
+#include "bench/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define END_TRIES    100
+#define END_PAUSE_US 100000
+
+static int remove_one(const char *path, const struct stat *about, int type, struct FTW *place)
+{
+    (void)about;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+/* In the child: becomes the node. */
+static void become(const struct ordo_child *node, const struct ordo_child_config *config)
+{
+    char publish[128];
+    const char *argv[8 + 2 * ORDO_CHILD_FLAGS + 1];
+    uint32_t count = 0;
+    int log = open(node->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    (void)snprintf(publish, sizeof(publish), "ipc://%s/updates.ipc", node->sockets);
+    argv[count++] = "ordo";
+    argv[count++] = "serve";
+    argv[count++] = "--data";
+    argv[count++] = node->data;
+    argv[count++] = "--listen";
+    argv[count++] = node->url;
+    argv[count++] = "--publish";
+    argv[count++] = publish;
+    for (uint32_t i = 0; i < config->flag_count; i++) {
+        argv[count++] = "--set";
+        argv[count++] = config->flags[i];
+    }
+    argv[count] = NULL;
+    if (log >= 0) {
+        (void)dup2(log, STDOUT_FILENO);
+        (void)dup2(log, STDERR_FILENO);
+    }
+    char *words[8 + 2 * ORDO_CHILD_FLAGS + 1]; /* execv's type is older than const */
+    memcpy(words, argv, sizeof(words));
+    (void)execv("/proc/self/exe", words);
+    _exit(127);
+}
+
+enum ordo_err ordo_child_open(
+    struct ordo_child *node, const struct ordo_child_config *config, struct ordo_fail *fail)
+{
+    *node = (struct ordo_child){.sockets = "/tmp/ordo-bench.XXXXXX"};
+    (void)snprintf(node->data, sizeof(node->data), "%s/ordo-bench.XXXXXX", config->dir);
+    if (mkdtemp(node->sockets) == NULL || mkdtemp(node->data) == NULL) {
+        return ordo_fail_set(
+            fail,
+            ORDO_ERR_IO,
+            "no folder for a node could be made in %s: %s",
+            config->dir,
+            strerror(errno));
+    }
+    (void)snprintf(node->log, sizeof(node->log), "%s/log", node->sockets);
+    (void)snprintf(node->url, sizeof(node->url), "ipc://%s/ordo.ipc", node->sockets);
+    if (config->url != NULL) {
+        (void)snprintf(node->url, sizeof(node->url), "%s", config->url);
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        become(node, config);
+    }
+    if (pid < 0) {
+        return ordo_fail_set(fail, ORDO_ERR_IO, "fork failed: %s", strerror(errno));
+    }
+    node->pid = pid;
+    return ORDO_OK;
+}
+
+void ordo_child_close(struct ordo_child *node)
+{
+    char key[ORDO_CHILD_PATH + 8];
+    if (node->pid > 0) {
+        bool ended = false;
+        (void)kill(node->pid, SIGTERM);
+        for (int i = 0; i < END_TRIES && !ended; i++) {
+            ended = waitpid(node->pid, NULL, WNOHANG) == node->pid;
+            if (!ended) {
+                (void)usleep(END_PAUSE_US);
+            }
+        }
+        if (!ended) {
+            (void)kill(node->pid, SIGKILL);
+            (void)waitpid(node->pid, NULL, 0);
+        }
+        node->pid = 0;
+    }
+    if (node->data[0] != 0) {
+        (void)nftw(node->data, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        (void)nftw(node->sockets, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        (void)snprintf(key, sizeof(key), "%s.key", node->data);
+        (void)unlink(key);
+        node->data[0] = 0;
+    }
+}
+
+double ordo_child_cpu_s(const struct ordo_child *node)
+{
+    char path[64];
+    char text[1024];
+    unsigned long user = 0;
+    unsigned long system = 0;
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)node->pid);
+    FILE *in = fopen(path, "re");
+    if (in == NULL) {
+        return 0;
+    }
+    size_t size = fread(text, 1, sizeof(text) - 1, in);
+    (void)fclose(in);
+    text[size] = 0;
+    const char *after_name = strrchr(text, ')');
+    if (after_name == NULL || sscanf(
+                                  after_name + 1,
+                                  " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+                                  &user,
+                                  &system) != 2) {
+        return 0;
+    }
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}

@@ -1,0 +1,217 @@
+#include "bench/e2e_load.h"
+
+#include "base/clock.h"
+#include "order/result.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHOP       1u
+#define PRODUCT    1u
+#define PRICE      990
+#define CURRENCY   156u
+#define CHANNEL    1u
+#define CONNECT_MS 30000u
+#define CALL_MS    30000u
+#define POLL_MS    100u
+#define NAME_SIZE  16u
+
+enum step { STEP_CREATE, STEP_ATTEMPT, STEP_PAY, STEP_ACK, STEP_COUNT };
+
+static const uint32_t transitions_of[STEP_COUNT] = {1, 1, 2, 1};
+
+struct lane {
+    uint64_t first; /* number of its first order */
+    uint64_t sent_ns;
+    enum step step;
+    bool in_flight;
+};
+
+struct ordo_e2e {
+    struct ordo_client *client;
+    struct ordo_clock clock;
+    struct lane lanes[ORDO_E2E_LANES_MAX];
+    uint32_t lane_count;
+    uint32_t group;
+    uint64_t next_number;
+    uint64_t end_ns;
+    bool failed;
+    struct ordo_histogram *latency;
+    struct ordo_e2e_count *count;
+    struct ordo_command commands[ORDO_E2E_GROUP_MAX];
+    char names[ORDO_E2E_GROUP_MAX][NAME_SIZE];
+};
+
+static struct ordo_bytes name_of(struct ordo_e2e *e2e, uint32_t index, uint64_t number)
+{
+    char *name = e2e->names[index];
+    name[0] = 'B';
+    for (uint32_t i = NAME_SIZE - 1; i >= 1; i--) {
+        name[i] = (char)('0' + number % 10);
+        number /= 10;
+    }
+    return (struct ordo_bytes){(const uint8_t *)name, NAME_SIZE};
+}
+
+static void make(struct ordo_e2e *e2e, uint32_t index, enum step step, uint64_t number)
+{
+    static const uint8_t buyer[ORDO_ID_SIZE] = {1};
+    struct ordo_command *command = &e2e->commands[index];
+    struct ordo_bytes name = name_of(e2e, index, number);
+    memset(command, 0, sizeof(*command));
+    command->shop = SHOP;
+    switch (step) {
+    case STEP_CREATE:
+        command->kind = ORDO_KIND_CREATE;
+        command->create.order_id = name;
+        command->create.buyer = (struct ordo_bytes){buyer, sizeof(buyer)};
+        command->create.product = PRODUCT;
+        command->create.quantity = 1;
+        command->create.amount = PRICE;
+        command->create.currency = CURRENCY;
+        break;
+    case STEP_ATTEMPT:
+        command->kind = ORDO_KIND_ATTEMPT;
+        command->attempt.order_id = name;
+        command->attempt.channel = CHANNEL;
+        command->attempt.amount = PRICE;
+        command->attempt.currency = CURRENCY;
+        break;
+    case STEP_PAY:
+        command->kind = ORDO_KIND_FACT;
+        command->fact.fact = ORDO_FACT_PAY;
+        command->fact.channel = CHANNEL;
+        command->fact.order_id = name;
+        command->fact.trade_no = name;
+        command->fact.amount = PRICE;
+        command->fact.currency = CURRENCY;
+        command->fact.verified_by = ORDO_VERIFIED_SIGNATURE;
+        break;
+    case STEP_ACK:
+    case STEP_COUNT:
+    default:
+        command->kind = ORDO_KIND_DELIVERY_ACK;
+        command->delivery_ack.order_id = name;
+        break;
+    }
+}
+
+static void send_step(struct ordo_e2e *e2e, struct lane *lane)
+{
+    if (lane->step == STEP_CREATE) {
+        lane->first = e2e->next_number;
+        e2e->next_number += e2e->group;
+    }
+    for (uint32_t i = 0; i < e2e->group; i++) {
+        make(e2e, i, lane->step, lane->first + i);
+    }
+    lane->sent_ns = ordo_clock_monotonic_ns(&e2e->clock);
+    lane->in_flight = ordo_client_send(e2e->client, e2e->commands, e2e->group, lane) == ORDO_OK;
+    e2e->failed = e2e->failed || !lane->in_flight;
+}
+
+static void on_answers(void *context, void *user, const struct ordo_answer *answers, uint32_t count)
+{
+    struct ordo_e2e *e2e = context;
+    struct lane *lane = user;
+    uint64_t now_ns = ordo_clock_monotonic_ns(&e2e->clock);
+    uint32_t good = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        good += answers[i].item.result.code == ORDO_RESULT_OK;
+    }
+    ordo_histogram_record(e2e->latency, now_ns - lane->sent_ns);
+    e2e->count->commands += good;
+    e2e->count->refused += count - good;
+    e2e->count->transitions += (uint64_t)good * transitions_of[lane->step];
+    lane->in_flight = false;
+    lane->step = (enum step)((lane->step + 1) % STEP_COUNT);
+    if (now_ns < e2e->end_ns && !e2e->failed) {
+        send_step(e2e, lane);
+    }
+}
+
+static enum ordo_err put_product(struct ordo_e2e *e2e, struct ordo_fail *fail)
+{
+    struct ordo_command put = {.kind = ORDO_KIND_PRODUCT_PUT, .shop = SHOP};
+    const struct ordo_answer *answers;
+    put.product_put.product = PRODUCT;
+    put.product_put.price = PRICE;
+    put.product_put.currency = CURRENCY;
+    put.product_put.stock_mode = ORDO_STOCK_COUNTED;
+    put.product_put.counted = UINT32_MAX / 2;
+    enum ordo_err err = ordo_client_call(e2e->client, &put, 1, CALL_MS, &answers);
+    if (err != ORDO_OK || answers[0].item.result.code != ORDO_RESULT_OK) {
+        return ordo_fail_set(
+            fail,
+            ORDO_ERR_UNAVAILABLE,
+            "the node does not take the product: code %u",
+            err == ORDO_OK ? answers[0].item.result.code : 0u);
+    }
+    return ORDO_OK;
+}
+
+enum ordo_err ordo_e2e_open(
+    struct ordo_e2e **out,
+    const char *url,
+    uint32_t lanes,
+    uint32_t group,
+    uint64_t numbers,
+    struct ordo_fail *fail)
+{
+    struct ordo_e2e *e2e = calloc(1, sizeof(*e2e));
+    *out = e2e;
+    if (e2e == NULL) {
+        return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "no memory for a client");
+    }
+    struct ordo_client_config config = {.url = url, .on_answers = on_answers, .context = e2e};
+    e2e->clock = ordo_clock_system();
+    e2e->lane_count = lanes;
+    e2e->group = group;
+    e2e->next_number = numbers;
+    enum ordo_err err = ordo_client_open(&config, &e2e->client, fail);
+    err = err == ORDO_OK ? ordo_client_connect(e2e->client, CONNECT_MS, fail) : err;
+    return err == ORDO_OK ? put_product(e2e, fail) : err;
+}
+
+void ordo_e2e_close(struct ordo_e2e *e2e)
+{
+    if (e2e != NULL) {
+        if (e2e->client != NULL) {
+            ordo_client_close(e2e->client);
+        }
+        free(e2e);
+    }
+}
+
+enum ordo_err ordo_e2e_run(
+    struct ordo_e2e *e2e,
+    uint64_t limit_ns,
+    struct ordo_histogram *latency,
+    struct ordo_e2e_count *count,
+    struct ordo_fail *fail)
+{
+    uint64_t begin_ns = ordo_clock_monotonic_ns(&e2e->clock);
+    *count = (struct ordo_e2e_count){0};
+    e2e->end_ns = begin_ns + limit_ns;
+    e2e->latency = latency;
+    e2e->count = count;
+    for (uint32_t i = 0; i < e2e->lane_count; i++) {
+        send_step(e2e, &e2e->lanes[i]);
+    }
+    while (ordo_client_in_flight(e2e->client) != 0) {
+        (void)ordo_client_poll(e2e->client, POLL_MS);
+    }
+    struct ordo_client_stats stats;
+    ordo_client_stats(e2e->client, &stats);
+    count->busy = stats.busy;
+    count->seconds = (double)(ordo_clock_monotonic_ns(&e2e->clock) - begin_ns) / 1e9;
+    if (e2e->failed || count->refused != 0) {
+        return ordo_fail_set(
+            fail,
+            ORDO_ERR_INVALID,
+            "%llu commands were not decided as they should be",
+            (unsigned long long)count->refused);
+    }
+    return ORDO_OK;
+}

@@ -1,0 +1,48 @@
+/* e2e_load.h - the load of `ordo bench e2e`: lifecycles from one client over one connection, each
+ * step durable and answered before the next.
+ *
+ * A lane has a group of orders and one request in flight: it creates them all, opens a payment
+ * attempt for each, pays them (which issues), acknowledges the deliveries, and begins again with
+ * new ones. So lanes are requests in flight and the group is commands a request. Closed loop: the
+ * next step is sent when the one before is answered, as a shop does.
+ */
+#ifndef ORDO_BENCH_E2E_LOAD_H
+#define ORDO_BENCH_E2E_LOAD_H
+
+#include "base/histogram.h"
+#include "client/ordo.h"
+
+#define ORDO_E2E_LANES_MAX 256
+#define ORDO_E2E_GROUP_MAX 1024
+
+struct ordo_e2e;
+
+/* Connects to url (waits for the server up to 30 s) and puts the product. group: commands of one
+ * request. numbers: where its orders' numbers begin, so that loads on one node do not meet. */
+enum ordo_err ordo_e2e_open(
+    struct ordo_e2e **out,
+    const char *url,
+    uint32_t lanes,
+    uint32_t group,
+    uint64_t numbers,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+void ordo_e2e_close(struct ordo_e2e *e2e); /* accepts NULL */
+
+struct ordo_e2e_count {
+    uint64_t commands; /* answered OK */
+    uint64_t transitions;
+    uint64_t refused; /* must be 0 */
+    uint64_t busy;
+    double seconds;
+};
+
+/* Runs for a time; latencies of requests are added to *latency. What is in flight at the end is
+ * waited for and counted. Blocks. */
+enum ordo_err ordo_e2e_run(
+    struct ordo_e2e *e2e,
+    uint64_t limit_ns,
+    struct ordo_histogram *latency,
+    struct ordo_e2e_count *count,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+
+#endif
