@@ -301,7 +301,7 @@ static enum ordo_err run_journal(struct bench *b, struct ordo_fail *fail)
     struct repeat warm_up;
     enum ordo_err err = ordo_feed_open(&b->feed, b->folder, fail);
     if (err == ORDO_OK) {
-        err = ordo_bound_open(b->folder, &b->bound, fail);
+        err = ordo_bound_open(b->folder, &b->feed.ring, &b->bound, fail);
         if (err == ORDO_OK) {
             (void)snprintf(
                 b->backend, sizeof(b->backend), "%s", ordo_journal_backend_name(b->feed.journal));
