@@ -19,8 +19,9 @@
 #define ORDO_JOURNAL_CHAIN_SIZE  32
 #define ORDO_JOURNAL_BLOCK_MIN   512u
 #define ORDO_JOURNAL_BLOCK_MAX   4096u
-#define ORDO_JOURNAL_BATCH_MAX   (16u << 20) /* bytes of one batch */
-#define ORDO_JOURNAL_SEGMENT_MAX (1u << 30)  /* bytes of one segment */
+#define ORDO_JOURNAL_BATCH_MAX   (16u << 20)  /* bytes of one batch */
+#define ORDO_JOURNAL_LIMIT_MIN   (256u << 10) /* the least that batch_size_max may be */
+#define ORDO_JOURNAL_SEGMENT_MAX (1u << 30)   /* bytes of one segment */
 #define ORDO_RECORD_HEADER_MAX   (4 + 1 + ORDO_VARINT_MAX + 5 + 5)
 #define ORDO_SEGMENT_KEYED       1u /* flag: chain hashes of its batches are HMAC-SHA-256 */
 #define ORDO_SEGMENT_MAGIC       "ORDOSEG1"
