@@ -16,6 +16,9 @@
  *   reap or sleep, for STALL_MAX_NS, then the backend counts as broken. EINTR is repeated. The
  *   completion queue is four times what can be in flight, and an overflow is kept by the kernel
  *   (NODROP) and flushed by the peek.
+ * - A linked fsync is done by a worker of the kernel, which may run anywhere, also where the
+ *   journal's thread is pinned. Then it is sent to the other processors. A write with RWF_DSYNC
+ *   needs no worker.
  * - Sleep ends at a completion or at a wake: a read of an eventfd is kept armed while sleeping. */
 #include "journal/disk.h"
 
@@ -23,9 +26,11 @@
 
 #include <errno.h>
 #include <liburing.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,6 +63,7 @@ struct uring_disk {
     bool fixed_file;
     bool armed;  /* a read of the eventfd is in the ring */
     bool linked; /* writes are flushed by a linked fsync */
+    bool sent;   /* its workers, away from this thread's processor */
     int flags;
     int fd;
     int event_fd;
@@ -74,6 +80,26 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* On the journal's thread: the workers are its own. Without, all works as well. */
+static void send_workers_elsewhere(struct uring_disk *self)
+{
+    cpu_set_t own;
+    cpu_set_t others;
+    if (sched_getaffinity(0, sizeof(own), &own) != 0 || CPU_COUNT(&own) != 1) {
+        return; /* not pinned */
+    }
+    CPU_ZERO(&others);
+    size_t count = (size_t)get_nprocs_conf();
+    for (size_t cpu = 0; cpu < count && cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &own)) {
+            CPU_SET(cpu, &others);
+        }
+    }
+    if (CPU_COUNT(&others) != 0) {
+        (void)io_uring_register_iowq_aff(&self->ring, sizeof(others), &others);
+    }
+}
+
 static void enable(struct uring_disk *self)
 {
     if (!self->enabled) {
@@ -84,6 +110,10 @@ static void enable(struct uring_disk *self)
             self->disk.error = errno;
         }
         self->enabled = true;
+    }
+    if (self->linked && !self->sent) {
+        self->sent = true;
+        send_workers_elsewhere(self);
     }
 }
 

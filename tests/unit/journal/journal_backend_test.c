@@ -10,9 +10,11 @@
 #include <linux/filter.h>
 #include <linux/magic.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/vfs.h>
 
 #define WRITE_SIZE 4096u
@@ -174,6 +176,55 @@ Test(backend, gives_back_the_errno_of_a_flush)
         cr_assert_eq(write_to("/dev/null", way, false), -EINVAL, "way %d", way);
     }
     cr_assert_eq(write_to("/dev/null", 2, true), -EINVAL, "parted");
+}
+
+/* Of all workers of this process, in text as the kernel has it; how many there are. */
+static int look_at_workers(char *list, size_t size)
+{
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    cr_assert_not_null(tasks);
+    for (struct dirent *task = readdir(tasks); task != NULL; task = readdir(tasks)) {
+        char path[300];
+        char line[200];
+        bool worker = false;
+        (void)snprintf(path, sizeof(path), "/proc/self/task/%s/status", task->d_name);
+        FILE *status = fopen(path, "r");
+        while (status != NULL && fgets(line, sizeof(line), status) != NULL) {
+            worker = worker || strncmp(line, "Name:\tiou-wrk", 13) == 0;
+            if (worker && strncmp(line, "Cpus_allowed_list:\t", 19) == 0) {
+                line[strcspn(line, "\n")] = 0;
+                (void)snprintf(list, size, "%s", line + 19);
+                count++;
+            }
+        }
+        if (status != NULL) {
+            (void)fclose(status);
+        }
+    }
+    (void)closedir(tasks);
+    return count;
+}
+
+Test(backend, sends_the_kernels_workers_away_from_a_pinned_thread)
+{
+    struct rig rig;
+    cpu_set_t only;
+    char list[100] = "";
+    if (get_nprocs() != 2) {
+        return; /* the text below is that of two processors */
+    }
+    CPU_ZERO(&only);
+    CPU_SET(1, &only);
+    rig_init(&rig, ORDO_BACKEND_URING);
+    rig.config.flush = ORDO_FLUSH_FDATASYNC;
+    rig_open(&rig);
+    cr_assert_eq(sched_setaffinity(0, sizeof(only), &only), 0);
+    rig_write(&rig, 10, 5);
+    cr_assert_geq(look_at_workers(list, sizeof(list)), 1);
+    cr_assert_str_eq(list, "0");
+    rig_close(&rig);
+    rig_fini(&rig);
 }
 
 static void round_trip_without_uring(uint32_t error)
