@@ -186,7 +186,7 @@ static int look_at_workers(char *list, size_t size)
     cr_assert_not_null(tasks);
     for (struct dirent *task = readdir(tasks); task != NULL; task = readdir(tasks)) {
         char path[300];
-        char line[200];
+        char line[100];
         bool worker = false;
         (void)snprintf(path, sizeof(path), "/proc/self/task/%s/status", task->d_name);
         FILE *status = fopen(path, "r");
