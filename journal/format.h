@@ -121,7 +121,7 @@ bool ordo_batch_header_decode(
  */
 uint32_t ordo_record_seed(uint64_t salt, uint64_t batch, uint64_t first_seq);
 
-/* Bytes that ordo_record_write will take at most. */
+/* Bytes that ordo_record_put takes at most. */
 static inline uint64_t ordo_record_bound(uint32_t command_size, uint32_t outcome_size)
 {
     return ORDO_RECORD_HEADER_MAX + (uint64_t)command_size + outcome_size;
