@@ -247,10 +247,38 @@ continue_journal(struct ordo_journal *journal, const struct ordo_verdict *v, str
     return ordo_segment_flush(&journal->folder, &journal->segment, fail);
 }
 
+struct each {
+    ordo_record_visit *visit;
+    void *context;
+};
+
+static enum ordo_err
+visit_each(void *context, const struct ordo_record *records, uint32_t count, struct ordo_fail *fail)
+{
+    const struct each *each = context;
+    enum ordo_err err = ORDO_OK;
+    for (uint32_t i = 0; err == ORDO_OK && i < count; i++) {
+        err = each->visit(each->context, &records[i], fail);
+    }
+    return err;
+}
+
 enum ordo_err ordo_journal_recover(
     struct ordo_journal *journal,
     uint64_t after_seq,
     ordo_record_visit *visit,
+    void *context,
+    struct ordo_recovery *recovery,
+    struct ordo_fail *fail)
+{
+    struct each each = {visit, context};
+    return ordo_journal_recover_many(journal, after_seq, visit_each, &each, recovery, fail);
+}
+
+enum ordo_err ordo_journal_recover_many(
+    struct ordo_journal *journal,
+    uint64_t after_seq,
+    ordo_records_visit *visit,
     void *context,
     struct ordo_recovery *recovery,
     struct ordo_fail *fail)
