@@ -148,10 +148,11 @@ void ordo_find_proof(
     struct ordo_proof *proof);
 
 /* recover.c: reads all that is needed behind after_seq and decides, writes nothing. DAMAGED,
- * VERSION, IO. */
+ * VERSION, IO. load is used, and useful to the next. */
 enum ordo_err ordo_recover_judge(
     struct ordo_journal *journal,
     uint64_t after_seq,
+    struct ordo_load *load,
     struct ordo_verdict *verdict,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
@@ -182,6 +183,7 @@ enum ordo_err ordo_recover_replay(
     struct ordo_journal *journal,
     const struct ordo_verdict *verdict,
     const struct ordo_visitor *visitor,
+    struct ordo_load *load,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* tail.c: saves a copy of the torn tail beside the journal, then overwrites it with zeros; makes a

@@ -247,34 +247,6 @@ continue_journal(struct ordo_journal *journal, const struct ordo_verdict *v, str
     return ordo_segment_flush(&journal->folder, &journal->segment, fail);
 }
 
-struct each {
-    ordo_record_visit *visit;
-    void *context;
-};
-
-static enum ordo_err
-visit_each(void *context, const struct ordo_record *records, uint32_t count, struct ordo_fail *fail)
-{
-    const struct each *each = context;
-    enum ordo_err err = ORDO_OK;
-    for (uint32_t i = 0; err == ORDO_OK && i < count; i++) {
-        err = each->visit(each->context, &records[i], fail);
-    }
-    return err;
-}
-
-enum ordo_err ordo_journal_recover(
-    struct ordo_journal *journal,
-    uint64_t after_seq,
-    ordo_record_visit *visit,
-    void *context,
-    struct ordo_recovery *recovery,
-    struct ordo_fail *fail)
-{
-    struct each each = {visit, context};
-    return ordo_journal_recover_many(journal, after_seq, visit_each, &each, recovery, fail);
-}
-
 enum ordo_err ordo_journal_recover_many(
     struct ordo_journal *journal,
     uint64_t after_seq,
@@ -286,12 +258,15 @@ enum ordo_err ordo_journal_recover_many(
     ORDO_ASSERT(!journal->recovered);
     const struct ordo_visitor visitor = {visit, context, after_seq};
     struct ordo_verdict verdict;
+    struct ordo_load load; /* one for both: its memory is a segment's size */
     *recovery = (struct ordo_recovery){0};
-    enum ordo_err err = ordo_recover_judge(journal, after_seq, &verdict, fail);
+    ordo_load_init(&load);
+    enum ordo_err err = ordo_recover_judge(journal, after_seq, &load, &verdict, fail);
     ORDO_FAILPOINT("recover.judged");
     if (err == ORDO_OK) {
-        err = ordo_recover_replay(journal, &verdict, &visitor, fail);
+        err = ordo_recover_replay(journal, &verdict, &visitor, &load, fail);
     }
+    ordo_load_fini(&load);
     ORDO_FAILPOINT("recover.replayed");
     if (err == ORDO_OK) {
         err = ordo_recover_cut(journal, &verdict, recovery, fail);

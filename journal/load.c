@@ -74,7 +74,7 @@ struct replay {
     struct ordo_journal *journal;
     const struct ordo_verdict *verdict;
     const struct ordo_visitor *visitor;
-    struct ordo_load load;
+    struct ordo_load *load;
     struct ordo_tip tip;
     struct ordo_record records[ORDO_RECORDS_MAX]; /* gathered; they point into load */
     uint32_t gathered;
@@ -127,7 +127,7 @@ static enum ordo_err changed(struct replay *replay, uint64_t number, struct ordo
 
 static enum ordo_err replay_segment(struct replay *replay, uint64_t number, struct ordo_fail *fail)
 {
-    struct ordo_load *load = &replay->load;
+    struct ordo_load *load = replay->load;
     enum ordo_err err = ordo_load_segment(load, &replay->journal->folder, number, fail);
     if (err != ORDO_OK) {
         return err;
@@ -174,6 +174,7 @@ enum ordo_err ordo_recover_replay(
     struct ordo_journal *journal,
     const struct ordo_verdict *verdict,
     const struct ordo_visitor *visitor,
+    struct ordo_load *load,
     struct ordo_fail *fail)
 {
     struct replay replay;
@@ -181,14 +182,43 @@ enum ordo_err ordo_recover_replay(
     replay.journal = journal;
     replay.verdict = verdict;
     replay.visitor = visitor;
+    replay.load = load;
     enum ordo_err err = ORDO_OK;
-    ordo_load_init(&replay.load);
     for (uint64_t number = verdict->first;
          err == ORDO_OK && number != 0 && number <= verdict->end_number;
          number++) {
         err = replay_segment(&replay, number, fail);
     }
-    ordo_load_fini(&replay.load);
     ORDO_ASSERT(err != ORDO_OK || replay.tip.seq == verdict->tip.seq);
     return err;
+}
+
+/* ---- a visitor of one record at a time ---- */
+
+struct each {
+    ordo_record_visit *visit;
+    void *context;
+};
+
+static enum ordo_err
+visit_each(void *context, const struct ordo_record *records, uint32_t count, struct ordo_fail *fail)
+{
+    const struct each *each = context;
+    enum ordo_err err = ORDO_OK;
+    for (uint32_t i = 0; err == ORDO_OK && i < count; i++) {
+        err = each->visit(each->context, &records[i], fail);
+    }
+    return err;
+}
+
+enum ordo_err ordo_journal_recover(
+    struct ordo_journal *journal,
+    uint64_t after_seq,
+    ordo_record_visit *visit,
+    void *context,
+    struct ordo_recovery *recovery,
+    struct ordo_fail *fail)
+{
+    struct each each = {visit, context};
+    return ordo_journal_recover_many(journal, after_seq, visit_each, &each, recovery, fail);
 }
