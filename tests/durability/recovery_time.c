@@ -35,6 +35,7 @@
 #define OUTCOMES_AHEAD (1u << 20) /* bytes behind the head that the journal may still need */
 #define RECORDS_TIMED  10000000   /* a shorter run says more of its neighbours than of itself */
 #define SECONDS_MAX    15.0
+#define RATE_MIN       1500000.0 /* records a second of CPU time */
 
 static double seconds_of(clockid_t clock)
 {
@@ -374,12 +375,17 @@ int main(int argc, char **argv)
     if (records >= RECORDS_TIMED && in_place.took.wall > SECONDS_MAX) {
         report_fail(&report, "%.2f s, at most %.0f s are allowed", in_place.took.wall, SECONDS_MAX);
     }
+    double count = (double)records;
+    double rate = count / restored.took.cpu;
+    if (records >= RECORDS_TIMED && rate < RATE_MIN) {
+        report_fail(
+            &report, "%.0f records a second of CPU time, at least %.0f are wanted", rate, RATE_MIN);
+    }
     each_file(dir, NULL);
     each_file(copy, NULL);
     (void)rmdir(dir);
     (void)rmdir(copy);
     char more[300];
-    double count = (double)records;
     (void)snprintf(
         more,
         sizeof(more),
@@ -388,7 +394,7 @@ int main(int argc, char **argv)
         in_place.took.wall,
         count / in_place.took.wall,
         count / in_place.took.cpu,
-        count / restored.took.cpu,
+        rate,
         count / offline.cpu,
         count / alone.cpu,
         restored.took.wall,
