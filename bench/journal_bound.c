@@ -191,10 +191,11 @@ static enum ordo_err enter_next(struct ordo_bound *bound, struct ordo_fail *fail
     return ORDO_OK;
 }
 
-/* Records, one behind the other, and the beginning of one where the end would be empty. */
+/* Records, one behind the other, and the beginning of one where the end would be empty; without a
+ * ring, what lies there. */
 static void fill(struct ordo_bound *bound, uint8_t *at, const uint8_t *end)
 {
-    while (at != end) {
+    while (bound->ring != NULL && at != end) {
         const struct ordo_slot *slot = ordo_ring_slot(bound->ring, bound->next++);
         struct ordo_bytes pieces[2] = {
             ordo_ring_command(bound->ring, slot), ordo_ring_outcome(bound->ring, slot)};
