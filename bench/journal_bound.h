@@ -13,7 +13,7 @@
 struct ordo_bound;
 
 /* In dir/bound, which close removes. What is written are the commands and outcomes of all slots of
- * the ring, again and again; it must outlive the bound. */
+ * the ring, again and again; it must outlive the bound. NULL: zeros, for ordo_bound_one. */
 enum ordo_err ordo_bound_open(
     const char *dir, const struct ordo_ring *ring, struct ordo_bound **out, struct ordo_fail *fail)
     ORDO_MUST_USE;
