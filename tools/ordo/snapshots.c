@@ -61,7 +61,7 @@ static enum ordo_err begin(void *self, enum ordo_mark *mark, bool *whole, struct
     bool is_a = snapshots->newest != (int)ORDO_SNAPSHOT_A;
     snapshots->which = is_a ? ORDO_SNAPSHOT_A : ORDO_SNAPSHOT_B;
     *mark = is_a ? ORDO_MARK_SNAPSHOT_A : ORDO_MARK_SNAPSHOT_B;
-    *whole = ordo_snapshot_needs_whole(snapshots->store, snapshots->which);
+    *whole = snapshots->whole || ordo_snapshot_needs_whole(snapshots->store, snapshots->which);
     snapshots->seqs[snapshots->which] = 0; /* from now on it holds nothing */
     return ordo_snapshot_begin(snapshots->store, snapshots->which, *whole, fail);
 }
