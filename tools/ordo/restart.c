@@ -30,6 +30,15 @@ static void judge(struct ordo_candidate *candidate, const uint8_t *node)
 {
     const struct ordo_snapshot_info *info = &candidate->info;
     struct ordo_fail *why = &candidate->why;
+    if (candidate->status == ORDO_SNAPSHOT_NEWER) {
+        (void)ordo_fail_set(
+            why,
+            ORDO_ERR_VERSION,
+            "it has snapshot format %u, this program knows %u",
+            info->format,
+            ORDO_SNAPSHOT_FORMAT);
+        return;
+    }
     if (candidate->status != ORDO_SNAPSHOT_COMPLETE) {
         if (why->err == ORDO_OK) {
             const char *name = ordo_snapshot_status_name(candidate->status);
