@@ -18,6 +18,8 @@
 #define CARD_SIZE 76 /* tag, nonce, seal and a key of 20 characters */
 #define IMPORT    256
 
+#define WINDOW 16 /* a part of the live orders goes on together */
+
 enum step { STEP_CREATE, STEP_ATTEMPT, STEP_PAY, STEP_ACK, STEP_COUNT };
 
 static uint64_t draw(uint64_t *seed)
@@ -238,6 +240,7 @@ enum ordo_err ordo_load_begin(
     memset(load, 0, sizeof(*load));
     load->live = live;
     load->orders_max = orders_max;
+    load->spread = 100;
     load->seed = 88172645463325252ull;
     load->time_us = 1700000000 * ORDO_US_PER_S;
     enum ordo_err err = ORDO_OK;
@@ -284,11 +287,22 @@ bool ordo_load_set_up(
     return more;
 }
 
+/* The window moves on by one order each time that one of it could have ended. */
+static uint32_t draw_near(struct ordo_load *load)
+{
+    uint32_t window = load->live / WINDOW + 1;
+    uint64_t first = load->nexts++ / STEP_COUNT;
+    if ((draw(&load->seed) >> 32) * 100 >> 32 < load->spread) {
+        return draw_slot(load);
+    }
+    return (uint32_t)((first + ((draw(&load->seed) >> 32) * window >> 32)) % load->live);
+}
+
 void ordo_load_next(
     struct ordo_load *load, struct ordo_load_words *words, struct ordo_command *command)
 {
     ORDO_ASSERT(load->orders_made < load->orders_max);
-    step_on(load, draw_slot(load), words, command);
+    step_on(load, draw_near(load), words, command);
     name(load, command);
 }
 

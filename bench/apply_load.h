@@ -18,6 +18,8 @@ struct ordo_load {
     uint8_t *steps;    /* what each live order has had so far */
     uint8_t *bytes;    /* of the block */
     struct ordo_bytes commands[ORDO_LOAD_BLOCK];
+    uint32_t spread; /* percent of the commands of ordo_load_next() that are for any live order */
+    uint64_t nexts;  /* how many those were */
     uint64_t seed;
     uint64_t time_us;
     uint64_t ids;
@@ -43,7 +45,8 @@ struct ordo_load_words {
 /* For who decides the commands elsewhere: memory and counters, no state. Then the set-up, one
  * command a call (the stock, and `live` orders spread over all steps) until it is false, and then
  * the load, one command a call, without end; what a command points to is good until the next call.
- * The state needs ordo_load_settings(). */
+ * Orders that were made at the same time go on at the same time, but for load->spread percent of
+ * the commands (100 at first). The state needs ordo_load_settings(). */
 enum ordo_err ordo_load_begin(
     struct ordo_load *load, struct ordo_arena *arena, uint32_t live, uint32_t orders_max)
     ORDO_MUST_USE;

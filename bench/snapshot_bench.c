@@ -21,8 +21,8 @@
 #define REPEATS_MAX  99u
 #define QUIET_MIN_NS (2 * ORDO_NS_PER_S)
 #define QUIET_MAX_NS (20 * ORDO_NS_PER_S)
-#define SPARE_S      5u /* seconds that a snapshot may take, for the size of the tables */
-#define LIFECYCLE    4u /* commands */
+#define SPARE_S      12u /* seconds that a snapshot may take, for the size of the tables */
+#define LIFECYCLE    4u  /* commands */
 #define EXIT_BROKEN  1
 #define EXIT_MISUSED 64
 
@@ -37,6 +37,7 @@ struct options {
     uint32_t request;
     uint32_t repeats;
     uint32_t pool_mib;
+    uint32_t spread;
     bool json;
 };
 
@@ -56,9 +57,16 @@ struct bench {
 static const struct argp_option argp_options[] = {
     {"dir", 'd', "DIR", 0, "Measure on this folder's disk (default .)", 0},
     {"orders", 'o', "N", 0, "Orders alive at any time (default 1000000)", 0},
-    {"rate", 'R', "N", 0, "Commands a second that are offered (default 200000)", 0},
+    {"rate", 'R', "N", 0, "Commands a second that are offered (default 50000)", 0},
     {"request", 'b', "N", 0, "Commands that come at once (default 32)", 0},
     {"repeats", 'r', "N", 0, "Pairs of phases of each kind; the median counts (default 5)", 0},
+    {"spread",
+     's',
+     "N",
+     0,
+     "Percent of the commands that are for any live order, the others for "
+     "those made at the same time (default 5)",
+     0},
     {"pool", 'p', "MIB", 0, "Size of the snapshotter's pool (default 64)", 0},
     {"json", 'j', NULL, 0, "Only the JSON line, no table", 0},
     {0},
@@ -93,6 +101,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case 'r':
         options->repeats = whole_number(state, "repeats", argument, REPEATS_MAX);
+        return 0;
+    case 's':
+        options->spread = whole_number(state, "spread", argument, 100);
         return 0;
     case 'p':
         options->pool_mib = whole_number(state, "pool", argument, 4096);
@@ -145,6 +156,7 @@ static enum ordo_err run(struct bench *b, struct ordo_fail *fail)
         .orders_max = orders_for(&b->options),
         .rate = b->options.rate,
         .request = b->options.request,
+        .spread = b->options.spread,
         .pool_size = (uint64_t)b->options.pool_mib << 20,
     };
     struct pair warm_up;
@@ -258,7 +270,7 @@ static void print_json(const struct bench *b, const struct summary sums[KIND_COU
     printf(
         "{\"bench\":\"snapshot\",\"version\":\"%s\",\"commit\":\"%s\",\"build\":\"%s\","
         "\"backend\":\"%s\",\"live\":%" PRIu32 ",\"rate\":%" PRIu32 ",\"request\":%" PRIu32
-        ",\"repeats\":%" PRIu32,
+        ",\"spread\":%" PRIu32 ",\"repeats\":%" PRIu32,
         ORDO_VERSION,
         ORDO_COMMIT,
         ORDO_BUILD_TYPE,
@@ -266,6 +278,7 @@ static void print_json(const struct bench *b, const struct summary sums[KIND_COU
         b->options.live,
         b->options.rate,
         b->options.request,
+        b->options.spread,
         b->options.repeats);
     for (int kind = 0; kind < KIND_COUNT; kind++) {
         const struct summary *s = &sums[kind];
@@ -342,8 +355,15 @@ int ordo_bench_snapshot(int argc, char **argv)
     struct summary sums[KIND_COUNT];
     struct ordo_fail fail = {.err = ORDO_OK};
     memset(&bench, 0, sizeof(bench));
-    bench.options =
-        (struct options){.dir = ".", .live = 1000000, .rate = 200000, .request = 32, .repeats = 5};
+    bench.options = (struct options){
+        .dir = ".",
+        .live = 1000000,
+        .rate = 50000,
+        .request = 32,
+        .repeats = 5,
+        .pool_mib = 64,
+        .spread = 5,
+    };
     if (argp_parse(&argp, argc, argv, 0, NULL, &bench.options) != 0) {
         return EXIT_MISUSED;
     }

@@ -179,6 +179,7 @@ static enum ordo_err open_engine(
     if (err != ORDO_OK) {
         return ordo_fail_set(fail, err, "no memory for the load");
     }
+    s->load.spread = s->config.spread;
     err = ordo_state_create(&s->arena, &settings, &s->state, fail);
     if (err == ORDO_OK) {
         err = ordo_journal_open(&journal, &s->journal, fail);

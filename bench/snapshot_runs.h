@@ -23,6 +23,7 @@ struct ordo_steady_config {
     uint32_t orders_max; /* that are made in all */
     uint32_t rate;       /* commands a second */
     uint32_t request;    /* commands that come at once */
+    uint32_t spread;     /* percent of the commands that are for any live order */
     uint64_t pool_size;  /* bytes, of the snapshotter */
 };
 

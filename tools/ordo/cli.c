@@ -3,7 +3,6 @@
  */
 #include "cli.h"
 
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
