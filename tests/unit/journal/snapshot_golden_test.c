@@ -125,7 +125,7 @@ static void write_golden(void)
     cr_assert_not_null(file);
     size_t size = fread(bytes, 1, sizeof(bytes), file);
     (void)fclose(file);
-    int fd = open(GOLDEN_FILE, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int fd = open(SNAPSHOT_FILE, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     cr_assert_geq(fd, 0);
     cr_assert_eq(ordo_zip_write(fd, bytes, size, &written), 0);
     (void)close(fd);
@@ -133,7 +133,7 @@ static void write_golden(void)
     fprintf(
         stderr,
         "%s: %zu bytes, %" PRIu64 " packed, seq %" PRIu64 ", digest low 0x%016" PRIx64 "\n",
-        GOLDEN_FILE,
+        SNAPSHOT_FILE,
         size,
         written,
         shop.applied.seq,
@@ -149,7 +149,7 @@ static void unpack(void)
     char path[256];
     struct ordo_unzip *unzip;
     size_t size;
-    int fd = open(GOLDEN_FILE, O_RDONLY | O_CLOEXEC);
+    int fd = open(SNAPSHOT_FILE, O_RDONLY | O_CLOEXEC);
     cr_assert_geq(fd, 0);
     cr_assert_eq(ordo_unzip_open(fd, &unzip), ORDO_OK);
     cr_assert_eq(ordo_unzip_read(unzip, bytes, sizeof(bytes), &size), ORDO_OK);
