@@ -18,6 +18,8 @@
 #define CARD_SIZE 76 /* tag, nonce, seal and a key of 20 characters */
 #define IMPORT    256
 
+#define WINDOW 16 /* a part of the live orders goes on together */
+
 enum step { STEP_CREATE, STEP_ATTEMPT, STEP_PAY, STEP_ACK, STEP_COUNT };
 
 static uint64_t draw(uint64_t *seed)
@@ -44,13 +46,7 @@ static struct ordo_bytes text_of(const char *text, uint32_t size)
 
 /* ---- one command ---- */
 
-struct words {
-    char order_id[20];
-    char trade_no[28];
-    uint8_t buyer[ORDO_ID_SIZE];
-};
-
-static void fill_words(struct words *w, uint32_t number)
+static void fill_words(struct ordo_load_words *w, uint32_t number)
 {
     memcpy(w->order_id, "2026112300", 10);
     put_digits(w->order_id + 10, 10, number);
@@ -60,8 +56,8 @@ static void fill_words(struct words *w, uint32_t number)
     ordo_put_le64(w->buyer, (uint64_t)number * 0x9e3779b97f4a7c15ull);
 }
 
-static void
-fill_command(struct ordo_command *c, const struct words *w, uint32_t number, enum step step)
+static void fill_command(
+    struct ordo_command *c, const struct ordo_load_words *w, uint32_t number, enum step step)
 {
     static const uint8_t kinds[STEP_COUNT] = {
         ORDO_KIND_CREATE, ORDO_KIND_ATTEMPT, ORDO_KIND_FACT, ORDO_KIND_DELIVERY_ACK};
@@ -104,30 +100,47 @@ fill_command(struct ordo_command *c, const struct words *w, uint32_t number, enu
     }
 }
 
+static void name(struct ordo_load *load, struct ordo_command *c)
+{
+    ordo_put_le64(c->id, ++load->ids * 0xff51afd7ed558ccdull);
+    ordo_put_le64(c->id + 8, load->ids);
+}
+
 static struct ordo_bytes
 encode(struct ordo_load *load, struct ordo_command *c, uint8_t *at, size_t size)
 {
     struct ordo_writer w = ordo_writer_over(at, size);
-    ordo_put_le64(c->id, ++load->ids * 0xff51afd7ed558ccdull);
-    ordo_put_le64(c->id + 8, load->ids);
+    name(load, c);
     ordo_command_encode(c, &w);
     ORDO_ASSERT(!w.failed);
     return (struct ordo_bytes){at, (uint32_t)ordo_writer_size(&w)};
 }
 
-static void make_next(struct ordo_load *load, uint32_t slot, uint32_t index)
+/* What the live order's next step is. */
+static void
+step_on(struct ordo_load *load, uint32_t slot, struct ordo_load_words *w, struct ordo_command *c)
 {
-    struct ordo_command c;
-    struct words w;
     enum step step = load->steps[slot];
     if (step == STEP_CREATE) {
         load->numbers[slot] = ++load->orders_made;
     }
-    fill_words(&w, load->numbers[slot]);
-    fill_command(&c, &w, load->numbers[slot], step);
+    fill_words(w, load->numbers[slot]);
+    fill_command(c, w, load->numbers[slot], step);
+    load->steps[slot] = (uint8_t)((step + 1) % STEP_COUNT);
+}
+
+static void make_next(struct ordo_load *load, uint32_t slot, uint32_t index)
+{
+    struct ordo_command c;
+    struct ordo_load_words w;
+    step_on(load, slot, &w, &c);
     uint8_t *at = load->bytes + (size_t)index * ORDO_LOAD_COMMAND_SIZE;
     load->commands[index] = encode(load, &c, at, ORDO_LOAD_COMMAND_SIZE);
-    load->steps[slot] = (uint8_t)((step + 1) % STEP_COUNT);
+}
+
+static uint32_t draw_slot(struct ordo_load *load)
+{
+    return (uint32_t)((draw(&load->seed) >> 32) * load->live >> 32);
 }
 
 bool ordo_load_make(struct ordo_load *load)
@@ -136,7 +149,7 @@ bool ordo_load_make(struct ordo_load *load)
         return false;
     }
     for (uint32_t i = 0; i < ORDO_LOAD_BLOCK; i++) {
-        make_next(load, (uint32_t)((draw(&load->seed) >> 32) * load->live >> 32), i);
+        make_next(load, draw_slot(load), i);
     }
     load->time_us += 1000;
     return true;
@@ -191,34 +204,30 @@ static void put_genesis(struct ordo_load *load, const struct ordo_settings_value
     apply_one(load, encode(load, &c, load->bytes, ORDO_COMMAND_SIZE_MAX));
 }
 
-static void put_products(struct ordo_load *load)
+static void put_product(struct ordo_load *load, struct ordo_command *c)
 {
-    for (uint32_t product = 1; product <= PRODUCTS; product++) {
-        struct ordo_command c = {.kind = ORDO_KIND_PRODUCT_PUT};
-        c.product_put.product = product;
-        c.product_put.price = PRICE;
-        c.product_put.currency = CURRENCY;
-        c.product_put.stock_mode = ORDO_STOCK_CARDS;
-        c.product_put.hold_ttl_s = 604800; /* nothing expires here */
-        apply_one(load, encode(load, &c, load->bytes, ORDO_LOAD_COMMAND_SIZE));
-    }
+    *c = (struct ordo_command){.kind = ORDO_KIND_PRODUCT_PUT};
+    c->product_put.product = ++load->products_made;
+    c->product_put.price = PRICE;
+    c->product_put.currency = CURRENCY;
+    c->product_put.stock_mode = ORDO_STOCK_CARDS;
+    c->product_put.hold_ttl_s = 604800; /* nothing expires here */
 }
 
-static void import_cards(struct ordo_load *load, uint32_t product, uint32_t *number)
+static void import_cards(struct ordo_load *load, struct ordo_command *c)
 {
-    uint8_t *list = load->bytes;
-    uint8_t *command = load->bytes + (size_t)IMPORT * (CARD_SIZE + 2);
-    struct ordo_writer w = ordo_writer_over(list, (size_t)IMPORT * (CARD_SIZE + 2));
+    uint32_t product = 1 + load->cards_made / IMPORT % PRODUCTS;
+    struct ordo_writer w = ordo_writer_over(load->bytes, (size_t)IMPORT * (CARD_SIZE + 2));
     for (uint32_t i = 0; i < IMPORT; i++) {
         uint8_t card[CARD_SIZE] = {0};
-        ordo_put_le64(card, (uint64_t)++ * number * 0x9e3779b97f4a7c15ull);
+        load->cards_made++;
+        ordo_put_le64(card, (uint64_t)load->cards_made * 0x9e3779b97f4a7c15ull);
         ordo_write_bytes(&w, (struct ordo_bytes){card, sizeof(card)});
     }
-    struct ordo_command c = {.kind = ORDO_KIND_CARD_IMPORT};
-    c.card_import.product = product;
-    c.card_import.cards.raw = (struct ordo_bytes){list, (uint32_t)ordo_writer_size(&w)};
-    c.card_import.cards.count = IMPORT;
-    apply_one(load, encode(load, &c, command, ORDO_COMMAND_SIZE_MAX));
+    *c = (struct ordo_command){.kind = ORDO_KIND_CARD_IMPORT};
+    c->card_import.product = product;
+    c->card_import.cards.raw = (struct ordo_bytes){load->bytes, (uint32_t)ordo_writer_size(&w)};
+    c->card_import.cards.count = IMPORT;
 }
 
 static uint32_t cards_for(uint32_t orders_max)
@@ -247,6 +256,78 @@ struct ordo_settings_values ordo_load_settings(uint32_t orders_max)
     return v;
 }
 
+enum ordo_err ordo_load_begin(
+    struct ordo_load *load, struct ordo_arena *arena, uint32_t live, uint32_t orders_max)
+{
+    memset(load, 0, sizeof(*load));
+    load->live = live;
+    load->orders_max = orders_max;
+    load->spread = 100;
+    load->seed = 88172645463325252ull;
+    load->time_us = 1700000000 * ORDO_US_PER_S;
+    enum ordo_err err = ORDO_OK;
+    void *memory[3] = {NULL};
+    const size_t sizes[3] = {4, 1, ORDO_LOAD_COMMAND_SIZE};
+    const size_t counts[3] = {live, live, ORDO_LOAD_BLOCK};
+    for (uint32_t i = 0; i < 3 && err == ORDO_OK; i++) {
+        err = ordo_arena_alloc(arena, "load", counts[i], sizes[i], &memory[i]);
+    }
+    load->numbers = memory[0];
+    load->steps = memory[1];
+    load->bytes = memory[2];
+    return err;
+}
+
+/* Every live order is made once and then some of them go on: all steps are met from the start. */
+static bool set_up(struct ordo_load *load, struct ordo_load_words *w, struct ordo_command *c)
+{
+    if (load->products_made < PRODUCTS) {
+        put_product(load, c);
+        return true;
+    }
+    if (load->cards_made < cards_for(load->orders_max)) {
+        import_cards(load, c);
+        return true;
+    }
+    if (load->steps_left == 0) {
+        if (load->slots_made == load->live) {
+            return false;
+        }
+        load->slots_made++;
+        load->steps_left = 1 + (uint32_t)(draw(&load->seed) >> 32) % (STEP_COUNT - 1);
+    }
+    load->steps_left--;
+    step_on(load, load->slots_made - 1, w, c);
+    return true;
+}
+
+bool ordo_load_set_up(
+    struct ordo_load *load, struct ordo_load_words *words, struct ordo_command *command)
+{
+    bool more = set_up(load, words, command);
+    name(load, command);
+    return more;
+}
+
+/* The window moves on by one order each time that one of it could have ended. */
+static uint32_t draw_near(struct ordo_load *load)
+{
+    uint32_t window = load->live / WINDOW + 1;
+    uint64_t first = load->nexts++ / STEP_COUNT;
+    if ((draw(&load->seed) >> 32) * 100 >> 32 < load->spread) {
+        return draw_slot(load);
+    }
+    return (uint32_t)((first + ((draw(&load->seed) >> 32) * window >> 32)) % load->live);
+}
+
+void ordo_load_next(
+    struct ordo_load *load, struct ordo_load_words *words, struct ordo_command *command)
+{
+    ORDO_ASSERT(load->orders_made < load->orders_max);
+    step_on(load, draw_near(load), words, command);
+    name(load, command);
+}
+
 enum ordo_err ordo_load_open(
     struct ordo_load *load,
     struct ordo_arena *arena,
@@ -266,41 +347,23 @@ enum ordo_err ordo_load_open_heard(
     struct ordo_fail *fail)
 {
     struct ordo_settings_values v = ordo_load_settings(orders_max);
-    memset(load, 0, sizeof(*load));
-    load->live = live;
-    load->orders_max = orders_max;
-    load->seed = 88172645463325252ull;
-    load->time_us = 1700000000 * ORDO_US_PER_S;
-    enum ordo_err err = ordo_state_create(arena, &v, &load->state, fail);
-    void *memory[3] = {NULL};
-    const size_t sizes[3] = {4, 1, ORDO_LOAD_COMMAND_SIZE};
-    const size_t counts[3] = {live, live, ORDO_LOAD_BLOCK};
-    for (uint32_t i = 0; i < 3 && err == ORDO_OK; i++) {
-        err = ordo_arena_alloc(arena, "load", counts[i], sizes[i], &memory[i]);
+    struct ordo_command c;
+    struct ordo_load_words w;
+    enum ordo_err err = ordo_load_begin(load, arena, live, orders_max);
+    if (err == ORDO_OK) {
+        err = ordo_state_create(arena, &v, &load->state, fail);
     }
     if (err != ORDO_OK) {
         return err;
     }
-    load->numbers = memory[0];
-    load->steps = memory[1];
-    load->bytes = memory[2];
     load->hearer = hearer;
     if (hearer != NULL) {
         put_genesis(load, &v);
     }
-    put_products(load);
-    uint32_t number = 0;
-    while (number < cards_for(orders_max)) {
-        import_cards(load, 1 + number / IMPORT % PRODUCTS, &number);
-    }
-    /* every live order is made once and then some of them go on: all steps are met from the start
-     */
-    for (uint32_t slot = 0; slot < live; slot++) {
-        uint32_t steps = 1 + (uint32_t)(draw(&load->seed) >> 32) % (STEP_COUNT - 1);
-        for (uint32_t i = 0; i < steps; i++) {
-            make_next(load, slot, 0);
-            apply_one(load, load->commands[0]);
-        }
+    /* behind the cards of an import, which lie at the beginning */
+    uint8_t *command = load->bytes + (size_t)IMPORT * (CARD_SIZE + 2);
+    while (set_up(load, &w, &c)) {
+        apply_one(load, encode(load, &c, command, ORDO_COMMAND_SIZE_MAX));
     }
     return ORDO_OK;
 }

@@ -29,17 +29,45 @@ struct ordo_load {
     uint8_t *steps;    /* what each live order has had so far */
     uint8_t *bytes;    /* of the block */
     struct ordo_bytes commands[ORDO_LOAD_BLOCK];
+    uint32_t spread; /* percent of the commands of ordo_load_next() that are for any live order */
+    uint64_t nexts;  /* how many those were */
     uint64_t seed;
     uint64_t time_us;
     uint64_t ids;
     uint32_t orders_made;
     uint32_t orders_max;
-    uint64_t refused; /* must stay 0 */
+    uint32_t products_made; /* how far the set-up is */
+    uint32_t cards_made;
+    uint32_t slots_made;
+    uint32_t steps_left; /* of the live order that is being set up */
+    uint64_t refused;    /* must stay 0 */
     uint64_t updates;
     uint64_t decided;
     const struct ordo_load_hearer *hearer; /* NULL in most benchmarks */
     uint8_t outcome[ORDO_OUTCOME_SIZE_MAX];
 };
+
+/* The texts of a command; it points into them. */
+struct ordo_load_words {
+    char order_id[20];
+    char trade_no[28];
+    uint8_t buyer[ORDO_ID_SIZE];
+};
+
+/* For who decides the commands elsewhere: memory and counters, no state. Then the set-up, one
+ * command a call (the stock, and `live` orders spread over all steps) until it is false, and then
+ * the load, one command a call, without end; what a command points to is good until the next call.
+ * Orders that were made at the same time go on at the same time, but for load->spread percent of
+ * the commands (100 at first). The state needs ordo_load_settings(). */
+enum ordo_err ordo_load_begin(
+    struct ordo_load *load, struct ordo_arena *arena, uint32_t live, uint32_t orders_max)
+    ORDO_MUST_USE;
+bool ordo_load_set_up(
+    struct ordo_load *load,
+    struct ordo_load_words *words,
+    struct ordo_command *command) ORDO_MUST_USE;
+void ordo_load_next(
+    struct ordo_load *load, struct ordo_load_words *words, struct ordo_command *command);
 
 /* Memory from the arena, the stock, and `live` orders spread over all steps. Starter thread. */
 enum ordo_err ordo_load_open(

@@ -290,6 +290,7 @@ static enum ordo_err make_one(struct ordo_snapshotter *s, struct ordo_fail *fail
     err = s->port.finish(s->port.self, &cut, fail);
     if (err == ORDO_OK) {
         ordo_sequence_set(&s->made_seq, cut.head.seq);
+        ordo_sequence_set(&s->made_chunks, s->cut.copied);
         count(&s->made);
         ORDO_LOG_INFO(
             "snapshot made seq=%" PRIu64 " chunks=%" PRIu64 " before_writes=%" PRIu64 " whole=%d",
@@ -373,4 +374,5 @@ void ordo_snapshotter_stats(
     stats->given_up = ordo_sequence_get(&snapshotter->given_up);
     stats->failed = ordo_sequence_get(&snapshotter->failed);
     stats->seq = ordo_sequence_get(&snapshotter->made_seq);
+    stats->chunks = ordo_sequence_get(&snapshotter->made_chunks);
 }

@@ -51,6 +51,7 @@ struct ordo_snapshotter_stats {
     uint64_t given_up; /* cuts, for want of room in the pool */
     uint64_t failed;   /* snapshots, by the port */
     uint64_t seq;      /* of the newest that was made */
+    uint64_t chunks;   /* of it */
 };
 
 struct ordo_snapshotter_entry; /* snapshotter.c */
@@ -88,6 +89,7 @@ struct ordo_snapshotter {
     struct ordo_sequence given_up;
     struct ordo_sequence failed;
     struct ordo_sequence made_seq;
+    struct ordo_sequence made_chunks;
 
     /* the starter */
     struct ordo_sequence wanted;

@@ -5,8 +5,13 @@
  * code with the engine follows orders, cards and money through the outcomes: that proves that what
  * was decided adds up. Then both are compared, law by law. Only reads, also beside a running
  * server.
+ *
+ * Of a trimmed journal the state of a snapshot gives the opening balances of both, and everything
+ * behind it is proven in the same way: the output says where the proof begins.
  */
+#include "audit_open.h"
 #include "audit_sums.h"
+#include "begin.h"
 #include "cli.h"
 #include "replay.h"
 
@@ -26,10 +31,13 @@ struct options {
 struct audit {
     struct ordo_arena arena;
     struct ordo_replay replay;
+    struct ordo_begin begin;
     struct ordo_tally tally;
     struct ordo_laws laws;
     struct ordo_record_view view;
     uint64_t walks; /* of the whole state, on the way */
+    uint64_t opened_orders;
+    uint32_t opened_balances;
 };
 
 static error_t on_option(int key, char *argument, struct argp_state *state)
@@ -129,11 +137,22 @@ static enum ordo_err read_records(
 
 static void print_text(const struct audit *audit)
 {
+    char opening[200];
+
+    ordo_begin_tell(&audit->begin, opening, sizeof(opening));
+    if (audit->begin.at_snapshot) {
+        (void)printf(
+            "opening: %s: %" PRIu64 " orders, %u balances\n",
+            opening,
+            audit->opened_orders,
+            audit->opened_balances);
+    }
     (void)printf(
-        "replay: all %" PRIu64 " outcomes reproduced (%" PRIu64
-        " of them refusals), seq 1 to %" PRIu64 "\n",
+        "replay: all %" PRIu64 " outcomes reproduced (%" PRIu64 " of them refusals), seq %" PRIu64
+        " to %" PRIu64 "\n",
         audit->tally.records,
         audit->tally.refused,
+        audit->tally.opened_seq + 1,
         audit->tally.seq);
     for (uint32_t i = 0; i < audit->laws.count; i++) {
         const struct ordo_law *law = &audit->laws.rows[i];
@@ -173,9 +192,11 @@ static void print_json(const struct audit *audit, const struct ordo_fail *fail)
                 law->text));
     }
     json_t *root = json_pack(
-        "{s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:s*}",
+        "{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:s*}",
         "clean",
         fail->err == ORDO_OK,
+        "opened_seq",
+        (json_int_t)audit->tally.opened_seq,
         "records",
         (json_int_t)audit->tally.records,
         "seq",
@@ -195,16 +216,32 @@ static void print_json(const struct audit *audit, const struct ordo_fail *fail)
     json_decref(root);
 }
 
+/* What the snapshot's state says of itself is looked at before anything is built upon it. */
+static enum ordo_err open_balances(struct audit *audit, struct ordo_fail *fail)
+{
+    enum ordo_err err = ordo_tally_open(&audit->tally, audit->replay.state, fail);
+
+    audit->opened_orders = audit->tally.order_count;
+    audit->opened_balances = audit->tally.balance_count;
+    return err == ORDO_OK ? walk_state(audit, fail) : err;
+}
+
 static enum ordo_err
 examine(struct audit *audit, const struct options *options, struct ordo_fail *fail)
 {
     struct ordo_journal_reader *reader;
-    enum ordo_err err = ordo_journal_reader_open(options->dir, 0, &reader, fail);
+    enum ordo_err err =
+        ordo_begin_open(&audit->begin, options->dir, options->until, &audit->replay, &reader, fail);
 
     if (err != ORDO_OK) {
-        return ordo_cli_explain_trim(options->dir, err, fail);
+        return err;
     }
-    err = read_records(audit, options, reader, fail);
+    if (audit->begin.at_snapshot) {
+        err = open_balances(audit, fail);
+    }
+    if (err == ORDO_OK) {
+        err = read_records(audit, options, reader, fail);
+    }
     ordo_journal_reader_close(reader);
     if (err == ORDO_OK) {
         err = ordo_laws_check(&audit->tally, audit->replay.state, &audit->laws, fail);
@@ -235,10 +272,10 @@ int ordo_verb_audit(int argc, char **argv)
         .options = table,
         .parser = on_option,
         .args_doc = "DIR",
-        .doc =
-            "Replay the journal in DIR, add everything up a second time without the engine, and "
-            "print every "
-            "conservation law with its numbers. Exit 3 when a replay diverges or a law is broken.",
+        .doc = "Replay the journal in DIR, add everything up a second time without the engine, and "
+               "print every "
+               "conservation law with its numbers. Of a trimmed journal it begins with the opening "
+               "balances of a snapshot. Exit 3 when a replay diverges or a law is broken.",
     };
     static struct audit audit; /* an outcome and a list of balances: too much for the stack */
     struct options options = {.until = UINT64_MAX};

@@ -58,11 +58,21 @@ enum ordo_err
 ordo_book_units(struct ordo_tally *tally, const struct ordo_book_step *step, struct ordo_fail *fail)
     ORDO_MUST_USE;
 
+/* Where an order of its state and flags counts for its buyer: enum ordo_tally_counts. */
+uint8_t ordo_book_counts_of(const struct ordo_tally_order *order);
+/* The card was bound to the order (index + 1; 0 = it is void) at that version of it. False when out
+ * of memory. */
+bool ordo_book_own(struct ordo_tally *tally, uint64_t card, uint32_t order, uint32_t version);
+
 /* ---- audit_money.c: the postings, after every effect ---- */
 
 enum ordo_err ordo_book_money(
     struct ordo_tally *tally,
     const struct ordo_record_view *view,
     struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* The key of a payment in the set of those that were received. */
+struct ordo_hash128 ordo_book_payment_key(
+    uint32_t shop, uint8_t channel, struct ordo_bytes merchant, struct ordo_bytes trade_no);
 
 #endif

@@ -103,12 +103,23 @@ static int64_t posted(const struct ordo_outcome *outcome, uint8_t account)
 
 /* ---- each payment once ---- */
 
+struct ordo_hash128 ordo_book_payment_key(
+    uint32_t shop, uint8_t channel, struct ordo_bytes merchant, struct ordo_bytes trade_no)
+{
+    uint8_t bytes[1 + 1 + ORDO_MERCHANT_MAX + ORDO_TRADE_NO_MAX] = {0};
+
+    bytes[0] = channel;
+    bytes[1] = (uint8_t)merchant.size;
+    ordo_book_copy(bytes + 2, merchant);
+    ordo_book_copy(bytes + 2 + merchant.size, trade_no);
+    return ordo_book_key('m', shop, bytes, 2 + merchant.size + trade_no.size);
+}
+
 static enum ordo_err check_received(
     struct ordo_tally *tally, const struct ordo_record_view *view, struct ordo_fail *fail)
 {
     const struct ordo_outcome *outcome = &view->outcome;
     const struct ordo_fact *fact = &view->command.fact;
-    uint8_t bytes[1 + 1 + ORDO_MERCHANT_MAX + ORDO_TRADE_NO_MAX] = {0};
     int64_t received = posted(outcome, ORDO_ACCOUNT_RECEIVED);
     bool added;
 
@@ -127,12 +138,8 @@ static enum ordo_err check_received(
                 fail, view, "I5", "a payment is received in another channel or currency");
         }
     }
-    bytes[0] = (uint8_t)fact->channel;
-    bytes[1] = (uint8_t)fact->merchant.size;
-    ordo_book_copy(bytes + 2, fact->merchant);
-    ordo_book_copy(bytes + 2 + fact->merchant.size, fact->trade_no);
-    size_t size = 2 + fact->merchant.size + fact->trade_no.size;
-    struct ordo_hash128 key = ordo_book_key('m', view->command.shop, bytes, size);
+    struct ordo_hash128 key = ordo_book_payment_key(
+        view->command.shop, (uint8_t)fact->channel, fact->merchant, fact->trade_no);
     if (ordo_audit_table_put(&tally->payments, key, &added) == NULL) {
         return ordo_book_no_memory(fail);
     }

@@ -101,7 +101,8 @@ struct ordo_tally {
     uint64_t coupon_capacity;
     struct ordo_tally_balance balances[ORDO_TALLY_BALANCES_MAX];
     uint32_t balance_count;
-    uint64_t records;
+    uint64_t opened_seq; /* of the state that it began with (audit_open.h); 0 = with nothing */
+    uint64_t records;    /* that were taken */
     uint64_t seq;
     uint64_t time_us;
     uint64_t update_seq;

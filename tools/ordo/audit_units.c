@@ -29,6 +29,17 @@ static struct ordo_audit_cell *card_cell(struct ordo_tally *tally, uint64_t card
 
 /* ---- cards ---- */
 
+bool ordo_book_own(struct ordo_tally *tally, uint64_t card, uint32_t order, uint32_t version)
+{
+    bool added;
+    struct ordo_audit_cell *cell = card_cell(tally, card, &added);
+
+    if (cell != NULL) {
+        cell->value = owned(order == 0 ? OWNER_VOID : order, version);
+    }
+    return cell != NULL;
+}
+
 static enum ordo_err bind_cards(
     struct ordo_tally *tally, const struct ordo_book_step *step, bool again, struct ordo_fail *fail)
 {
@@ -213,7 +224,7 @@ static void count_queues(struct ordo_tally *tally, const struct ordo_book_step *
     product->waiting -= (step->flags & ORDO_FLAG_WAITING) != 0;
 }
 
-static uint8_t counts_of(const struct ordo_tally_order *order)
+uint8_t ordo_book_counts_of(const struct ordo_tally_order *order)
 {
     if (ordo_tally_is_honoured(order->state)) {
         return ORDO_TALLY_PAID;
@@ -229,7 +240,7 @@ count_buyer(struct ordo_tally *tally, const struct ordo_book_step *step, struct 
     struct ordo_tally_order *order = &tally->orders[step->order - 1];
     const struct ordo_tally_product *product = &tally->products[order->product - 1];
     struct ordo_tally_buyer *buyer = &tally->buyers[order->buyer - 1];
-    uint8_t counts = counts_of(order);
+    uint8_t counts = ordo_book_counts_of(order);
     bool more = order->counts == ORDO_TALLY_NOT && counts != ORDO_TALLY_NOT;
     bool late = step->from == ORDO_STATE_EXPIRED && more;
 

@@ -17,6 +17,7 @@ static const struct benchmark benchmarks[] = {
     {"apply", ordo_bench_apply, "decisions a second of the engine alone"},
     {"journal", ordo_bench_journal, "the journal against a plain writer on the same disk"},
     {"e2e", ordo_bench_e2e, "lifecycles from one client through the whole node, durable"},
+    {"snapshot", ordo_bench_snapshot, "commits beside a snapshot, and without one"},
 };
 
 #define BENCHMARK_COUNT (sizeof(benchmarks) / sizeof(benchmarks[0]))

@@ -3,8 +3,6 @@
  */
 #include "cli.h"
 
-#include "journal/trim.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -241,23 +239,4 @@ const char *ordo_cli_nearest(const char *word, const char *const *words, size_t 
         }
     }
     return nearest;
-}
-
-enum ordo_err ordo_cli_explain_trim(const char *dir, enum ordo_err err, struct ordo_fail *fail)
-{
-    struct ordo_trimmed note;
-    struct ordo_fail ignored;
-
-    if (err != ORDO_ERR_NOT_FOUND || ordo_trimmed_read(dir, &note, &ignored) != ORDO_OK) {
-        return err;
-    }
-    return ordo_fail_set(
-        fail,
-        err,
-        "the journal in %s was trimmed up to segment %llu, sequence %llu, with %llu updates: what "
-        "needs every record from the first on is not possible any more; use a backup from before",
-        dir,
-        (unsigned long long)note.last_number,
-        (unsigned long long)note.last_seq,
-        (unsigned long long)note.last_update_seq);
 }

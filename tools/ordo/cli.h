@@ -52,10 +52,6 @@ bool ordo_cli_share(const char *text, uint64_t *share);
  * none is near. */
 const char *ordo_cli_nearest(const char *word, const char *const *words, size_t count);
 
-/* When reading a journal from its start has failed with NOT_FOUND because the start was trimmed:
- * says so, and up to where. Returns err. */
-enum ordo_err ordo_cli_explain_trim(const char *dir, enum ordo_err err, struct ordo_fail *fail);
-
 /* True when stderr is a terminal: progress lines are for people only. */
 bool ordo_cli_progress(void);
 

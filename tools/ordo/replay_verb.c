@@ -1,8 +1,9 @@
 /* `ordo replay DIR`: decide every journaled command again and compare, up to a sequence, and give
  * the digest of the state there. Two nodes with the same digest at the same sequence have the same
- * state.
+ * state. A trimmed journal is decided from the oldest snapshot on that it goes on from.
  */
 #include "base/clock.h"
+#include "begin.h"
 #include "cli.h"
 #include "journal.h"
 #include "replay.h"
@@ -16,6 +17,7 @@
 struct run {
     struct ordo_arena arena;
     struct ordo_replay replay;
+    struct ordo_begin begin;
     uint64_t seq;
     uint64_t update_seq;
 };
@@ -26,10 +28,15 @@ replay_all(struct run *run, const struct ordo_journal_options *options, struct o
     struct ordo_journal_reader *reader;
     const struct ordo_record *records;
     uint32_t count;
-    enum ordo_err err = ordo_journal_reader_open(options->dir, 0, &reader, fail);
+    enum ordo_err err =
+        ordo_begin_open(&run->begin, options->dir, options->upto, &run->replay, &reader, fail);
 
     if (err != ORDO_OK) {
-        return ordo_cli_explain_trim(options->dir, err, fail);
+        return err;
+    }
+    if (run->begin.at_snapshot) {
+        run->seq = run->begin.snapshot.info.seq;
+        run->update_seq = run->begin.snapshot.info.update_seq;
     }
     while (run->seq < options->upto) {
         err = ordo_journal_reader_next_many(reader, &records, &count, fail);
@@ -73,6 +80,7 @@ int ordo_verb_replay(int argc, char **argv)
     struct ordo_journal_options options = {.takes_two = false};
     struct ordo_fail fail = {.err = ORDO_OK};
     char digest[33] = "";
+    char opening[200];
 
     if (!ordo_journal_parse(
             table,
@@ -100,14 +108,19 @@ int ordo_verb_replay(int argc, char **argv)
     }
     if (options.json) {
         (void)printf(
-            "{\"seq\": %" PRIu64 ", \"update_seq\": %" PRIu64 ", \"records\": %" PRIu64
-            ", \"seconds\": %.3f, \"digest\": \"%s\"}\n",
+            "{\"seq\": %" PRIu64 ", \"update_seq\": %" PRIu64 ", \"opened_seq\": %" PRIu64
+            ", \"records\": %" PRIu64 ", \"seconds\": %.3f, \"digest\": \"%s\"}\n",
             run.seq,
             run.update_seq,
+            run.begin.seq,
             run.replay.records,
             seconds,
             digest);
     } else {
+        ordo_begin_tell(&run.begin, opening, sizeof(opening));
+        if (run.begin.at_snapshot) {
+            (void)printf("opening: %s\n", opening);
+        }
         (void)printf(
             "replay: %" PRIu64 " records up to seq %" PRIu64
             " decided again, equal; %.0f a second\n",

@@ -30,6 +30,15 @@ static void judge(struct ordo_candidate *candidate, const uint8_t *node)
 {
     const struct ordo_snapshot_info *info = &candidate->info;
     struct ordo_fail *why = &candidate->why;
+    if (candidate->status == ORDO_SNAPSHOT_NEWER) {
+        (void)ordo_fail_set(
+            why,
+            ORDO_ERR_VERSION,
+            "it has snapshot format %u, this program knows %u",
+            info->format,
+            ORDO_SNAPSHOT_FORMAT);
+        return;
+    }
     if (candidate->status != ORDO_SNAPSHOT_COMPLETE) {
         if (why->err == ORDO_OK) {
             const char *name = ordo_snapshot_status_name(candidate->status);
@@ -179,6 +188,15 @@ static enum ordo_err load_candidate(
     return err == ORDO_OK ? compare(&load, fail) : err;
 }
 
+/* What a load that failed has left. */
+static void throw_away(struct ordo_replay *replay)
+{
+    struct ordo_arena *arena = replay->arena;
+    ordo_arena_fini(arena);
+    ordo_arena_init(arena);
+    ordo_replay_init(replay, arena);
+}
+
 static enum ordo_err
 needs_journal(const struct ordo_restart *restart, const char *data, struct ordo_fail *fail)
 {
@@ -226,10 +244,63 @@ enum ordo_err ordo_restart_load(
             ordo_snapshot_letter(candidate->which),
             ordo_snapshot_status_name(candidate->status),
             candidate->why.text);
-        struct ordo_arena *arena = replay->arena;
-        ordo_arena_fini(arena);
-        ordo_arena_init(arena);
-        ordo_replay_init(replay, arena);
+        throw_away(replay);
     }
     return err;
+}
+
+/* ---- a journal whose beginning is gone ---- */
+
+static void bound(struct ordo_candidate *candidate, uint64_t first_seq, uint64_t last_seq)
+{
+    uint64_t seq = candidate->info.seq;
+    if (candidate->why.err != ORDO_OK) {
+        return;
+    }
+    if (seq < first_seq) {
+        (void)ordo_fail_set(
+            &candidate->why,
+            ORDO_ERR_NOT_FOUND,
+            "it is at sequence %" PRIu64 ", before what is left",
+            seq);
+    } else if (seq > last_seq) {
+        (void)ordo_fail_set(
+            &candidate->why, ORDO_ERR_NOT_FOUND, "it is at sequence %" PRIu64 ", too far", seq);
+    }
+}
+
+enum ordo_err ordo_restart_load_oldest(
+    struct ordo_restart *restart,
+    const char *data,
+    uint64_t first_seq,
+    uint64_t last_seq,
+    struct ordo_replay *replay,
+    struct ordo_fail *fail)
+{
+    ORDO_ASSERT(replay->state == NULL);
+    ordo_restart_look(restart, data);
+    for (int i = ORDO_SNAPSHOT_WHICH_COUNT - 1; i >= 0; i--) { /* the newest are first */
+        struct ordo_candidate *candidate = &restart->candidates[i];
+        bound(candidate, first_seq, last_seq);
+        if (candidate->why.err == ORDO_OK &&
+            load_candidate(candidate, data, replay, &candidate->why) == ORDO_OK) {
+            restart->chosen = i;
+            restart->after_seq = candidate->info.seq;
+            return ORDO_OK;
+        }
+        throw_away(replay);
+    }
+    const struct ordo_candidate *c = restart->candidates;
+    return ordo_fail_set(
+        fail,
+        ORDO_ERR_NOT_FOUND,
+        "%s: the journal was trimmed up to sequence %" PRIu64
+        ", and no snapshot goes on from there: snapshot %c: %.90s; snapshot %c: %.90s; use a "
+        "backup from before",
+        data,
+        first_seq,
+        ordo_snapshot_letter(c[0].which),
+        c[0].why.text,
+        ordo_snapshot_letter(c[1].which),
+        c[1].why.text);
 }

@@ -39,6 +39,18 @@ enum ordo_err ordo_restart_load(
     struct ordo_replay *replay,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
+/* For who reads a journal whose beginning is gone: loads the oldest snapshot whose sequence is at
+ * or behind first_seq (what was trimmed ends there) and not behind last_seq, so that as many
+ * records as can be are left to prove; chosen and after_seq say which. NOT_FOUND names both when
+ * none fits, with what is wrong with each. Starter thread. */
+enum ordo_err ordo_restart_load_oldest(
+    struct ordo_restart *restart,
+    const char *data,
+    uint64_t first_seq,
+    uint64_t last_seq,
+    struct ordo_replay *replay,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+
 /* 'a' or 'b'. */
 static inline char ordo_snapshot_letter(enum ordo_snapshot_which which)
 {

@@ -8,8 +8,10 @@
 #include "order/image.h"
 
 #include <inttypes.h>
+#include <linux/ioprio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define NICE        10
@@ -47,11 +49,12 @@ void ordo_snapshots_close(struct ordo_snapshots *snapshots)
     }
 }
 
-/* This thread has time; who waits for an answer has not. A refusal changes nothing but the speed.
- */
+/* This thread has time; who waits for an answer has not: neither core nor disk is taken from the
+ * engine. A refusal changes nothing but the speed. */
 static void stand_back(void)
 {
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    (void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
 }
 
 static enum ordo_err begin(void *self, enum ordo_mark *mark, bool *whole, struct ordo_fail *fail)
@@ -61,7 +64,7 @@ static enum ordo_err begin(void *self, enum ordo_mark *mark, bool *whole, struct
     bool is_a = snapshots->newest != (int)ORDO_SNAPSHOT_A;
     snapshots->which = is_a ? ORDO_SNAPSHOT_A : ORDO_SNAPSHOT_B;
     *mark = is_a ? ORDO_MARK_SNAPSHOT_A : ORDO_MARK_SNAPSHOT_B;
-    *whole = ordo_snapshot_needs_whole(snapshots->store, snapshots->which);
+    *whole = snapshots->whole || ordo_snapshot_needs_whole(snapshots->store, snapshots->which);
     snapshots->seqs[snapshots->which] = 0; /* from now on it holds nothing */
     return ordo_snapshot_begin(snapshots->store, snapshots->which, *whole, fail);
 }

@@ -16,6 +16,7 @@ struct ordo_snapshots {
     uint64_t seqs[ORDO_SNAPSHOT_WHICH_COUNT]; /* of each that is known to hold; 0 = not known */
     const char *data;                         /* the data folder; not owned */
     bool archive;                             /* closed segments that nobody needs, by themselves */
+    bool whole;                               /* every snapshot: for benchmarks */
 };
 
 /* restart: what the start has found; the snapshot that it took is kept, the other is written first.
