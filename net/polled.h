@@ -124,6 +124,7 @@ struct ordo_polled_door {
 
     struct ordo_polled_request *requests;
     struct ordo_polled_request *free_requests;
+    uint32_t free_count;
     struct ordo_inbox answers; /* replies that other threads gave */
     bool freed;                /* a number or memory, since peers last began to wait */
     uint32_t outstanding;

@@ -298,6 +298,7 @@ static enum ordo_err take_memory(struct ordo_polled_door *door)
         return err;
     }
     door->requests = requests;
+    door->free_count = count;
     for (uint32_t i = count; i > 0; i--) {
         struct ordo_polled_request *request = &door->requests[i - 1];
         request->next_free = door->free_requests;

@@ -182,6 +182,7 @@ deliver(struct ordo_peer *peer, uint8_t *block, const uint8_t *message, uint32_t
         memcpy(block, message, size);
     }
     door->free_requests = request->next_free;
+    door->free_count--;
     ORDO_ASSERT(request->message == NULL);
     request->peer = peer;
     request->generation = peer->generation;
@@ -295,7 +296,11 @@ void ordo_peer_serve(struct ordo_peer *peer)
     if (door->stopped) {
         return;
     }
-    while (step == STEP_TAKEN && count < TURN_MESSAGES) {
+    /* When numbers are short, those who want one share them. */
+    uint32_t share = door->free_count / (door->ready.count + 1);
+    uint32_t most = share < TURN_MESSAGES ? share : TURN_MESSAGES;
+    most = most == 0 ? 1 : most;
+    while (step == STEP_TAKEN && count < most) {
         step = take_message(peer);
         count += step == STEP_TAKEN;
     }
@@ -332,8 +337,8 @@ void ordo_peer_open(struct ordo_polled_listener *listener, int fd)
     struct ordo_polled_door *door = listener->door;
     struct ordo_peer *peer = listener->free;
     if (peer == NULL || door->stopped) {
-        (void)close(fd);
         ordo_counter_add(&door->refused, 1);
+        (void)close(fd);
         return;
     }
     listener->free = peer->next;

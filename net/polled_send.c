@@ -127,6 +127,7 @@ static struct ordo_peer *release(struct ordo_polled_door *door, struct ordo_poll
     request->message = NULL;
     request->next_free = door->free_requests;
     door->free_requests = request;
+    door->free_count++;
     door->freed = true;
     door->outstanding--;
     if (peer->generation != request->generation) {

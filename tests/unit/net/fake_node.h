@@ -143,10 +143,10 @@ static inline enum ordo_polled_use node_door(void)
 
 static inline void node_addresses(struct node *n)
 {
-    n->config.use_polled = node_door();
     if (n->config.listen_count != 0) {
         return;
     }
+    n->config.use_polled = node_door();
     snprintf(n->directory, sizeof(n->directory), "/tmp/ordo-net-XXXXXX");
     cr_assert_not_null(mkdtemp(n->directory));
     snprintf(n->url, sizeof(n->url), "ipc://%s/requests", n->directory);

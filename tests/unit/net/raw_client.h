@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -38,6 +39,8 @@ static inline struct raw raw_connect(const char *url)
         cr_assert_eq(connect(raw.fd, (struct sockaddr *)&local, sizeof(local)), 0);
     } else {
         tcp.sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1));
+        int one = 1;
+        cr_assert_eq(setsockopt(raw.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)), 0);
         cr_assert_eq(connect(raw.fd, (struct sockaddr *)&tcp, sizeof(tcp)), 0);
     }
     return raw;
@@ -99,6 +102,22 @@ static inline bool raw_ask(struct raw raw, uint32_t id, uint32_t hops, struct or
         at += 4;
     }
     return raw_write(raw, head, at) && raw_write(raw, frame.data, frame.size);
+}
+
+/* Requests 0 to count-1 in one write: many small ones would fill the kernel's buffers. */
+static inline bool raw_flood(struct raw raw, uint32_t count, struct ordo_bytes frame)
+{
+    static uint8_t bytes[1u << 16];
+    size_t at = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t word = htonl(i | 0x80000000u);
+        cr_assert(at + 16 + frame.size < sizeof(bytes));
+        at += raw_put_head(raw, bytes + at, 4 + frame.size);
+        memcpy(bytes + at, &word, 4);
+        memcpy(bytes + at + 4, frame.data, frame.size);
+        at += 4 + frame.size;
+    }
+    return raw_write(raw, bytes, at);
 }
 
 /* The next reply, whose stack must be `hops` words and an id: the id, and the frame's size; false
