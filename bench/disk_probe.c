@@ -3,7 +3,9 @@
  * ahead, as a segment's are. */
 #include "bench/disk_probe.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
+#include "journal/disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,14 +19,18 @@
 #define CHUNK      (1u << 20)
 #define ROUNDS_MAX 4096u
 #define WARM_UP    8u /* rounds that are not counted */
+#define OURS       (ORDO_PROBE_WAYS - ORDO_PROBE_OURS)
+#define STUCK_NS   (30 * ORDO_NS_PER_S)
 
 const uint32_t ordo_probe_sizes[ORDO_PROBE_SIZES] = {4u << 10, 256u << 10};
 
 struct prober {
     int direct; /* the same file twice; -1 = no O_DIRECT here */
     int cached;
-    struct ordo_probe_ring *ring;
-    uint8_t *data; /* CHUNK bytes, page aligned */
+    struct ordo_arena arena;
+    struct ordo_disk *disks[OURS]; /* NULL = not possible here */
+    struct ordo_waker waker;       /* of this thread, for those without a sleep of their own */
+    uint8_t *data;                 /* CHUNK bytes, page aligned */
     uint64_t offset;
     double *times; /* [way][size][round] in us */
     struct ordo_clock clock;
@@ -37,8 +43,10 @@ const char *ordo_probe_name(enum ordo_probe_way way)
         "write + fdatasync, O_DIRECT",
         "RWF_DSYNC, page cache",
         "RWF_DSYNC, O_DIRECT",
-        "io_uring RWF_DSYNC, O_DIRECT",
-        "io_uring write > fsync, O_DIRECT",
+        "journal: io_uring, RWF_DSYNC",
+        "journal: io_uring, linked fdatasync",
+        "journal: pwritev2, RWF_DSYNC",
+        "journal: pwritev2, fdatasync",
     };
     return names[way];
 }
@@ -60,6 +68,44 @@ static int write_dsync(int fd, const uint8_t *data, uint32_t size, uint64_t offs
                                                                              : errno;
 }
 
+/* One completion, awaited as a parked thread of the journal does. */
+static uint32_t wait_once(struct prober *p, struct ordo_disk *disk, struct ordo_disk_done *done)
+{
+    uint32_t count = disk->port->reap(disk, done, 1);
+    if (count != 0) {
+        return count;
+    }
+    if (disk->port->sleep != NULL) {
+        disk->port->sleep(disk, STUCK_NS);
+        return disk->port->reap(disk, done, 1);
+    }
+    ordo_waker_announce(&p->waker);
+    count = disk->port->reap(disk, done, 1);
+    if (count != 0) {
+        ordo_waker_cancel(&p->waker);
+        return count;
+    }
+    ordo_waker_sleep(&p->waker, STUCK_NS);
+    return disk->port->reap(disk, done, 1);
+}
+
+/* Through a backend of the journal. */
+static int write_ours(struct prober *p, struct ordo_disk *disk, uint32_t size)
+{
+    const struct ordo_disk_write write = {.data = p->data, .offset = p->offset, .size = size};
+    struct ordo_disk_done done;
+    uint64_t limit_ns = ordo_clock_monotonic_ns(&p->clock) + STUCK_NS;
+    if (disk->port->submit(disk, &write) != ORDO_OK) {
+        return EBUSY;
+    }
+    while (wait_once(p, disk, &done) == 0) {
+        if (disk->error != 0 || ordo_clock_monotonic_ns(&p->clock) > limit_ns) {
+            return disk->error != 0 ? disk->error : ETIMEDOUT;
+        }
+    }
+    return done.result == (int32_t)size ? 0 : done.result < 0 ? -done.result : EIO;
+}
+
 static int write_once(struct prober *p, enum ordo_probe_way way, uint32_t size)
 {
     errno = 0;
@@ -73,9 +119,10 @@ static int write_once(struct prober *p, enum ordo_probe_way way, uint32_t size)
     case ORDO_PROBE_DIRECT_DSYNC:
         return write_dsync(p->direct, p->data, size, p->offset);
     case ORDO_PROBE_URING_DSYNC:
-        return ordo_probe_ring_write(p->ring, p->direct, p->data, size, p->offset, false);
-    case ORDO_PROBE_URING_LINK:
-        return ordo_probe_ring_write(p->ring, p->direct, p->data, size, p->offset, true);
+    case ORDO_PROBE_URING_LINKED:
+    case ORDO_PROBE_PWRITE_DSYNC:
+    case ORDO_PROBE_PWRITE_FDATASYNC:
+        return write_ours(p, p->disks[way - ORDO_PROBE_OURS], size);
     case ORDO_PROBE_WAYS:
         break;
     }
@@ -84,9 +131,9 @@ static int write_once(struct prober *p, enum ordo_probe_way way, uint32_t size)
 
 static bool is_possible(const struct prober *p, enum ordo_probe_way way)
 {
-    bool cached = way == ORDO_PROBE_FDATASYNC || way == ORDO_PROBE_DSYNC;
-    bool uring = way == ORDO_PROBE_URING_DSYNC || way == ORDO_PROBE_URING_LINK;
-    return (cached || p->direct >= 0) && (!uring || p->ring != NULL);
+    bool direct = way == ORDO_PROBE_DIRECT_FDATASYNC || way == ORDO_PROBE_DIRECT_DSYNC;
+    return way >= ORDO_PROBE_OURS ? p->disks[way - ORDO_PROBE_OURS] != NULL
+                                  : !direct || p->direct >= 0;
 }
 
 static int fill(struct prober *p)
@@ -147,6 +194,44 @@ static void summarise(struct prober *p, uint32_t rounds, struct ordo_probe *prob
     }
 }
 
+static void open_ours(struct prober *p)
+{
+    ordo_arena_init(&p->arena);
+    ordo_waker_init(&p->waker);
+    for (int i = 0; i < OURS; i++) {
+        struct ordo_fail why; /* what a system denies is told as "not possible here" */
+        bool linked = i + ORDO_PROBE_OURS == ORDO_PROBE_URING_LINKED;
+        bool uring = linked || i + ORDO_PROBE_OURS == ORDO_PROBE_URING_DSYNC;
+        bool fdatasync = linked || i + ORDO_PROBE_OURS == ORDO_PROBE_PWRITE_FDATASYNC;
+        const struct ordo_disk_config config = {
+            .arena = &p->arena,
+            .buffers = p->data,
+            .buffer_size = CHUNK,
+            .buffer_count = 1,
+            .flush = true,
+            .method = fdatasync ? ORDO_FLUSH_FDATASYNC : ORDO_FLUSH_DSYNC,
+        };
+        enum ordo_err err = uring ? ordo_disk_uring_open(&config, &p->disks[i], &why)
+                                  : ordo_disk_sync_open(&config, &p->disks[i], &why);
+        if (err != ORDO_OK) {
+            p->disks[i] = NULL;
+            continue;
+        }
+        p->disks[i]->waker = &p->waker;
+        p->disks[i]->port->use_file(p->disks[i], p->direct >= 0 ? p->direct : p->cached);
+    }
+}
+
+static void close_ours(struct prober *p)
+{
+    for (int i = 0; i < OURS; i++) {
+        if (p->disks[i] != NULL) {
+            p->disks[i]->port->close(p->disks[i]);
+        }
+    }
+    ordo_arena_fini(&p->arena);
+}
+
 enum ordo_err
 ordo_probe_run(const char *dir, uint32_t rounds, struct ordo_probe *probe, struct ordo_fail *fail)
 {
@@ -170,7 +255,7 @@ ordo_probe_run(const char *dir, uint32_t rounds, struct ordo_probe *probe, struc
     p.cached = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     error = p.cached < 0 ? errno : fill(&p);
     p.direct = error != 0 ? -1 : open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
-    p.ring = ordo_probe_ring_open();
+    open_ours(&p);
     for (size_t i = 0; i < CHUNK; i++) {
         p.data[i] = (uint8_t)(i * 2654435761u >> 13);
     }
@@ -180,7 +265,7 @@ ordo_probe_run(const char *dir, uint32_t rounds, struct ordo_probe *probe, struc
     if (error == 0) {
         summarise(&p, rounds, probe);
     }
-    ordo_probe_ring_close(p.ring);
+    close_ours(&p);
     if (p.direct >= 0) {
         (void)close(p.direct);
     }

@@ -11,12 +11,17 @@
 #include <stdint.h>
 
 enum ordo_probe_way {
+    /* bare calls of this thread, as a measure */
     ORDO_PROBE_FDATASYNC,        /* pwrite, then fdatasync, through the page cache */
     ORDO_PROBE_DIRECT_FDATASYNC, /* the same past the page cache */
     ORDO_PROBE_DSYNC,            /* pwritev2 with RWF_DSYNC, page cache */
-    ORDO_PROBE_DIRECT_DSYNC,     /* the same past it: the journal's pwrite backend */
-    ORDO_PROBE_URING_DSYNC,      /* io_uring, O_DIRECT, RWF_DSYNC: the journal's first backend */
-    ORDO_PROBE_URING_LINK,       /* io_uring, O_DIRECT, write linked to an fsync of data */
+    ORDO_PROBE_DIRECT_DSYNC,     /* the same past it */
+    /* the journal's backends, past the page cache where possible */
+    ORDO_PROBE_OURS,
+    ORDO_PROBE_URING_DSYNC = ORDO_PROBE_OURS, /* the default */
+    ORDO_PROBE_URING_LINKED,
+    ORDO_PROBE_PWRITE_DSYNC, /* with the way to the helper thread and back */
+    ORDO_PROBE_PWRITE_FDATASYNC,
     ORDO_PROBE_WAYS
 };
 
@@ -36,19 +41,11 @@ enum ordo_err
 ordo_probe_run(const char *dir, uint32_t rounds, struct ordo_probe *probe, struct ordo_fail *fail)
     ORDO_MUST_USE;
 
-/* probe_uring.c: one write on a ring of its own. */
-struct ordo_probe_ring;
-struct ordo_probe_ring *ordo_probe_ring_open(void); /* NULL where io_uring is denied */
-void ordo_probe_ring_close(struct ordo_probe_ring *ring);
+/* probe_report.c: what the journal does here by default, and what it should. */
+enum ordo_probe_way ordo_probe_default(const struct ordo_probe *probe);
+enum ordo_probe_way ordo_probe_choose(const struct ordo_probe *probe);
 
-/* Writes and waits until it is durable; link: by a linked fsync, else by RWF_DSYNC. 0 or an errno.
- */
-int ordo_probe_ring_write(
-    struct ordo_probe_ring *ring,
-    int fd,
-    const uint8_t *data,
-    uint32_t size,
-    uint64_t offset,
-    bool link);
+/* One JSON line on stdout; unless json, a table and the lines of the configuration on stderr. */
+void ordo_probe_print(const struct ordo_probe *probe, uint32_t rounds, bool json);
 
 #endif

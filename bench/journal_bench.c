@@ -3,7 +3,7 @@
  * Records are real ones: commands of mixed lifecycles (create, attempt, pay and issue, deliver:
  * four commands, five transitions) with the outcomes that the engine gave. Journal and plain writer
  * take turns within each repeat, so a slow phase of the disk touches both; ratios of one run count.
- * --probe measures the ways to ask for durability instead, and says which is best here. */
+ * --probe measures the ways to ask for durability instead, and chooses one (probe_report.c). */
 #include "base/clock.h"
 #include "bench/bench.h"
 #include "bench/disk_probe.h"
@@ -25,7 +25,6 @@
 #define TRANSITIONS  5.0
 #define SECONDS_MIN  0.01
 #define SECONDS_MAX  60.0
-#define MARGIN       1.05 /* a way must be this much better than the journal's to be advised */
 #define EXIT_BROKEN  1
 #define EXIT_MISUSED 64
 
@@ -301,7 +300,7 @@ static enum ordo_err run_journal(struct bench *b, struct ordo_fail *fail)
     struct repeat warm_up;
     enum ordo_err err = ordo_feed_open(&b->feed, b->folder, fail);
     if (err == ORDO_OK) {
-        err = ordo_bound_open(b->folder, &b->bound, fail);
+        err = ordo_bound_open(b->folder, &b->feed.ring, &b->bound, fail);
         if (err == ORDO_OK) {
             (void)snprintf(
                 b->backend, sizeof(b->backend), "%s", ordo_journal_backend_name(b->feed.journal));
@@ -324,77 +323,6 @@ static enum ordo_err run_journal(struct bench *b, struct ordo_fail *fail)
         }
     }
     return err;
-}
-
-/* ---- the probe ---- */
-
-static enum ordo_probe_way best_way(const struct ordo_probe *probe, uint32_t size)
-{
-    enum ordo_probe_way used = probe->tried[ORDO_PROBE_URING_DSYNC]    ? ORDO_PROBE_URING_DSYNC
-                               : probe->tried[ORDO_PROBE_DIRECT_DSYNC] ? ORDO_PROBE_DIRECT_DSYNC
-                                                                       : ORDO_PROBE_DSYNC;
-    enum ordo_probe_way best = used;
-    for (int way = 0; way < ORDO_PROBE_WAYS; way++) {
-        if (probe->tried[way] &&
-            probe->median_us[way][size] * MARGIN < probe->median_us[best][size]) {
-            best = (enum ordo_probe_way)way;
-        }
-    }
-    return best;
-}
-
-static void print_probe(const struct bench *b, const struct ordo_probe *probe)
-{
-    enum ordo_probe_way used = probe->tried[ORDO_PROBE_URING_DSYNC]    ? ORDO_PROBE_URING_DSYNC
-                               : probe->tried[ORDO_PROBE_DIRECT_DSYNC] ? ORDO_PROBE_DIRECT_DSYNC
-                                                                       : ORDO_PROBE_DSYNC;
-    printf("{\"bench\":\"journal-probe\",\"rounds\":%u,\"ways\":[", b->options.singles);
-    for (int way = 0; way < ORDO_PROBE_WAYS; way++) {
-        printf(
-            "%s{\"way\":\"%s\",\"tried\":%s,\"median_us_4k\":%.1f,\"p99_us_4k\":%.1f,"
-            "\"median_us_256k\":%.1f,\"p99_us_256k\":%.1f}",
-            way == 0 ? "" : ",",
-            ordo_probe_name((enum ordo_probe_way)way),
-            probe->tried[way] ? "true" : "false",
-            probe->median_us[way][0],
-            probe->p99_us[way][0],
-            probe->median_us[way][1],
-            probe->p99_us[way][1]);
-    }
-    printf(
-        "],\"journal_uses\":\"%s\",\"best_4k\":\"%s\",\"best_256k\":\"%s\"}\n",
-        ordo_probe_name(used),
-        ordo_probe_name(best_way(probe, 0)),
-        ordo_probe_name(best_way(probe, 1)));
-    if (b->options.json) {
-        return;
-    }
-    fprintf(
-        stderr,
-        "%-34s %12s %8s %12s %8s\n",
-        "us a write",
-        "4 KiB p50",
-        "p99",
-        "256 KiB p50",
-        "p99");
-    for (int way = 0; way < ORDO_PROBE_WAYS; way++) {
-        fprintf(
-            stderr,
-            "%-34s %12.1f %8.1f %12.1f %8.1f%s\n",
-            ordo_probe_name((enum ordo_probe_way)way),
-            probe->median_us[way][0],
-            probe->p99_us[way][0],
-            probe->median_us[way][1],
-            probe->p99_us[way][1],
-            probe->tried[way] ? "" : "  not possible here");
-    }
-    bool agrees = best_way(probe, 0) == used;
-    fprintf(stderr, "the journal uses here: %s", ordo_probe_name(used));
-    fprintf(
-        stderr,
-        agrees ? "; nothing is more than 5 %% better for small writes\n"
-               : "; better for small writes by more than 5 %%: %s\n",
-        ordo_probe_name(best_way(probe, 0)));
 }
 
 int ordo_bench_journal(int argc, char **argv)
@@ -423,7 +351,7 @@ int ordo_bench_journal(int argc, char **argv)
     if (bench.options.probe) {
         err = ordo_probe_run(bench.folder, bench.options.singles, &probe, &fail);
         if (err == ORDO_OK) {
-            print_probe(&bench, &probe);
+            ordo_probe_print(&probe, bench.options.singles, bench.options.json);
         }
     } else {
         err = run_journal(&bench, &fail);

@@ -1,19 +1,22 @@
-/* journal_bound.h - the limit beside `ordo bench journal`: a plain sequential writer with the same
- * writes, checksums, hash, flushes and zeros ahead as the journal, and nothing else. On the calling
- * thread; all block.
+/* journal_bound.h - the limit beside `ordo bench journal`: a plain sequential writer of the same
+ * records, with the same writes, checksums, hash, flushes and zeros ahead as the journal, and
+ * nothing else. On the calling thread; all block.
  */
 #ifndef ORDO_BENCH_JOURNAL_BOUND_H
 #define ORDO_BENCH_JOURNAL_BOUND_H
 
 #include "base/err.h"
+#include "ring/ring.h"
 
 #include <stdint.h>
 
 struct ordo_bound;
 
-/* In dir/bound, which close removes. */
-enum ordo_err
-ordo_bound_open(const char *dir, struct ordo_bound **out, struct ordo_fail *fail) ORDO_MUST_USE;
+/* In dir/bound, which close removes. What is written are the commands and outcomes of all slots of
+ * the ring, again and again; it must outlive the bound. */
+enum ordo_err ordo_bound_open(
+    const char *dir, const struct ordo_ring *ring, struct ordo_bound **out, struct ordo_fail *fail)
+    ORDO_MUST_USE;
 void ordo_bound_close(struct ordo_bound *bound); /* accepts NULL */
 
 /* Bytes written so far; the smallest write. */

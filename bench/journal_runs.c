@@ -1,7 +1,6 @@
-/* The feed copies nothing in the measured time but slot headers: commands and outcomes were put
- * into the byte rings once and every slot points at one of them, because what is measured is the
- * journal and not its producer. The bound's bytes lie in its buffers from the start for the same
- * reason; what it does a write is a CRC and a hash over all of them, the write, the flush. */
+/* What is measured is the journal and not its producer: commands, outcomes and slots were put into
+ * the rings once, two laps of the same records, and a push only gives each slot its sequences and
+ * its time. */
 #include "bench/journal_runs.h"
 
 #include "base/clock.h"
@@ -63,7 +62,7 @@ static enum ordo_err decide(struct ordo_feed *feed, struct ordo_fail *fail)
             return ordo_fail_set(fail, ORDO_ERR_DAMAGED, "a command of the load was refused");
         }
         uint32_t size = (uint32_t)ordo_writer_size(&out);
-        feed->slots[i] = (struct ordo_slot){
+        *ordo_ring_slot(&feed->ring, 1 + i) = (struct ordo_slot){
             .command_at = keep(&feed->ring.commands, command.data, command.size),
             .command_size = command.size,
             .outcome_at = keep(&feed->ring.outcomes, load->outcome, size),
@@ -71,7 +70,8 @@ static enum ordo_err decide(struct ordo_feed *feed, struct ordo_fail *fail)
             .flags = ORDO_SLOT_JOURNALED,
             .update_count = (uint8_t)applied.update_count,
         };
-        feed->updates += applied.update_count;
+        *ordo_ring_slot(&feed->ring, 1 + i + ORDO_JOURNAL_RUN_RECORDS) =
+            *ordo_ring_slot(&feed->ring, 1 + i);
     }
     return ORDO_OK;
 }
@@ -136,10 +136,8 @@ static void push(struct ordo_feed *feed, uint32_t count_max)
     if (count == 0) {
         return;
     }
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         struct ordo_slot *slot = ordo_ring_slot(&feed->ring, cursor + i);
-        *slot = feed->slots[feed->next];
-        feed->next = (feed->next + 1) % ORDO_JOURNAL_RUN_RECORDS;
         slot->seq = ++feed->seq;
         slot->time_us = feed->load.time_us + feed->seq;
         slot->update_seq = feed->update_seq += slot->update_count;

@@ -18,13 +18,10 @@ struct ordo_feed {
     struct ordo_ring ring;
     struct ordo_sequencer sequencer;
     struct ordo_stage stage;
-    struct ordo_slot slots[ORDO_JOURNAL_RUN_RECORDS];
     struct ordo_journal *journal;
     char dir[256];
-    uint64_t next; /* of slots */
     uint64_t seq;
     uint64_t update_seq;
-    uint64_t updates; /* of all slots once */
 };
 
 /* Decides the commands and opens a journal in dir/journal. */

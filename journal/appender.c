@@ -31,22 +31,6 @@
 
 #define SHORTS_MAX 64 /* short writes in a row of one batch */
 
-struct batch_builder {
-    struct ordo_batch_header header;
-    struct ordo_writer writer;
-    uint8_t *start;  /* of the write: a segment header or the batch */
-    uint8_t *batch;  /* of the batch header */
-    uint64_t space;  /* bytes that the batch may have with its padding */
-    uint64_t cursor; /* the last slot taken */
-    uint64_t record_bytes;
-    uint32_t crc;
-};
-
-static uint64_t round_up(uint64_t value, uint64_t unit)
-{
-    return (value + unit - 1) / unit * unit;
-}
-
 static uint64_t in_flight(const struct ordo_journal *journal)
 {
     return journal->flight_tail - journal->flight_head;
@@ -245,7 +229,7 @@ static bool rotate(struct ordo_journal *journal)
 /* Makes sure that a batch with a body of this size fits; false while it does not. */
 static bool make_room(struct ordo_journal *journal, uint64_t body_size)
 {
-    uint64_t needed = round_up(ORDO_BATCH_HEADER_SIZE + body_size, journal->tip.block);
+    uint64_t needed = ordo_round_up(ORDO_BATCH_HEADER_SIZE + body_size, journal->tip.block);
     if (needed > journal->config.batch_size_max) {
         (void)ordo_fail_set(
             &journal->fail,
@@ -265,90 +249,19 @@ static bool make_room(struct ordo_journal *journal, uint64_t body_size)
     return rotate(journal);
 }
 
-/* ---- building ---- */
+/* ---- writing ---- */
 
-static void begin_batch(struct ordo_journal *journal, struct batch_builder *b)
-{
-    const struct ordo_tip *tip = &journal->tip;
-    uint32_t buffer = (uint32_t)(journal->flight_tail % journal->config.in_flight_max);
-    b->start = journal->buffers + buffer * journal->buffer_size;
-    b->batch = b->start;
-    uint64_t left = journal->segment_header.size - journal->position;
-    if (journal->position == 0) {
-        memset(b->start, 0, tip->block);
-        ordo_segment_header_encode(&journal->segment_header, b->start);
-        ORDO_FAILPOINT("rotate.header_built");
-        b->batch += tip->block;
-        left -= tip->block;
-    }
-    b->space = left < journal->config.batch_size_max ? left : journal->config.batch_size_max;
-    b->writer = ordo_writer_over(b->batch, b->space);
-    (void)ordo_write_room(&b->writer, ORDO_BATCH_HEADER_SIZE);
-    b->header = (struct ordo_batch_header){
-        .magic = ORDO_BATCH_MAGIC,
-        .format = ORDO_JOURNAL_FORMAT,
-        .rules = journal->config.rules,
-        .epoch = tip->epoch,
-        .salt = tip->salt,
-        .number = tip->batch + 1,
-        .first_seq = tip->seq + 1,
-        .first_update_seq = tip->update_seq,
-        .durable_seq = journal->flushed_seq,
-        .base_time_us = tip->time_us,
-        .pending = (uint32_t)(tip->batch - journal->flushed_batch),
-    };
-    memcpy(b->header.node, tip->node, sizeof(tip->node));
-    memcpy(b->header.stream_hash, journal->stream_hash, sizeof(b->header.stream_hash));
-    memcpy(b->header.prev_chain, tip->chain, sizeof(tip->chain));
-    b->crc = ordo_record_seed(tip->salt, b->header.number, b->header.first_seq);
-    b->cursor = journal->stage->next - 1;
-    b->record_bytes = 0;
-}
-
-static void add_record(struct ordo_journal *journal, struct batch_builder *b, uint64_t cursor)
-{
-    const struct ordo_ring *ring = journal->stage->ring;
-    const struct ordo_slot *slot = ordo_ring_slot(ring, cursor);
-    struct ordo_tip *tip = &journal->tip;
-    ORDO_ASSERT(slot->seq == tip->seq + 1);
-    ORDO_ASSERT(slot->update_seq == tip->update_seq + slot->update_count);
-    if (b->header.record_count == 0) {
-        b->header.base_time_us = slot->time_us;
-    }
-    struct ordo_record_bytes record = {
-        .time_us = slot->time_us,
-        .update_count = slot->update_count,
-        .command = ordo_ring_command(ring, slot),
-        .outcome = ordo_ring_outcome(ring, slot),
-    };
-    size_t before = ordo_writer_size(&b->writer);
-    ordo_record_write(&b->writer, &record, b->header.base_time_us, &b->crc);
-    b->record_bytes += ordo_writer_size(&b->writer) - before;
-    b->header.record_count++;
-    tip->seq = slot->seq;
-    tip->update_seq = slot->update_seq;
-    tip->time_us = slot->time_us;
-    memcpy(journal->stream_hash, ordo_ring_mark(ring, cursor), sizeof(journal->stream_hash));
-}
-
-/* Pads, seals and submits; the chain hash is computed while the disk works. */
-static void end_batch(struct ordo_journal *journal, struct batch_builder *b)
+/* Finishes and submits; the chain hash is computed while the disk works. */
+static void end_batch(struct ordo_journal *journal, struct ordo_builder *b)
 {
     struct ordo_tip *tip = &journal->tip;
-    size_t used = ordo_writer_size(&b->writer);
-    size_t size = round_up(used, tip->block);
-    ORDO_ASSERT(size <= b->space);
-    ORDO_ASSERT(!b->writer.failed);
-    memset(b->batch + used, 0, size - used);
-    b->header.size = (uint32_t)size;
-    b->header.body_size = (uint32_t)(used - ORDO_BATCH_HEADER_SIZE);
-    ordo_batch_header_encode(&b->header, b->batch);
+    ordo_build_end(journal, b);
     ORDO_FAILPOINT("journal.after_header");
 
     uint64_t index = journal->flight_tail++;
     struct ordo_flight *flight = flight_at(journal, index);
     *flight = (struct ordo_flight){
-        .size = (uint32_t)(b->batch - b->start + (ptrdiff_t)size),
+        .size = (uint32_t)(b->batch - b->start) + b->header.size,
         .offset = journal->position,
         .cursor = b->cursor,
         .batch = b->header.number,
@@ -361,10 +274,11 @@ static void end_batch(struct ordo_journal *journal, struct batch_builder *b)
     ordo_stat_add(&journal->stats.records, b->header.record_count);
     ordo_stat_add(&journal->stats.batches, 1);
     ordo_stat_add(&journal->stats.bytes, flight->size);
-    ordo_stat_add(&journal->stats.record_bytes, b->record_bytes);
+    ordo_stat_add(&journal->stats.record_bytes, b->header.body_size);
     if (submit(journal, index)) {
         ORDO_FAILPOINT("journal.submitted");
-        bool ok = ordo_chain_batch(&journal->chain, tip->keyed, b->batch, size, tip->chain);
+        bool ok =
+            ordo_chain_batch(&journal->chain, tip->keyed, b->batch, b->header.size, tip->chain);
         ORDO_ASSERT(ok);
     }
 }
@@ -372,22 +286,9 @@ static void end_batch(struct ordo_journal *journal, struct batch_builder *b)
 /* Takes slots from stage->next on, up to `last`, as long as they fit. At least one fits. */
 static uint32_t write_batch(struct ordo_journal *journal, uint64_t last)
 {
-    struct ordo_stage *stage = journal->stage;
-    struct batch_builder builder;
-    begin_batch(journal, &builder);
-    uint32_t count = 0;
-    for (; stage->next <= last; stage->next++, count++) {
-        const struct ordo_slot *slot = ordo_ring_slot(stage->ring, stage->next);
-        if (slot->flags & ORDO_SLOT_JOURNALED) {
-            uint64_t bound = ordo_record_bound(slot->command_size, slot->outcome_size);
-            if (ordo_writer_size(&builder.writer) + bound > builder.space) {
-                break;
-            }
-            add_record(journal, &builder, stage->next);
-        }
-        builder.cursor = stage->next;
-    }
-    ORDO_ASSERT(builder.header.record_count > 0);
+    struct ordo_builder builder;
+    ordo_build_begin(journal, &builder);
+    uint32_t count = ordo_build_take(journal, &builder, last);
     end_batch(journal, &builder);
     return count;
 }
@@ -465,9 +366,9 @@ static uint32_t mark_when_idle(struct ordo_journal *journal)
         journal->marked = true; /* exactly full: a mark is not worth a segment */
         return 0;
     }
-    struct batch_builder builder;
+    struct ordo_builder builder;
     ORDO_FAILPOINT("journal.before_mark");
-    begin_batch(journal, &builder);
+    ordo_build_begin(journal, &builder);
     end_batch(journal, &builder);
     return 1;
 }

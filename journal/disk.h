@@ -2,13 +2,15 @@
  * it with the same tests, and the tests put failing disks in front of it.
  *
  * A write is durable when its completion says that all its bytes were written, provided the disk
- * was opened with flush. A completion of fewer bytes is the caller's to finish; an error is final.
- * All calls are the journal thread's, except open (starter) and wake (any).
+ * was opened with flush, whichever method; of a short one nothing need be. A completion of fewer
+ * bytes is the caller's to finish; an error is final. All calls are the journal thread's, except
+ * open (starter) and wake (any).
  */
 #ifndef ORDO_JOURNAL_DISK_H
 #define ORDO_JOURNAL_DISK_H
 
 #include "base/arena.h"
+#include "journal/journal.h"
 #include "ring/wait.h"
 
 #define ORDO_DISK_IN_FLIGHT_MAX 16
@@ -26,8 +28,6 @@ struct ordo_disk_done {
     int32_t result; /* bytes, or -errno */
 };
 
-struct ordo_uring; /* base/uring.h */
-
 struct ordo_disk_config {
     struct ordo_arena *arena;
     uint8_t *buffers; /* page aligned */
@@ -36,6 +36,7 @@ struct ordo_disk_config {
     bool flush;               /* each write reaches the medium before it completes */
     struct ordo_uring *uring; /* the journal thread's ring, which somebody there polls; NULL = one
                                  of its own */
+    enum ordo_journal_flush method;
 };
 
 struct ordo_disk;
@@ -61,6 +62,7 @@ struct ordo_disk_port {
 struct ordo_disk {
     const struct ordo_disk_port *port;
     const char *name;         /* for the log */
+    const char *flush_name;   /* for the log: how it flushes */
     int error;                /* the backend itself broke: an errno; 0 = no */
     struct ordo_waker *waker; /* signalled at completions where there is no sleep; may be NULL */
 };

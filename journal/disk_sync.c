@@ -1,9 +1,10 @@
 /* The backend for systems that deny io_uring (most container runtimes do): one helper thread takes
  * writes from a small queue and does each with pwritev2. RWF_DSYNC makes the flush a part of the
- * write, as the other backend does.
+ * write; or an fdatasync follows it, where the disk likes that better.
  *
- * Only an interrupted write that wrote nothing is repeated. Everything else goes back as it is: the
- * appender finishes short writes and treats errors as final. */
+ * Only an interrupted write that wrote nothing is repeated, and never a flush. Everything else goes
+ * back as it is: the appender finishes short writes and treats errors as final. A short write is
+ * not followed by an fdatasync: that of the write which finishes it is for the whole file. */
 #include "journal/disk.h"
 
 #include "base/assert.h"
@@ -12,6 +13,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #define EINTR_MAX 64
 
@@ -27,7 +29,8 @@ struct sync_disk {
     uint32_t completed;
     uint32_t reaped;
     int fd;
-    int flags;
+    int flags;    /* immutable, as the next */
+    bool flushes; /* by fdatasync */
     bool stopping;
     _Atomic uint32_t ready; /* completed, readable without the mutex */
 };
@@ -48,6 +51,15 @@ static int32_t write_once(int fd, const struct ordo_disk_write *write, int flags
     return -EINTR;
 }
 
+static int32_t do_write(const struct sync_disk *self, int fd, const struct ordo_disk_write *write)
+{
+    int32_t result = write_once(fd, write, self->flags);
+    if (self->flushes && result == (int32_t)write->size && fdatasync(fd) != 0) {
+        return -errno;
+    }
+    return result;
+}
+
 static void run(void *context)
 {
     struct sync_disk *self = context;
@@ -62,7 +74,7 @@ static void run(void *context)
         struct ordo_disk_write write = self->queue[self->taken++ % ORDO_DISK_IN_FLIGHT_MAX];
         int fd = self->fd;
         (void)pthread_mutex_unlock(&self->mutex);
-        int32_t result = write_once(fd, &write, self->flags);
+        int32_t result = do_write(self, fd, &write);
         (void)pthread_mutex_lock(&self->mutex);
         self->done[self->completed++ % ORDO_DISK_IN_FLIGHT_MAX] =
             (struct ordo_disk_done){.tag = write.tag, .result = result};
@@ -142,11 +154,14 @@ enum ordo_err ordo_disk_sync_open(
         return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "no memory for the journal's disk queue");
     }
     struct sync_disk *self = memory;
+    bool dsync = config->flush && config->method == ORDO_FLUSH_DSYNC;
     *self = (struct sync_disk){
         .disk = {.port = &sync_port, .name = "pwritev2"},
         .fd = -1,
-        .flags = config->flush ? RWF_DSYNC : 0,
+        .flags = dsync ? RWF_DSYNC : 0,
+        .flushes = config->flush && !dsync,
     };
+    self->disk.flush_name = dsync ? "RWF_DSYNC" : self->flushes ? "fdatasync" : "no flush";
     (void)pthread_mutex_init(&self->mutex, NULL);
     (void)pthread_cond_init(&self->changed, NULL);
     if (ordo_thread_start(&self->thread, "ordo-jwrite", ORDO_CPU_ANY, run, self) != ORDO_OK) {

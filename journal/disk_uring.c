@@ -1,9 +1,13 @@
 /* The default backend: writes through an io_uring of the journal's thread (base/uring.h), which
  * also sleeps in it.
  *
- * - A commit is one write with RWF_DSYNC, not a write linked to an fsync: half the CPU (no kernel
- *   worker) at the same rate, and no way for the flush to run over a short write, which is what a
- *   hard link does.
+ * - A commit is one write with RWF_DSYNC, unless configured otherwise: half the CPU of a write
+ *   linked to an fsync (no kernel worker) at the same rate, on the disks that were measured.
+ * - The other method is a write linked to an fsync of its data. The link is a soft one: after a
+ *   write that failed or was short the kernel cancels the flush. Both completions are awaited, and
+ *   the write counts when both are good. A flush that was cancelled behind a whole write was parted
+ *   from it (uring.h) and is asked for again. A linked fsync is done by a worker of the kernel; a
+ *   write with RWF_DSYNC needs none.
  * - The ring may be the thread's, shared with a door: then who has it polls it, and its sleep is
  *   bound by its owner. Submitting hands over what the others have put there as well. Otherwise the
  *   ring is the journal's own, and reaping polls it.
@@ -24,9 +28,15 @@ struct uring_disk;
 
 struct uring_write {
     struct ordo_uring_op op;
+    struct ordo_uring_op flush_op;
     struct uring_disk *disk;
+    struct ordo_uring_write request;
     uint32_t tag;
     bool busy;
+    bool is_written; /* `written` is known */
+    bool is_flushed;
+    int32_t written;
+    int32_t flushed;
 };
 
 struct uring_disk {
@@ -35,6 +45,8 @@ struct uring_disk {
     bool own_ring;
     bool fixed_buffers;
     bool fixed_file;
+    bool linked; /* writes are flushed by a linked fsync */
+    bool sent;   /* its workers, away from this thread's processor */
     int flags;
     int fd;
     struct uring_write writes[ORDO_DISK_IN_FLIGHT_MAX];
@@ -43,15 +55,53 @@ struct uring_disk {
     uint32_t in_flight; /* with those in `done` */
 };
 
-static void on_written(void *context, int32_t result, uint32_t flags)
+static void finish(struct uring_write *write, int32_t result)
 {
-    struct uring_write *write = context;
     struct uring_disk *self = write->disk;
-    (void)flags;
     ORDO_ASSERT(write->busy);
     ORDO_ASSERT(self->done_count < ORDO_DISK_IN_FLIGHT_MAX);
     write->busy = false;
     self->done[self->done_count++] = (struct ordo_disk_done){.tag = write->tag, .result = result};
+}
+
+/* When both of a pair are known: what became of the whole. */
+static void conclude(struct uring_write *write)
+{
+    bool whole = write->written == (int32_t)write->request.size;
+    if (!write->is_written || !write->is_flushed) {
+        return;
+    }
+    if (!whole || write->flushed != -ECANCELED) {
+        finish(write, whole && write->flushed < 0 ? write->flushed : write->written);
+        return;
+    }
+    write->is_flushed = false;
+    if (!ordo_uring_flush(write->disk->ring, &write->request, &write->flush_op)) {
+        finish(write, -EBUSY);
+    }
+}
+
+static void on_written(void *context, int32_t result, uint32_t flags)
+{
+    struct uring_write *write = context;
+    (void)flags;
+    if (!write->disk->linked) {
+        finish(write, result);
+        return;
+    }
+    write->is_written = true;
+    write->written = result;
+    conclude(write);
+}
+
+static void on_flushed(void *context, int32_t result, uint32_t flags)
+{
+    struct uring_write *write = context;
+    (void)flags;
+    write->is_flushed = true;
+    /* a flush before its write says nothing of it */
+    write->flushed = result >= 0 && !write->is_written ? -EIO : result;
+    conclude(write);
 }
 
 static struct uring_write *free_write(struct uring_disk *self)
@@ -71,7 +121,7 @@ static enum ordo_err uring_submit(struct ordo_disk *disk, const struct ordo_disk
     if (own == NULL) {
         return ORDO_ERR_FULL;
     }
-    struct ordo_uring_write request = {
+    own->request = (struct ordo_uring_write){
         .data = write->data,
         .offset = write->offset,
         .size = write->size,
@@ -82,7 +132,16 @@ static enum ordo_err uring_submit(struct ordo_disk *disk, const struct ordo_disk
         .fixed_file = self->fixed_file,
     };
     own->tag = write->tag;
-    own->busy = ordo_uring_write(self->ring, &request, &own->op);
+    own->is_written = false;
+    own->is_flushed = false;
+    if (self->linked && !self->sent) {
+        self->sent = true;
+        ordo_uring_send_workers_elsewhere(self->ring);
+    }
+    own->busy =
+        self->linked
+            ? ordo_uring_write_and_flush(self->ring, &own->request, &own->op, &own->flush_op)
+            : ordo_uring_write(self->ring, &own->request, &own->op);
     if (!own->busy) {
         return ORDO_ERR_FULL;
     }
@@ -173,15 +232,18 @@ enum ordo_err ordo_disk_uring_open(
         return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "no memory for the journal's disk queue");
     }
     struct uring_disk *self = memory;
+    bool dsync = config->flush && config->method == ORDO_FLUSH_DSYNC;
     *self = (struct uring_disk){
         .disk = {.port = &uring_port, .name = "io_uring"},
         .ring = config->uring,
         .own_ring = config->uring == NULL,
         .fd = -1,
-        .flags = config->flush ? RWF_DSYNC : 0,
+        .linked = config->flush && !dsync,
+        .flags = dsync ? RWF_DSYNC : 0,
     };
+    self->disk.flush_name = dsync ? "RWF_DSYNC" : self->linked ? "linked fdatasync" : "no flush";
     if (self->own_ring) {
-        enum ordo_err err = ordo_uring_open(ORDO_DISK_IN_FLIGHT_MAX, &self->ring, fail);
+        enum ordo_err err = ordo_uring_open(2 * ORDO_DISK_IN_FLIGHT_MAX, &self->ring, fail);
         if (err != ORDO_OK) {
             return err;
         }
@@ -189,6 +251,7 @@ enum ordo_err ordo_disk_uring_open(
     for (uint32_t i = 0; i < ORDO_DISK_IN_FLIGHT_MAX; i++) {
         struct uring_write *write = &self->writes[i];
         write->op = (struct ordo_uring_op){on_written, write};
+        write->flush_op = (struct ordo_uring_op){on_flushed, write};
         write->disk = self;
     }
     /* Pinning pages saves it at each write; a low limit on locked memory only costs that saving. */

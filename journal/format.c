@@ -11,8 +11,6 @@
  * commands. */
 #include "journal/format.h"
 
-#include "base/crc32c.h"
-
 #define PUT16(field) ordo_put_le16(out + offsetof(__typeof__(*header), field), header->field)
 #define PUT32(field) ordo_put_le32(out + offsetof(__typeof__(*header), field), header->field)
 #define PUT64(field) ordo_put_le64(out + offsetof(__typeof__(*header), field), header->field)
@@ -174,25 +172,6 @@ uint32_t ordo_record_seed(uint64_t salt, uint64_t batch, uint64_t first_seq)
     ordo_put_le64(seed + 8, batch);
     ordo_put_le64(seed + 16, first_seq);
     return ordo_crc32c(0, seed, sizeof(seed));
-}
-
-void ordo_record_write(
-    struct ordo_writer *w,
-    const struct ordo_record_bytes *record,
-    uint64_t base_time_us,
-    uint32_t *crc)
-{
-    uint8_t *at = ordo_write_room(w, 4);
-    ordo_write_u8(w, record->update_count);
-    ordo_write_zigzag(w, (int64_t)(record->time_us - base_time_us));
-    ordo_write_varint(w, record->command.size);
-    ordo_write_varint(w, record->outcome.size);
-    ordo_write_raw(w, record->command.data, record->command.size);
-    ordo_write_raw(w, record->outcome.data, record->outcome.size);
-    ORDO_ASSERT(!w->failed);
-    ORDO_ASSERT(at != NULL);
-    *crc = ordo_crc32c(*crc, at + 4, (size_t)(w->at - at) - 4);
-    ordo_put_le32(at, *crc);
 }
 
 bool ordo_record_read(

@@ -8,7 +8,10 @@
 #define ORDO_JOURNAL_FORMAT_H
 
 #include "base/bytes.h"
+#include "base/crc32c.h"
 #include "base/err.h"
+
+#include <string.h>
 
 #define ORDO_JOURNAL_FORMAT      1 /* of this code; a newer one is refused by name */
 #define ORDO_JOURNAL_NODE_SIZE   16
@@ -16,8 +19,9 @@
 #define ORDO_JOURNAL_CHAIN_SIZE  32
 #define ORDO_JOURNAL_BLOCK_MIN   512u
 #define ORDO_JOURNAL_BLOCK_MAX   4096u
-#define ORDO_JOURNAL_BATCH_MAX   (16u << 20) /* bytes of one batch */
-#define ORDO_JOURNAL_SEGMENT_MAX (1u << 30)  /* bytes of one segment */
+#define ORDO_JOURNAL_BATCH_MAX   (16u << 20)  /* bytes of one batch */
+#define ORDO_JOURNAL_LIMIT_MIN   (256u << 10) /* the least that batch_size_max may be */
+#define ORDO_JOURNAL_SEGMENT_MAX (1u << 30)   /* bytes of one segment */
 #define ORDO_RECORD_HEADER_MAX   (4 + 1 + ORDO_VARINT_MAX + 5 + 5)
 #define ORDO_SEGMENT_KEYED       1u /* flag: chain hashes of its batches are HMAC-SHA-256 */
 #define ORDO_SEGMENT_MAGIC       "ORDOSEG1"
@@ -117,18 +121,52 @@ bool ordo_batch_header_decode(
  */
 uint32_t ordo_record_seed(uint64_t salt, uint64_t batch, uint64_t first_seq);
 
-/* Bytes that ordo_record_write will take at most. */
+/* Bytes that ordo_record_put takes at most. */
 static inline uint64_t ordo_record_bound(uint32_t command_size, uint32_t outcome_size)
 {
     return ORDO_RECORD_HEADER_MAX + (uint64_t)command_size + outcome_size;
 }
 
-/* Appends a record and continues *crc; there must be room (asserted). */
-void ordo_record_write(
-    struct ordo_writer *w,
-    const struct ordo_record_bytes *record,
-    uint64_t base_time_us,
-    uint32_t *crc);
+/* Most pieces are short, and a call of memcpy() costs more than they do: those of 16 to 128 bytes
+ * go as two overlapping parts. The byte after the piece. */
+static inline uint8_t *ordo_record_copy(uint8_t *to, struct ordo_bytes piece)
+{
+    if (piece.size >= 16 && piece.size <= 32) {
+        memcpy(to, piece.data, 16);
+        memcpy(to + piece.size - 16, piece.data + piece.size - 16, 16);
+    } else if (piece.size > 32 && piece.size <= 64) {
+        memcpy(to, piece.data, 32);
+        memcpy(to + piece.size - 32, piece.data + piece.size - 32, 32);
+    } else if (piece.size > 64 && piece.size <= 128) {
+        memcpy(to, piece.data, 64);
+        memcpy(to + piece.size - 64, piece.data + piece.size - 64, 64);
+    } else if (piece.size != 0) {
+        memcpy(to, piece.data, piece.size);
+    }
+    return to + piece.size;
+}
+
+/* A record but its CRC at `at`, where there is room for its ordo_record_bound; the byte after it.
+ * Every journaled command passes here, hence inline. */
+static inline uint8_t *
+ordo_record_put(uint8_t *at, const struct ordo_record_bytes *record, uint64_t base_time_us)
+{
+    at[4] = record->update_count;
+    at = ordo_put_zigzag(at + 5, (int64_t)(record->time_us - base_time_us));
+    at = ordo_put_varint(at, record->command.size);
+    at = ordo_put_varint(at, record->outcome.size);
+    at = ordo_record_copy(at, record->command);
+    return ordo_record_copy(at, record->outcome);
+}
+
+/* Gives the record at [at, end) its CRC, which continues *crc. Best done when the next one has been
+ * put: a sum that reads in words what was just stored in other pieces waits for the stores. */
+static inline void ordo_record_seal(uint8_t *at, const uint8_t *end, uint32_t *crc)
+{
+    ORDO_ASSERT(end - at > 4);
+    *crc = ordo_crc32c(*crc, at + 4, (size_t)(end - at) - 4);
+    ordo_put_le32(at, *crc);
+}
 
 /* The next record of a body; false at damage. The record points into the reader's memory. */
 bool ordo_record_read(

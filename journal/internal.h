@@ -116,6 +116,34 @@ static inline void ordo_stat_add(_Atomic uint64_t *counter, uint64_t value)
     atomic_store_explicit(counter, old + value, memory_order_relaxed);
 }
 
+static inline uint64_t ordo_round_up(uint64_t value, uint64_t unit)
+{
+    return (value + unit - 1) / unit * unit;
+}
+
+/* build.c: one batch in the buffer of the next flight. Journal thread. */
+struct ordo_builder {
+    struct ordo_batch_header header;
+    uint8_t *start;    /* of the write: a segment header or the batch */
+    uint8_t *batch;    /* of the batch header */
+    uint8_t *at;       /* where the next record goes */
+    uint8_t *unsealed; /* the last record, whose CRC is not in it yet; NULL = none */
+    uint64_t space;    /* bytes that the batch may have with its padding */
+    uint64_t cursor;   /* the last slot taken */
+    uint64_t recorded; /* the last slot of them that is a record */
+    uint32_t crc;
+};
+
+/* Begins behind the tip, with a segment header before it at the start of a segment. */
+void ordo_build_begin(const struct ordo_journal *journal, struct ordo_builder *b);
+
+/* Takes slots from stage->next on, up to `last`, as long as they fit; the first journaled one does.
+ * How many; the tip is behind them. */
+uint32_t ordo_build_take(struct ordo_journal *journal, struct ordo_builder *b, uint64_t last);
+
+/* Pads and seals: b->header.size bytes at b->batch are the batch. */
+void ordo_build_end(struct ordo_journal *journal, struct ordo_builder *b);
+
 /* journal.c */
 void ordo_journal_random(struct ordo_journal *journal, void *out, size_t size);
 /* The header of the next segment to be entered, which continues journal->tip; enters it. */

@@ -18,7 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH_MIN       (256u << 10)
 #define SMALL_MIN       4096u
 #define FAILED_PAUSE_NS 10000000L
 #define LOCKED_AT_OPEN  3 /* segments that a predecessor may hold: one in use, two made ready */
@@ -38,7 +37,7 @@ static enum ordo_err apply_defaults(struct ordo_journal *journal, struct ordo_fa
 {
     struct ordo_journal_config *c = &journal->config;
     bool small = c->hooks != NULL && c->hooks->allow_small;
-    uint32_t batch_min = small ? SMALL_MIN : BATCH_MIN;
+    uint32_t batch_min = small ? SMALL_MIN : ORDO_JOURNAL_LIMIT_MIN;
     c->segment_size = c->segment_size == 0 ? ORDO_JOURNAL_SEGMENT_DEFAULT : c->segment_size;
     c->batch_size_max = c->batch_size_max == 0 ? ORDO_JOURNAL_BATCH_DEFAULT : c->batch_size_max;
     c->in_flight_max = c->in_flight_max == 0 ? ORDO_JOURNAL_IN_FLIGHT_DEFAULT : c->in_flight_max;
@@ -313,6 +312,7 @@ static enum ordo_err open_disk(struct ordo_journal *journal, struct ordo_fail *f
         .buffer_count = journal->config.in_flight_max,
         .flush = journal->config.durability == ORDO_DURABILITY_FLUSH,
         .uring = journal->config.uring,
+        .method = journal->config.flush,
     };
     enum ordo_journal_backend backend = journal->config.backend;
     enum ordo_err err = ORDO_ERR_UNAVAILABLE;
@@ -362,9 +362,10 @@ enum ordo_err ordo_journal_attach(
     (void)snprintf(
         journal->backend_name,
         sizeof(journal->backend_name),
-        "%s, %s",
+        "%s, %s, %s",
         journal->disk->name,
-        journal->segment.direct ? "O_DIRECT" : "page cache");
+        journal->segment.direct ? "O_DIRECT" : "page cache",
+        journal->disk->flush_name);
     const struct ordo_journal_hooks *hooks = journal->config.hooks;
     if (hooks != NULL && hooks->wrap != NULL) {
         journal->disk = hooks->wrap(hooks->context, journal->disk);

@@ -24,7 +24,14 @@ enum ordo_durability {
 
 enum ordo_journal_backend { ORDO_BACKEND_AUTO, ORDO_BACKEND_URING, ORDO_BACKEND_PWRITE };
 
-struct ordo_uring;         /* base/uring.h */
+struct ordo_uring; /* base/uring.h */
+/* How a write gets to the medium where durability is `flush`; which is faster is the disk's affair:
+ * `ordo bench journal --probe` says so. The promises are the same. */
+enum ordo_journal_flush {
+    ORDO_FLUSH_DSYNC,     /* default: the write flushes itself (RWF_DSYNC) */
+    ORDO_FLUSH_FDATASYNC, /* a plain write, then fdatasync; with io_uring the two are linked */
+};
+
 struct ordo_journal_hooks; /* journal/hooks.h: what tests replace */
 
 struct ordo_journal_config {
@@ -34,6 +41,7 @@ struct ordo_journal_config {
     uint32_t in_flight_max;  /* writes in flight; 0 = the default, 2 */
     enum ordo_durability durability;
     enum ordo_journal_backend backend;
+    enum ordo_journal_flush flush;
     const char *key_file; /* chain hashes are keyed from the next segment on; NULL or "" = no key,
                              refused when the journal has one. Read at open. */
     uint32_t rules;       /* version of the rules that decide; 0 means 1 */
@@ -126,7 +134,7 @@ void ordo_journal_node(const struct ordo_journal *journal, uint8_t node[16]);
 enum ordo_err
 ordo_journal_look_node(const char *dir, uint8_t node[16], struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* "io_uring, O_DIRECT" or such, for the log. */
+/* "io_uring, O_DIRECT, RWF_DSYNC" or such, for the log. */
 const char *ordo_journal_backend_name(const struct ordo_journal *journal);
 
 struct ordo_journal_stats {

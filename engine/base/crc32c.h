@@ -1,5 +1,5 @@
 /* crc32c.h - CRC-32C (Castagnoli, RFC 3720 appendix B.4), by ISA-L's multi-lane dispatching
- * implementation. */
+ * implementation, and by the processor's instruction where the data is short. */
 #ifndef ORDO_BASE_CRC32C_H
 #define ORDO_BASE_CRC32C_H
 

@@ -8,6 +8,9 @@
  * - EAGAIN and EBUSY leave entries in the submission queue: they are submitted again by the next
  *   poll or sleep, for STALL_MAX_NS, then the ring counts as broken. EINTR is repeated. An overflow
  *   of the completion queue is kept by the kernel (NODROP) and flushed by the peek.
+ * - A linked pair is one only within one submission: where the kernel takes the write and leaves
+ *   the flush in the queue, that flush would be free to run before the write. It is made a no-op
+ *   then, and its callback is told.
  * - Sleep ends at a completion or at a wake: a read of an eventfd is kept armed.
  * - When a thread ends, the kernel cancels what it has in rings and waits for it; that is why a
  *   close after the end of the owner has nothing to wait for. */
@@ -19,16 +22,19 @@
 #include <errno.h>
 #include <liburing.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #define ENTRIES_MAX     1024u /* of the submission queue: what one system call hands over */
 #define COMPLETIONS_MAX 16384u
 #define BUFFERS_MAX     16u
+#define PARTED_MAX      64u
 #define EINTR_MAX       64
 #define POLL_MAX        1024u /* callbacks of one poll: who polls has other work, too */
 #define STALL_MAX_NS    (5 * ORDO_NS_PER_S)
@@ -47,7 +53,9 @@ struct ordo_uring {
     uint64_t stalled_ns;
     uint32_t in_flight;
     struct ordo_uring_op wake;
-    struct ordo_uring_op cancel;
+    struct ordo_uring_op nobody;              /* whose result nobody wants */
+    struct ordo_uring_op *parted[PARTED_MAX]; /* flushes that were taken out of the queue */
+    uint32_t parted_count;
 };
 
 static uint64_t now_ns(void)
@@ -64,9 +72,9 @@ static void on_wake(void *self, int32_t result, uint32_t flags)
     ring->armed = false;
 }
 
-static void on_cancel(void *self, int32_t result, uint32_t flags)
+static void on_nobody(void *self, int32_t result, uint32_t flags)
 {
-    (void)self; /* the cancelled operation has a callback of its own */
+    (void)self;
     (void)result;
     (void)flags;
 }
@@ -91,6 +99,22 @@ bool ordo_uring_is_mine(const struct ordo_uring *ring)
 {
     return !atomic_load_explicit(&ring->owned, memory_order_acquire) ||
            pthread_equal(ring->owner, pthread_self());
+}
+
+/* The queue must not begin with a linked flush whose write is gone, see the top. What the kernel
+ * has not taken it has not looked at. A flush that stood alone is asked for once more, no harm. */
+static void part_pair(struct ordo_uring *ring)
+{
+    if (io_uring_sq_ready(&ring->ring) == 0 || ring->parted_count == PARTED_MAX) {
+        return;
+    }
+    uint32_t head = *ring->ring.sq.khead; /* moves only while this thread is in the kernel */
+    struct io_uring_sqe *first = &ring->ring.sq.sqes[head & *ring->ring.sq.kring_mask];
+    if (first->opcode == IORING_OP_FSYNC) {
+        ring->parted[ring->parted_count++] = (struct ordo_uring_op *)(uintptr_t)first->user_data;
+        io_uring_prep_nop(first);
+        io_uring_sqe_set_data(first, &ring->nobody);
+    }
 }
 
 /* What a submission left behind: nothing, a queue to try again, or a broken ring. */
@@ -118,6 +142,7 @@ void ordo_uring_submit(struct ordo_uring *ring)
     own(ring);
     for (int i = 0; i < EINTR_MAX && result == -EINTR && ring->error == 0; i++) {
         result = io_uring_submit(&ring->ring);
+        part_pair(ring);
     }
     note_submission(ring, result);
 }
@@ -133,6 +158,7 @@ static void enter(struct ordo_uring *ring)
     int result = -EINTR;
     for (int i = 0; i < EINTR_MAX && result == -EINTR && ring->error == 0; i++) {
         result = io_uring_submit_and_get_events(&ring->ring);
+        part_pair(ring);
     }
     note_submission(ring, result);
 }
@@ -160,6 +186,11 @@ uint32_t ordo_uring_poll(struct ordo_uring *ring)
             ring->in_flight--;
         }
         op->done(op->self, result, flags);
+    }
+    while (ring->parted_count > 0) {
+        struct ordo_uring_op *op = ring->parted[--ring->parted_count];
+        count++;
+        op->done(op->self, -ECANCELED, 0); /* the no-op in its place is counted for it */
     }
     ring->polling = false;
     return count;
@@ -241,13 +272,8 @@ bool ordo_uring_send(
     return started(ring, sqe, op);
 }
 
-bool ordo_uring_write(
-    struct ordo_uring *ring, const struct ordo_uring_write *write, struct ordo_uring_op *op)
+static void prepare_write(struct io_uring_sqe *sqe, const struct ordo_uring_write *write)
 {
-    struct io_uring_sqe *sqe = take_entry(ring);
-    if (sqe == NULL) {
-        return false;
-    }
     int fd = write->fixed_file ? NAMED_FILE : write->fd;
     if (write->fixed_buffer) {
         io_uring_prep_write_fixed(
@@ -259,7 +285,74 @@ bool ordo_uring_write(
     if (write->fixed_file) {
         sqe->flags |= IOSQE_FIXED_FILE;
     }
+}
+
+bool ordo_uring_write(
+    struct ordo_uring *ring, const struct ordo_uring_write *write, struct ordo_uring_op *op)
+{
+    struct io_uring_sqe *sqe = take_entry(ring);
+    if (sqe == NULL) {
+        return false;
+    }
+    prepare_write(sqe, write);
     return started(ring, sqe, op);
+}
+
+bool ordo_uring_flush(
+    struct ordo_uring *ring, const struct ordo_uring_write *write, struct ordo_uring_op *op)
+{
+    struct io_uring_sqe *sqe = take_entry(ring);
+    if (sqe == NULL) {
+        return false;
+    }
+    io_uring_prep_fsync(sqe, write->fixed_file ? NAMED_FILE : write->fd, IORING_FSYNC_DATASYNC);
+    if (write->fixed_file) {
+        sqe->flags |= IOSQE_FIXED_FILE;
+    }
+    return started(ring, sqe, op);
+}
+
+bool ordo_uring_write_and_flush(
+    struct ordo_uring *ring,
+    const struct ordo_uring_write *write,
+    struct ordo_uring_op *op,
+    struct ordo_uring_op *flush)
+{
+    own(ring);
+    if (io_uring_sq_space_left(&ring->ring) < 2) {
+        ordo_uring_submit(ring); /* not between the two */
+    }
+    if (io_uring_sq_space_left(&ring->ring) < 2) {
+        return false;
+    }
+    struct io_uring_sqe *sqe = take_entry(ring);
+    ORDO_ASSERT(sqe != NULL);
+    prepare_write(sqe, write);
+    sqe->flags |= IOSQE_IO_LINK;
+    (void)started(ring, sqe, op);
+    bool linked = ordo_uring_flush(ring, write, flush);
+    ORDO_ASSERT(linked);
+    return linked;
+}
+
+void ordo_uring_send_workers_elsewhere(struct ordo_uring *ring)
+{
+    cpu_set_t mine;
+    cpu_set_t others;
+    own(ring);
+    if (sched_getaffinity(0, sizeof(mine), &mine) != 0 || CPU_COUNT(&mine) != 1) {
+        return; /* not pinned */
+    }
+    CPU_ZERO(&others);
+    size_t count = (size_t)get_nprocs_conf();
+    for (size_t cpu = 0; cpu < count && cpu < CPU_SETSIZE; cpu++) {
+        if (!CPU_ISSET(cpu, &mine)) {
+            CPU_SET(cpu, &others);
+        }
+    }
+    if (CPU_COUNT(&others) != 0) {
+        (void)io_uring_register_iowq_aff(&ring->ring, sizeof(others), &others);
+    }
 }
 
 bool ordo_uring_cancel(struct ordo_uring *ring, const struct ordo_uring_op *op)
@@ -269,7 +362,7 @@ bool ordo_uring_cancel(struct ordo_uring *ring, const struct ordo_uring_op *op)
         return false;
     }
     io_uring_prep_cancel64(sqe, (uint64_t)(uintptr_t)op, 0);
-    return started(ring, sqe, &ring->cancel);
+    return started(ring, sqe, &ring->nobody); /* the cancelled one has a callback of its own */
 }
 
 /* ---- waiting ---- */
@@ -286,6 +379,9 @@ void ordo_uring_sleep(void *self, uint64_t timeout_ns)
         io_uring_prep_read(sqe, ring->event_fd, &ring->event, sizeof(ring->event), 0);
         ring->armed = started(ring, sqe, &ring->wake);
     }
+    if (ring->parted_count > 0) {
+        return; /* the next poll tells of it */
+    }
     uint64_t limit = timeout_ns < SLEEP_MAX_NS ? timeout_ns : SLEEP_MAX_NS;
     struct __kernel_timespec time = {
         .tv_sec = (long long)(limit / ORDO_NS_PER_S),
@@ -295,6 +391,7 @@ void ordo_uring_sleep(void *self, uint64_t timeout_ns)
     /* Any result is fine: the caller looks for work and may come back; what could not be submitted
      * stays in the queue for the next poll. */
     (void)io_uring_submit_and_wait_timeout(&ring->ring, &cqe, 1, &time, NULL);
+    part_pair(ring);
 }
 
 void ordo_uring_wake(void *self)
@@ -359,7 +456,7 @@ enum ordo_err ordo_uring_open(uint32_t operations, struct ordo_uring **out, stru
         return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "no memory for an io_uring");
     }
     ring->wake = (struct ordo_uring_op){on_wake, ring};
-    ring->cancel = (struct ordo_uring_op){on_cancel, ring};
+    ring->nobody = (struct ordo_uring_op){on_nobody, ring};
     ring->event_fd = eventfd(0, EFD_CLOEXEC);
     if (ring->event_fd < 0) {
         int error = errno;

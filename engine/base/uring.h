@@ -76,6 +76,23 @@ struct ordo_uring_write {
 bool ordo_uring_write(
     struct ordo_uring *ring, const struct ordo_uring_write *write, struct ordo_uring_op *op);
 
+/* The same, linked to a flush of the file's data, which the kernel begins when the write is whole;
+ * else the flush ends with -ECANCELED. It also does where the kernel has parted the two: then the
+ * write may be whole, and the flush is to be asked for again. */
+bool ordo_uring_write_and_flush(
+    struct ordo_uring *ring,
+    const struct ordo_uring_write *write,
+    struct ordo_uring_op *op,
+    struct ordo_uring_op *flush);
+
+/* Of the file that the write names. */
+bool ordo_uring_flush(
+    struct ordo_uring *ring, const struct ordo_uring_write *write, struct ordo_uring_op *op);
+
+/* The kernel's workers for linked flushes may run anywhere, also where this thread is pinned: sends
+ * them to the other processors. Without, all works as well. Owner. */
+void ordo_uring_send_workers_elsewhere(struct ordo_uring *ring);
+
 /* Asks an operation to end: its callback comes, with -ECANCELED if it was in time. */
 bool ordo_uring_cancel(struct ordo_uring *ring, const struct ordo_uring_op *op);
 

@@ -25,6 +25,7 @@ MIB = 1 << 20
 ROOM = 3 * MIB  # on the tmpfs beside what the file system itself takes
 IMAGE = 256 * MIB
 SECONDS_MAX = 60
+FLUSHES = ("dsync", "fdatasync")  # two rounds each, in turn
 SMALL = ("--set", "journal.segment_size=1Mi", "--set", "journal.batch_size_max=262144")
 
 
@@ -109,11 +110,11 @@ def acks_in(path):
         return sum(1 for _ in stream)
 
 
-def one(place, seed, take_away):
+def one(place, seed, take_away, flush):
     """One round; the number of acknowledged commands and what the node said."""
     disk = Disk(place)
     try:
-        node = place.node("data", flags=SMALL)
+        node = place.node("data", flags=(*SMALL, "--set", f"journal.flush={flush}"))
         node.start()
         options = ["sale", "--data", "data", "--orders", "5000", "--rate", "6000", "--seed", str(seed)]
         log = place.path("acks")
@@ -174,7 +175,7 @@ def main():
         try:
             if os.geteuid() != 0:
                 raise Skipped("not root")
-            count, said = one(place, options.seed + number, number % 2 == 1)
+            count, said = one(place, options.seed + number, number % 2 == 1, FLUSHES[number // 2 % 2])
         except (Skipped, FileNotFoundError) as reason:
             place.close(keep=False)
             print(f"RELIABILITY R8 SKIP {reason}")

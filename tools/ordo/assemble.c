@@ -61,6 +61,7 @@ recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fa
         .in_flight_max = config->in_flight_max,
         .durability = (enum ordo_durability)config->durability,
         .backend = (enum ordo_journal_backend)config->backend,
+        .flush = (enum ordo_journal_flush)config->flush,
         .key_file = config->journal_key,
     };
     enum ordo_err err = ordo_journal_open(&journal, &node->journal, fail);

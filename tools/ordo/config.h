@@ -45,6 +45,7 @@ struct ordo_config {
     uint64_t outcome_size; /* bytes of the ring of large outcomes; a power of two */
     uint32_t backend;      /* enum ordo_journal_backend */
     uint32_t durability;   /* enum ordo_durability */
+    uint32_t flush;        /* enum ordo_journal_flush */
     uint64_t segment_size; /* bytes */
     uint32_t batch_size_max;
     uint32_t in_flight_max;

@@ -9,6 +9,8 @@
 
 #include "base/assert.h"
 #include "cli.h"
+#include "journal/disk.h"
+#include "journal/format.h"
 #include "order/schema.h"
 
 #include <stddef.h>
@@ -31,6 +33,12 @@ struct key {
 #define AT(member) offsetof(struct ordo_config, member)
 #define GIB        (1ull << 30)
 #define GENESIS    "genesis."
+
+/* The journal's own bounds. */
+#define SEGMENT_MAX   ORDO_JOURNAL_SEGMENT_MAX
+#define BATCH_MIN     ORDO_JOURNAL_LIMIT_MIN
+#define BATCH_MAX     ORDO_JOURNAL_BATCH_MAX
+#define IN_FLIGHT_MAX ORDO_DISK_IN_FLIGHT_MAX
 
 #define PATH(path, to, given)                                                                      \
     {                                                                                              \
@@ -68,9 +76,10 @@ static const struct key keys[] = {
     NUMBER("ring.outcome_size", KEY_SIZE, outcome_size, "16Mi", 1u << 18, 4 * GIB, true),
     CHOICE("journal.backend", backend, "auto", "auto", "io_uring", "pwrite"),
     CHOICE("journal.durability", durability, "flush", "flush", "os", "none"),
-    NUMBER("journal.segment_size", KEY_SIZE, segment_size, "64Mi", 1u << 20, 4 * GIB, false),
-    NUMBER("journal.batch_size_max", KEY_COUNT, batch_size_max, "1Mi", 1u << 17, 1u << 26, false),
-    NUMBER("journal.in_flight_max", KEY_COUNT, in_flight_max, "2", 1, 64, false),
+    CHOICE("journal.flush", flush, "dsync", "dsync", "fdatasync"),
+    NUMBER("journal.segment_size", KEY_SIZE, segment_size, "64Mi", 1u << 20, SEGMENT_MAX, false),
+    NUMBER("journal.batch_size_max", KEY_COUNT, batch_size_max, "1Mi", BATCH_MIN, BATCH_MAX, false),
+    NUMBER("journal.in_flight_max", KEY_COUNT, in_flight_max, "2", 1, IN_FLIGHT_MAX, false),
     PATH("journal.key_file", journal_key, NULL),
     NUMBER("snapshot.every_records", KEY_SIZE, snapshot_every_records, "5m", 0, 1ull << 40, false),
     CHOICE("snapshot.archive", snapshot_archive, "on", "off", "on"),
@@ -103,6 +112,7 @@ _Static_assert(
 _Static_assert(
     ORDO_DURABILITY_FLUSH == 0 && ORDO_DURABILITY_OS == 1 && ORDO_DURABILITY_NONE == 2,
     "choices of journal.durability");
+_Static_assert(ORDO_FLUSH_DSYNC == 0 && ORDO_FLUSH_FDATASYNC == 1, "choices of journal.flush");
 
 bool ordo_config_refuse(
     struct ordo_config_setter *setter, const char *name, const char *value, const char *wanted)

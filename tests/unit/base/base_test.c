@@ -16,6 +16,32 @@ Test(crc32c, has_the_published_check_value)
     cr_assert_eq(ordo_crc32c(ordo_crc32c(0, "1234", 4), "56789", 5), 0xe3069283u);
 }
 
+/* The definition, a bit at a time. */
+static uint32_t slow_crc32c(uint32_t crc, const uint8_t *data, size_t size)
+{
+    crc = ~crc;
+    for (size_t i = 0; i < size * 8; i++) {
+        uint32_t bit = (crc ^ (uint32_t)(data[i / 8] >> i % 8)) & 1;
+        crc = crc >> 1 ^ (bit != 0 ? 0x82f63b78u : 0);
+    }
+    return ~crc;
+}
+
+Test(crc32c, is_the_same_sum_for_short_and_long_data_at_any_address)
+{
+    uint8_t bytes[640];
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t)(i * 2654435761u >> 11);
+    }
+    uint32_t crc = 0;
+    for (size_t size = 0; size <= sizeof(bytes) - 16; size++) {
+        const uint8_t *data = bytes + size % 16;
+        uint32_t slow = slow_crc32c(crc, data, size);
+        crc = ordo_crc32c(crc, data, size);
+        cr_assert_eq(crc, slow, "%zu bytes", size);
+    }
+}
+
 Test(bytes, varint_round_trips_and_has_one_form)
 {
     uint64_t values[] = {0, 1, 127, 128, 300, 1u << 21, UINT32_MAX, UINT64_MAX - 1, UINT64_MAX};

@@ -1,16 +1,20 @@
-/* The backends behind the port: the same writes arrive through both, a full queue says so, and
- * where the kernel denies io_uring (as container runtimes do) the other one takes its place. */
+/* The backends behind the port: the same writes arrive through both, with both ways to flush, a
+ * full queue says so, and where the kernel denies io_uring (as container runtimes do) the other one
+ * takes its place. */
 #include "rig.h"
 
 #include "journal/disk.h"
 
 #include <errno.h>
+#include <liburing.h> /* tidy: allow package-header (a call of it is wrapped) */
 #include <linux/filter.h>
 #include <linux/magic.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/vfs.h>
 
 #define WRITE_SIZE 4096u
@@ -19,6 +23,27 @@ typedef enum ordo_err
 open_disk(const struct ordo_disk_config *config, struct ordo_disk **out, struct ordo_fail *fail);
 
 static open_disk *const opens[] = {ordo_disk_uring_open, ordo_disk_sync_open};
+static const enum ordo_journal_flush methods[] = {ORDO_FLUSH_DSYNC, ORDO_FLUSH_FDATASYNC};
+
+#define WAYS 4 /* opens[way % 2] with methods[way / 2] */
+
+/* The kernel takes all but the last entry of a submission, as when it is short of memory. */
+static int parts_left;
+
+int __real_io_uring_submit(struct io_uring *ring);
+int __wrap_io_uring_submit(struct io_uring *ring);
+
+int __wrap_io_uring_submit(struct io_uring *ring)
+{
+    if (parts_left == 0 || io_uring_sq_ready(ring) < 2) {
+        return __real_io_uring_submit(ring);
+    }
+    parts_left--;
+    ring->sq.sqe_tail--;
+    int result = __real_io_uring_submit(ring);
+    ring->sq.sqe_tail++;
+    return result;
+}
 
 /* Every later call of this number fails with the errno, in this process. */
 static void deny(long number, uint32_t error)
@@ -36,7 +61,8 @@ static void deny(long number, uint32_t error)
 
 Test(backend, brings_every_write_to_its_place)
 {
-    for (int b = 0; b < 2; b++) {
+    for (int way = 0; way <= WAYS; way++) {
+        bool parted = way == WAYS; /* once more, with pairs that the kernel parts */
         struct rig rig;
         struct ordo_arena arena;
         struct ordo_disk *disk;
@@ -55,8 +81,10 @@ Test(backend, brings_every_write_to_its_place)
             .buffer_size = WRITE_SIZE,
             .buffer_count = ORDO_DISK_IN_FLIGHT_MAX,
             .flush = true,
+            .method = parted ? ORDO_FLUSH_FDATASYNC : methods[way / 2],
         };
-        cr_assert_eq(opens[b](&config, &disk, &rig.fail), ORDO_OK, "%s", rig.fail.text);
+        parts_left = parted ? ORDO_DISK_IN_FLIGHT_MAX : 0;
+        cr_assert_eq(opens[way % 2](&config, &disk, &rig.fail), ORDO_OK, "%s", rig.fail.text);
         disk->port->use_file(disk, fd);
         for (uint32_t i = 0; i < ORDO_DISK_IN_FLIGHT_MAX; i++) {
             memset(buffers + i * WRITE_SIZE, (int)(i + 1), WRITE_SIZE);
@@ -83,6 +111,7 @@ Test(backend, brings_every_write_to_its_place)
             }
         }
         cr_assert_eq(seen, (1u << ORDO_DISK_IN_FLIGHT_MAX) - 1);
+        cr_assert_eq(parts_left, 0);
         for (uint32_t i = 0; i < ORDO_DISK_IN_FLIGHT_MAX; i++) {
             uint8_t bytes[WRITE_SIZE];
             rig_peek(path, i * WRITE_SIZE, bytes, sizeof(bytes));
@@ -95,32 +124,107 @@ Test(backend, brings_every_write_to_its_place)
     }
 }
 
+/* What becomes of one write to that file. */
+static int32_t write_to(const char *path, int way, bool parted)
+{
+    struct ordo_arena arena;
+    struct ordo_disk *disk;
+    struct ordo_fail fail;
+    void *memory;
+    ordo_arena_init(&arena);
+    cr_assert_eq(ordo_arena_alloc(&arena, "t", 1, WRITE_SIZE, &memory), ORDO_OK);
+    struct ordo_disk_config config = {
+        .arena = &arena,
+        .buffers = memory,
+        .buffer_size = WRITE_SIZE,
+        .buffer_count = 1,
+        .flush = methods[way / 2] != ORDO_FLUSH_DSYNC, /* these devices know no RWF_DSYNC */
+        .method = methods[way / 2],
+    };
+    parts_left = parted ? 1 : 0;
+    cr_assert_eq(opens[way % 2](&config, &disk, &fail), ORDO_OK, "%s", fail.text);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    disk->port->use_file(disk, fd);
+    struct ordo_disk_write write = {.data = memory, .size = WRITE_SIZE, .tag = 7};
+    cr_assert_eq(disk->port->submit(disk, &write), ORDO_OK);
+    struct ordo_disk_done done = {0};
+    uint64_t limit = rig_now() + RIG_WAIT_NS;
+    while (disk->port->reap(disk, &done, 1) == 0 && rig_now() < limit) {
+    }
+    cr_assert_eq(done.tag, 7);
+    struct ordo_disk_done more;
+    cr_assert_eq(disk->port->reap(disk, &more, 1), 0, "a completion came twice");
+    disk->port->close(disk);
+    ordo_arena_fini(&arena);
+    (void)close(fd);
+    return done.result;
+}
+
 Test(backend, gives_back_the_errno_of_a_write)
 {
-    for (int b = 0; b < 2; b++) {
-        struct ordo_arena arena;
-        struct ordo_disk *disk;
-        struct ordo_fail fail;
-        void *memory;
-        ordo_arena_init(&arena);
-        cr_assert_eq(ordo_arena_alloc(&arena, "t", 1, WRITE_SIZE, &memory), ORDO_OK);
-        struct ordo_disk_config config = {
-            .arena = &arena, .buffers = memory, .buffer_size = WRITE_SIZE, .buffer_count = 1};
-        cr_assert_eq(opens[b](&config, &disk, &fail), ORDO_OK, "%s", fail.text);
-        int fd = open("/dev/full", O_RDWR | O_CLOEXEC);
-        disk->port->use_file(disk, fd);
-        struct ordo_disk_write write = {.data = memory, .size = WRITE_SIZE, .tag = 7};
-        cr_assert_eq(disk->port->submit(disk, &write), ORDO_OK);
-        struct ordo_disk_done done = {0};
-        uint64_t limit = rig_now() + RIG_WAIT_NS;
-        while (disk->port->reap(disk, &done, 1) == 0 && rig_now() < limit) {
-        }
-        cr_assert_eq(done.tag, 7);
-        cr_assert_eq(done.result, -ENOSPC);
-        disk->port->close(disk);
-        ordo_arena_fini(&arena);
-        (void)close(fd);
+    for (int way = 0; way < WAYS; way++) {
+        cr_assert_eq(write_to("/dev/full", way, false), -ENOSPC, "way %d", way);
     }
+    cr_assert_eq(write_to("/dev/full", 2, true), -ENOSPC, "parted");
+}
+
+Test(backend, gives_back_the_errno_of_a_flush)
+{
+    /* it takes every write and knows no flush */
+    for (int way = 2; way < WAYS; way++) {
+        cr_assert_eq(write_to("/dev/null", way, false), -EINVAL, "way %d", way);
+    }
+    cr_assert_eq(write_to("/dev/null", 2, true), -EINVAL, "parted");
+}
+
+/* Of all workers of this process, in text as the kernel has it; how many there are. */
+static int look_at_workers(char *list, size_t size)
+{
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    cr_assert_not_null(tasks);
+    for (struct dirent *task = readdir(tasks); task != NULL; task = readdir(tasks)) {
+        char path[300];
+        char line[100];
+        bool worker = false;
+        (void)snprintf(path, sizeof(path), "/proc/self/task/%s/status", task->d_name);
+        FILE *status = fopen(path, "r");
+        while (status != NULL && fgets(line, sizeof(line), status) != NULL) {
+            worker = worker || strncmp(line, "Name:\tiou-wrk", 13) == 0;
+            if (worker && strncmp(line, "Cpus_allowed_list:\t", 19) == 0) {
+                line[strcspn(line, "\n")] = 0;
+                (void)snprintf(list, size, "%s", line + 19);
+                count++;
+            }
+        }
+        if (status != NULL) {
+            (void)fclose(status);
+        }
+    }
+    (void)closedir(tasks);
+    return count;
+}
+
+Test(backend, sends_the_kernels_workers_away_from_a_pinned_thread)
+{
+    struct rig rig;
+    cpu_set_t only;
+    char list[100] = "";
+    if (get_nprocs() != 2) {
+        return; /* the text below is that of two processors */
+    }
+    CPU_ZERO(&only);
+    CPU_SET(1, &only);
+    rig_init(&rig, ORDO_BACKEND_URING);
+    rig.config.flush = ORDO_FLUSH_FDATASYNC;
+    rig_open(&rig);
+    cr_assert_eq(sched_setaffinity(0, sizeof(only), &only), 0);
+    rig_write(&rig, 10, 5);
+    cr_assert_geq(look_at_workers(list, sizeof(list)), 1);
+    cr_assert_str_eq(list, "0");
+    rig_close(&rig);
+    rig_fini(&rig);
 }
 
 static void round_trip_without_uring(uint32_t error)

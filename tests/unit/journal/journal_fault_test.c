@@ -101,10 +101,12 @@ static uint64_t run_until_failure(struct rig *rig)
     return ordo_sequence_get(&rig->stage.sequence);
 }
 
-static void fail_once(enum ordo_journal_backend backend, uint32_t k, int32_t result)
+static void fail_once(
+    enum ordo_journal_backend backend, enum ordo_journal_flush flush, uint32_t k, int32_t result)
 {
     struct rig rig;
     rig_init(&rig, backend);
+    rig.config.flush = flush;
     rig.hooks.wrap = fault_wrap;
     fault = (struct fault_disk){.fail_at = k, .count = 1, .result = result};
     rig_open(&rig);
@@ -136,19 +138,21 @@ static void fail_once(enum ordo_journal_backend backend, uint32_t k, int32_t res
 
 Test(fault, stops_at_the_first_failed_write_for_ever)
 {
-
     for (uint32_t k = 1; k <= 24; k++) {
-        fail_once(k % 2 ? ORDO_BACKEND_URING : ORDO_BACKEND_PWRITE, k, k % 3 ? -EIO : -ENOSPC);
+        enum ordo_journal_flush flush = k % 4 < 2 ? ORDO_FLUSH_DSYNC : ORDO_FLUSH_FDATASYNC;
+        int32_t result = k % 3 ? -EIO : -ENOSPC;
+        fail_once(k % 2 ? ORDO_BACKEND_URING : ORDO_BACKEND_PWRITE, flush, k, result);
     }
-    fail_once(ORDO_BACKEND_AUTO, 3, -EROFS);
+    fail_once(ORDO_BACKEND_AUTO, ORDO_FLUSH_DSYNC, 3, -EROFS);
 }
 
 Test(fault, finishes_a_short_write_by_a_new_one)
 {
     for (int32_t kind = SHORT_ONE; kind <= SHORT_NONE; kind++) {
-        for (uint32_t k = 1; k <= 9; k += 4) {
+        for (uint32_t k = 1; k <= 9; k += 2) {
             struct rig rig;
-            rig_init(&rig, k == 1 ? ORDO_BACKEND_URING : ORDO_BACKEND_PWRITE);
+            rig_init(&rig, k % 4 == 1 ? ORDO_BACKEND_URING : ORDO_BACKEND_PWRITE);
+            rig.config.flush = k > 4 ? ORDO_FLUSH_FDATASYNC : ORDO_FLUSH_DSYNC;
             rig.hooks.wrap = fault_wrap;
             fault = (struct fault_disk){.fail_at = k, .count = 3, .result = kind};
             rig_open(&rig);

@@ -10,9 +10,10 @@ static const enum ordo_journal_backend backends[] = {ORDO_BACKEND_URING, ORDO_BA
 
 Test(journal, reads_back_what_was_written_over_segments_and_restarts)
 {
-    for (int b = 0; b < 2; b++) {
+    for (int way = 0; way < 4; way++) {
         struct rig rig;
-        rig_init(&rig, backends[b]);
+        rig_init(&rig, backends[way % 2]);
+        rig.config.flush = way < 2 ? ORDO_FLUSH_DSYNC : ORDO_FLUSH_FDATASYNC;
         for (int run = 0; run < 4; run++) {
             rig_open(&rig);
             cr_assert_eq(rig.recovery.records, (uint64_t)run * 700);
@@ -28,14 +29,34 @@ Test(journal, reads_back_what_was_written_over_segments_and_restarts)
     }
 }
 
-Test(journal, names_its_backend)
+static void check_name(
+    enum ordo_journal_backend backend,
+    enum ordo_journal_flush flush,
+    enum ordo_durability durability,
+    const char *first,
+    const char *last)
 {
     struct rig rig;
-    rig_init(&rig, ORDO_BACKEND_PWRITE);
+    rig_init(&rig, backend);
+    rig.config.flush = flush;
+    rig.config.durability = durability;
     rig_open(&rig);
-    cr_assert_eq(strncmp(ordo_journal_backend_name(rig.journal), "pwritev2", 8), 0);
+    const char *name = ordo_journal_backend_name(rig.journal);
+    cr_assert_eq(strncmp(name, first, strlen(first)), 0, "%s", name);
+    cr_assert_str_eq(strrchr(name, ',') + 2, last);
     rig_close(&rig);
     rig_fini(&rig);
+}
+
+Test(journal, names_its_backend_and_how_it_flushes)
+{
+    const enum ordo_durability flush = ORDO_DURABILITY_FLUSH;
+    check_name(ORDO_BACKEND_PWRITE, ORDO_FLUSH_DSYNC, flush, "pwritev2, ", "RWF_DSYNC");
+    check_name(ORDO_BACKEND_PWRITE, ORDO_FLUSH_FDATASYNC, flush, "pwritev2, ", "fdatasync");
+    check_name(ORDO_BACKEND_URING, ORDO_FLUSH_DSYNC, flush, "io_uring, ", "RWF_DSYNC");
+    check_name(ORDO_BACKEND_URING, ORDO_FLUSH_FDATASYNC, flush, "io_uring, ", "linked fdatasync");
+    check_name(
+        ORDO_BACKEND_URING, ORDO_FLUSH_FDATASYNC, ORDO_DURABILITY_OS, "io_uring, ", "no flush");
 }
 
 Test(journal, keeps_every_durability_mode_readable)
@@ -145,13 +166,12 @@ Test(journal, keeps_a_lifecycle_of_four_commands_within_400_bytes)
     /* the headers' share: commands and outcomes of 60 + 20 bytes leave 80 bytes for four headers */
     uint8_t bytes[256] = {0};
     uint8_t out[1024];
-    struct ordo_writer w = ordo_writer_over(out, sizeof(out));
-    uint32_t crc = 0;
+    uint8_t *at = out;
     for (int i = 0; i < 4; i++) {
         struct ordo_record_bytes record = {RIG_TIME_US + 5000, 2, {bytes, 60}, {bytes, 20}};
-        ordo_record_write(&w, &record, RIG_TIME_US, &crc);
+        at = ordo_record_put(at, &record, RIG_TIME_US);
     }
-    cr_assert_leq(ordo_writer_size(&w), 4 * (80 + 9));
+    cr_assert_leq(at - out, 4 * (80 + 9));
 }
 
 Test(journal, refuses_a_record_larger_than_a_batch_by_name)
