@@ -66,8 +66,8 @@ static void reply_now(
     ordo_reply_begin(&out, request->request_id, &head, results);
     ordo_refusals_write(&server->refusals[index], 0, results, &out);
     ORDO_ASSERT(!out.failed);
-    server->door.reply(
-        server->door.self, index, (struct ordo_bytes){out.begin, (uint32_t)ordo_writer_size(&out)});
+    ordo_server_reply(
+        server, index, (struct ordo_bytes){out.begin, (uint32_t)ordo_writer_size(&out)});
     ordo_sequence_set(&server->refused, ordo_sequence_own(&server->refused) + 1);
 }
 
@@ -198,7 +198,8 @@ static uint32_t take_requests(struct ordo_server *server)
 uint32_t ordo_ingress_work(void *self)
 {
     struct ordo_server *server = self;
-    uint32_t work = take_requests(server);
+    uint32_t work = ordo_doors_work(server);
+    work += take_requests(server);
     /* What is due goes after the payment facts that are here, and before everything else. */
     bool room = stage_class(server, ORDO_CLASS_FACT, &work);
     work += ordo_ingress_tick(server->receiving.ingress);
@@ -222,12 +223,18 @@ static bool is_waiting(const struct ordo_server *server)
 bool ordo_ingress_is_drained(void *self)
 {
     const struct ordo_server *server = self;
-    return ordo_inbox_is_empty(&server->inbox) && !is_waiting(server);
+    return ordo_inbox_is_empty(&server->inbox) && !is_waiting(server) &&
+           ordo_doors_are_drained(self);
 }
 
-uint64_t ordo_ingress_deadline_ns(void *self)
+void ordo_ingress_on_close(void *self)
 {
-    const struct ordo_server *server = self;
+    ordo_doors_end(self);
+}
+
+/* The next thing that is due in the ring, or that may be by then. */
+static uint64_t own_deadline_ns(const struct ordo_server *server)
+{
     const struct ordo_ingress *ingress = server->receiving.ingress;
     uint64_t now_ns = ordo_clock_monotonic_ns(&server->clock);
     if (is_waiting(server)) {
@@ -241,4 +248,11 @@ uint64_t ordo_ingress_deadline_ns(void *self)
     uint64_t left_us = deadline_us - now_us;
     return left_us < IDLE_NS / ORDO_NS_PER_US ? now_ns + left_us * ORDO_NS_PER_US
                                               : now_ns + IDLE_NS;
+}
+
+uint64_t ordo_ingress_deadline_ns(void *self)
+{
+    uint64_t own = own_deadline_ns(self);
+    uint64_t doors = ordo_doors_deadline_ns(self);
+    return own < doors ? own : doors;
 }

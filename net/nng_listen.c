@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "net/address.h"
 #include "net/inbox.h"
 #include "net/ipc_file.h"
 #include "ring/sequence.h"
@@ -34,11 +35,11 @@
 #define PROBE_STEP_MS 10
 #define PROBE_STEPS   25 /* a quarter of a second for nng to tell of a connection */
 #define FAILURES_DEAD 3  /* in a row: a busy machine is no dead listener */
-#define URL_SIZE      256
 
 struct listener {
-    char url[URL_SIZE];
+    char url[ORDO_URL_SIZE];
     uint32_t socket;
+    enum ordo_door_role role;
     struct ordo_sequence id;      /* nng's number of the listener in force */
     struct ordo_counter attached; /* connections that the socket heard of */
     uint32_t failures;
@@ -51,41 +52,17 @@ struct ordo_nng_listeners {
     struct ordo_thread thread;
 };
 
-static const char ipc_scheme[] = "ipc://";
-
-/* The path of an ipc URL, else NULL. */
-static const char *path_of(const char *url)
-{
-    size_t size = sizeof(ipc_scheme) - 1;
-    return strncmp(url, ipc_scheme, size) == 0 ? url + size : NULL;
-}
-
 static enum ordo_err explain(const char *url, int error, struct ordo_fail *fail)
 {
     switch (error) {
     case NNG_EADDRINUSE:
-        return ordo_fail_set(
-            fail,
-            ORDO_ERR_UNAVAILABLE,
-            "cannot listen on %s: the address is in use by another process; stop it or choose "
-            "another address",
-            url);
+        return ordo_address_in_use(url, fail);
     case NNG_EADDRINVAL:
     case NNG_EINVAL:
     case NNG_ENOTSUP:
-        return ordo_fail_set(
-            fail,
-            ORDO_ERR_CONFIG,
-            "cannot listen on %s: not an address; write ipc:///path/of/socket or "
-            "tcp://127.0.0.1:port",
-            url);
+        return ordo_address_wrong(url, fail);
     default:
-        return ordo_fail_set(
-            fail,
-            ORDO_ERR_UNAVAILABLE,
-            "cannot listen on %s: %s; check the path, its rights and the address",
-            url,
-            nng_strerror(error));
+        return ordo_address_refused(url, nng_strerror(error), fail);
     }
 }
 
@@ -112,7 +89,7 @@ static int bind_address(struct listener *own)
     if (error != 0) {
         return error;
     }
-    if (path_of(own->url) != NULL) {
+    if (ordo_address_ipc_path(own->url) != NULL) {
         error = nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, IPC_MODE);
     }
     ordo_sequence_set(&own->id, (uint64_t)nng_listener_id(listener));
@@ -127,28 +104,25 @@ static int bind_address(struct listener *own)
 }
 
 enum ordo_err ordo_nng_listen(
-    struct ordo_nng_listeners *listeners, uint32_t socket, const char *url, struct ordo_fail *fail)
+    struct ordo_nng_listeners *listeners,
+    uint32_t socket,
+    enum ordo_door_role role,
+    const char *url,
+    struct ordo_fail *fail)
 {
-    const char *path = path_of(url);
     ORDO_ASSERT(listeners->count < ORDO_LISTENERS_MAX);
     ORDO_ASSERT(!listeners->thread.started);
-    if (strlen(url) >= URL_SIZE) {
-        return explain(url, NNG_EADDRINVAL, fail);
+    if (strlen(url) >= ORDO_URL_SIZE) {
+        return ordo_address_wrong(url, fail);
     }
-    if (path != NULL && ordo_ipc_is_foreign(path)) {
-        return ordo_fail_set(
-            fail,
-            ORDO_ERR_UNAVAILABLE,
-            "cannot listen on %s: there is a file of this name that is not a socket; choose "
-            "another path",
-            url);
-    }
-    if (path != NULL && ordo_ipc_is_alive(path)) {
-        return explain(url, NNG_EADDRINUSE, fail);
+    enum ordo_err err = ordo_address_claim(url, fail);
+    if (err != ORDO_OK) {
+        return err;
     }
     struct listener *own = &listeners->list[listeners->count];
     (void)snprintf(own->url, sizeof(own->url), "%s", url);
     own->socket = socket;
+    own->role = role;
     nng_socket s = {.id = socket};
     int error = nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, on_attached, listeners);
     if (error == 0) {
@@ -161,6 +135,18 @@ enum ordo_err ordo_nng_listen(
     return ORDO_OK;
 }
 
+bool ordo_nng_listener_role(
+    const struct ordo_nng_listeners *listeners, int id, enum ordo_door_role *role)
+{
+    for (uint32_t i = 0; i < ORDO_LISTENERS_MAX; i++) {
+        if (id > 0 && ordo_sequence_get(&listeners->list[i].id) == (uint64_t)id) {
+            *role = listeners->list[i].role;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether a connection to the address reaches its socket. */
 static bool is_accepting(struct listener *own)
 {
@@ -170,7 +156,7 @@ static bool is_accepting(struct listener *own)
     if (nng_socket_get_int(s, NNG_OPT_PEER, &protocol) != 0) {
         return true; /* the socket is being closed */
     }
-    int fd = ordo_ipc_greet(path_of(own->url), (uint16_t)protocol);
+    int fd = ordo_ipc_greet(ordo_address_ipc_path(own->url), (uint16_t)protocol);
     if (fd < 0) {
         return false;
     }
@@ -187,7 +173,7 @@ static void revive(struct listener *own)
     if (dead.id != 0) {
         (void)nng_listener_close(dead);
     }
-    (void)unlink(path_of(own->url));
+    (void)unlink(ordo_address_ipc_path(own->url));
     int error = bind_address(own);
     ORDO_LOG_WARN(
         "listener_revived url=%s result=\"%s\"",
@@ -202,7 +188,7 @@ static void look_after(void *context)
     while (poll(&stop, 1, PROBE_MS) <= 0) {
         for (uint32_t i = 0; i < listeners->count; i++) {
             struct listener *own = &listeners->list[i];
-            bool good = path_of(own->url) == NULL || is_accepting(own);
+            bool good = ordo_address_ipc_path(own->url) == NULL || is_accepting(own);
             own->failures = good ? 0 : own->failures + 1;
             if (own->failures == FAILURES_DEAD) {
                 own->failures = 0;

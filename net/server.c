@@ -1,7 +1,6 @@
 #include "net/server.h"
 
 #include "net/desk.h"
-#include "net/nng_door.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,26 +10,17 @@
  * for the last replies and frees. Everything is allocated in open; the agents allocate nothing.
  */
 
-static enum ordo_err listen_all(struct ordo_server *server, struct ordo_fail *fail)
+static enum ordo_err publish_all(struct ordo_server *server, struct ordo_fail *fail)
 {
     const struct ordo_server_config *config = &server->config;
     enum ordo_err err = ORDO_OK;
-    for (uint32_t i = 0; i < config->listen_count && err == ORDO_OK; i++) {
-        err = server->door.listen(server->door.self, config->listen[i], fail);
+    if (config->publish_count != 0) {
+        err = ordo_nng_pub_open(server->listeners, &server->pub, fail);
     }
     for (uint32_t i = 0; i < config->publish_count && err == ORDO_OK; i++) {
         err = ordo_nng_pub_listen(server->pub, config->publish[i], fail);
     }
     return err;
-}
-
-static void deliver(void *self, uint32_t request, struct ordo_bytes frame)
-{
-    struct ordo_server *server = self;
-    ORDO_ASSERT(request < server->config.requests_max);
-    server->requests[request].frame = frame;
-    ordo_inbox_push(&server->inbox, &server->requests[request].item);
-    ordo_waker_signal(server->ingress_waker);
 }
 
 static enum ordo_err
@@ -125,38 +115,25 @@ enum ordo_err ordo_server_open(
     }
     server->publishing.updates =
         ordo_writer_over(server->publishing.updates_buffer, ORDO_WIRE_STREAM_MAX);
-    struct ordo_door_host host = {
-        .deliver = deliver,
-        .self = server,
-        .request_count = server->config.requests_max,
-        .size_max = server->config.request_size_max,
-    };
     err = ordo_nng_listeners_open(&server->listeners, fail);
     if (err != ORDO_OK) {
         goto err_after_arena;
     }
-    err = ordo_nng_door_open(&host, server->listeners, &server->door, fail);
+    err = ordo_doors_open(server, fail);
+    if (err == ORDO_OK) {
+        err = publish_all(server, fail);
+    }
     if (err != ORDO_OK) {
         goto err_after_listeners;
-    }
-    if (server->config.publish_count != 0) {
-        err = ordo_nng_pub_open(server->listeners, &server->pub, fail);
-    }
-    if (err == ORDO_OK) {
-        err = listen_all(server, fail);
-    }
-    if (err != ORDO_OK) {
-        goto err_after_door;
     }
     *out = server;
     return ORDO_OK;
 
-err_after_door:
+err_after_listeners:
     if (server->pub != NULL) {
         ordo_nng_pub_close(server->pub);
     }
-    server->door.close(server->door.self);
-err_after_listeners:
+    ordo_doors_close(server);
     ordo_nng_listeners_close(server->listeners);
 err_after_arena:
     ordo_arena_fini(&server->arena);
@@ -183,6 +160,7 @@ void ordo_server_attach(
     publishing->head.update_seq = update_seq;
     memcpy(publishing->head.hash, stream_hash, sizeof(publishing->head.hash));
     memcpy(publishing->head.node, server->config.node, sizeof(publishing->head.node));
+    ordo_doors_bind(server, ingress_waker);
     ordo_arena_seal(&server->arena);
 }
 
@@ -194,6 +172,7 @@ struct ordo_agent ordo_server_ingress_agent(struct ordo_server *server)
         .do_work = ordo_ingress_work,
         .is_drained = ordo_ingress_is_drained,
         .deadline_ns = ordo_ingress_deadline_ns,
+        .on_close = ordo_ingress_on_close,
     };
 }
 
@@ -221,19 +200,19 @@ struct ordo_agent ordo_server_publish_agent(struct ordo_server *server)
 void ordo_server_start(struct ordo_server *server)
 {
     ORDO_ASSERT(server->receiving.ingress != NULL);
-    server->door.start(server->door.self);
+    ordo_doors_start(server);
     ordo_nng_listeners_start(server->listeners);
 }
 
 void ordo_server_stop(struct ordo_server *server)
 {
-    server->door.stop(server->door.self);
+    ordo_doors_stop(server);
 }
 
 void ordo_server_close(struct ordo_server *server)
 {
     ordo_nng_listeners_close(server->listeners);
-    server->door.close(server->door.self);
+    ordo_doors_close(server);
     if (server->pub != NULL) {
         ordo_nng_pub_close(server->pub);
     }
@@ -243,15 +222,18 @@ void ordo_server_close(struct ordo_server *server)
 
 void ordo_server_stats(const struct ordo_server *server, struct ordo_server_stats *stats)
 {
-    struct ordo_door_stats door;
-    server->door.stats(server->door.self, &door);
+    struct ordo_door_stats doors;
+    ordo_doors_stats(server, &doors);
     *stats = (struct ordo_server_stats){
         .requests = ordo_sequence_get(&server->taken),
         .commands = ordo_counter_get(&server->commands),
         .malformed = ordo_counter_get(&server->malformed),
         .busy = ordo_counter_get(&server->busy),
-        .replies = door.sent,
-        .replies_failed = door.failed,
+        .replies = doors.sent,
+        .replies_failed = doors.failed,
+        .connections = doors.accepted,
+        .connections_refused = doors.refused,
+        .connections_cut = doors.cut,
         .updates_published = ordo_counter_get(&server->updates_published),
         .frames_published = ordo_counter_get(&server->frames_published),
     };

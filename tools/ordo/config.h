@@ -31,7 +31,9 @@ struct ordo_config {
     char listen[ORDO_CONFIG_URLS_MAX][ORDO_CONFIG_URL_MAX];
     uint32_t listen_count; /* default: ipc://DATA/ordo.ipc */
     char publish[ORDO_CONFIG_URLS_MAX][ORDO_CONFIG_URL_MAX];
-    uint32_t publish_count; /* default: ipc://DATA/updates.ipc */
+    uint32_t publish_count;   /* default: ipc://DATA/updates.ipc */
+    uint32_t polled;          /* enum ordo_polled_use */
+    uint32_t connections_max; /* of a listener of the polled door */
     uint32_t requests_max;
     uint32_t request_size_max; /* bytes */
     uint32_t heartbeat_ms;

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#define ORDO_CONFIG_KEYS 23
+#define ORDO_CONFIG_KEYS 25
 
 enum ordo_config_source {
     ORDO_CONFIG_FROM_NOWHERE,
