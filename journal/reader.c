@@ -34,12 +34,8 @@ struct ordo_journal_reader {
     size_t window_size;
 
     /* the rest of the present batch */
-    struct ordo_reader body;
-    uint32_t crc;
-    uint32_t records_left;
-    uint64_t base_time_us;
-    uint64_t seq;
-    uint64_t update_seq;
+    struct ordo_body body;
+    struct ordo_record records[ORDO_RECORDS_MAX]; /* handed out */
 
     uint64_t scanned_number; /* the last segment whose end was scanned for proof */
     uint64_t scanned_offset; /* and the last place in it */
@@ -256,12 +252,7 @@ static void begin_batch(struct ordo_journal_reader *reader, const struct ordo_ba
     uint8_t chain[ORDO_JOURNAL_CHAIN_SIZE];
     bool proven = ordo_chain_batch(&reader->chain, reader->tip.keyed, data, h->size, chain);
     ordo_tip_advance(&reader->tip, check, proven ? chain : NULL);
-    reader->body = ordo_reader_over(data + ORDO_BATCH_HEADER_SIZE, h->body_size);
-    reader->crc = ordo_record_seed(h->salt, h->number, h->first_seq);
-    reader->records_left = h->record_count;
-    reader->base_time_us = h->base_time_us;
-    reader->seq = h->first_seq - 1;
-    reader->update_seq = h->first_update_seq;
+    ordo_body_begin(&reader->body, data, h);
     reader->offset += h->size;
 }
 
@@ -408,35 +399,55 @@ static enum ordo_err next_batch(struct ordo_journal_reader *reader, struct ordo_
     return err == ORDO_ERR_EMPTY ? judge_end(reader, state, &check, fail) : err;
 }
 
-enum ordo_err ordo_journal_reader_next(
-    struct ordo_journal_reader *reader, struct ordo_record *record, struct ordo_fail *fail)
+/* Up to max of the next records; more than one batch gives as long as the window holds them. */
+static enum ordo_err
+take(struct ordo_journal_reader *reader, uint32_t max, uint32_t *count, struct ordo_fail *fail)
 {
+    uint32_t taken = 0;
     for (;;) {
-        while (reader->records_left == 0) {
+        struct ordo_batch_check check;
+        taken += ordo_body_take(
+            &reader->body, reader->from_seq - 1, reader->records + taken, max - taken);
+        if (taken == max) {
+            break;
+        }
+        if (taken == 0) {
             enum ordo_err err = next_batch(reader, fail);
             if (err != ORDO_OK) {
                 return err;
             }
+        } else if (
+            reader->offset < reader->header.size &&
+            check_window(reader, &check) == ORDO_BATCH_GOOD) {
+            begin_batch(reader, &check);
+        } else {
+            break; /* the window must stay as it is for those that were taken */
         }
-        struct ordo_record_bytes bytes;
-        bool holds = ordo_record_read(&reader->body, reader->base_time_us, &reader->crc, &bytes);
-        ORDO_ASSERT(holds); /* the batch was checked in this very memory */
-        reader->records_left--;
-        reader->seq++;
-        reader->update_seq += bytes.update_count;
-        if (reader->seq < reader->from_seq) {
-            continue;
-        }
-        *record = (struct ordo_record){
-            .seq = reader->seq,
-            .time_us = bytes.time_us,
-            .update_seq = reader->update_seq,
-            .update_count = bytes.update_count,
-            .command = bytes.command,
-            .outcome = bytes.outcome,
-        };
-        return ORDO_OK;
     }
+    *count = taken;
+    return ORDO_OK;
+}
+
+enum ordo_err ordo_journal_reader_next(
+    struct ordo_journal_reader *reader, struct ordo_record *record, struct ordo_fail *fail)
+{
+    uint32_t count;
+    enum ordo_err err = take(reader, 1, &count, fail);
+    if (err == ORDO_OK) {
+        ORDO_ASSERT(count == 1);
+        *record = reader->records[0];
+    }
+    return err;
+}
+
+enum ordo_err ordo_journal_reader_next_many(
+    struct ordo_journal_reader *reader,
+    const struct ordo_record **records,
+    uint32_t *count,
+    struct ordo_fail *fail)
+{
+    *records = reader->records;
+    return take(reader, ORDO_RECORDS_MAX, count, fail);
 }
 
 void ordo_journal_reader_close(struct ordo_journal_reader *reader)

@@ -12,11 +12,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-static enum ordo_err visit(void *context, const struct ordo_record *record, struct ordo_fail *fail)
-{
-    return ordo_replay_record(context, record, fail);
-}
-
 /* What the configuration says of the genesis is true of this folder, or was changed by a sequenced
  * command since: a capacity cannot have been. */
 static enum ordo_err compare_genesis(
@@ -69,8 +64,13 @@ recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fa
     }
     err = ordo_restart_load(&node->restart, config->data, &node->replay, fail);
     if (err == ORDO_OK) {
-        err = ordo_journal_recover(
-            node->journal, node->restart.after_seq, visit, &node->replay, &node->recovery, fail);
+        err = ordo_journal_recover_many(
+            node->journal,
+            node->restart.after_seq,
+            ordo_replay_visit,
+            &node->replay,
+            &node->recovery,
+            fail);
     }
     if (err != ORDO_OK) {
         return err;
