@@ -123,6 +123,18 @@ enum ordo_err ordo_server_open(
             fail, err, "no memory for %u requests in flight", server->config.requests_max);
         goto err_after_arena;
     }
+    uint64_t now_ns = ordo_clock_monotonic_ns(&server->clock);
+    ordo_shed_init(
+        &server->receiving.shed,
+        server->config.requests_max,
+        server->config.queue_bytes,
+        server->config.wait_ms,
+        now_ns);
+    ordo_throttle_init(
+        &server->receiving.throttle,
+        server->config.throttle_rate,
+        server->config.throttle_share,
+        now_ns);
     server->publishing.updates =
         ordo_writer_over(server->publishing.updates_buffer, ORDO_WIRE_STREAM_MAX);
     struct ordo_door_host host = {
@@ -227,7 +239,8 @@ void ordo_server_start(struct ordo_server *server)
 
 void ordo_server_stop(struct ordo_server *server)
 {
-    server->door.stop(server->door.self);
+    ordo_flag_raise(&server->stopping);
+    ordo_waker_signal(server->ingress_waker);
 }
 
 void ordo_server_close(struct ordo_server *server)
@@ -250,6 +263,12 @@ void ordo_server_stats(const struct ordo_server *server, struct ordo_server_stat
         .commands = ordo_counter_get(&server->commands),
         .malformed = ordo_counter_get(&server->malformed),
         .busy = ordo_counter_get(&server->busy),
+        .shed =
+            {
+                ordo_counter_get(&server->shed[ORDO_CLASS_FACT]),
+                ordo_counter_get(&server->shed[ORDO_CLASS_QUERY]),
+                ordo_counter_get(&server->shed[ORDO_CLASS_COMMAND]),
+            },
         .replies = door.sent,
         .replies_failed = door.failed,
         .updates_published = ordo_counter_get(&server->updates_published),
