@@ -154,6 +154,8 @@ open_server(struct ordo_node *node, const struct ordo_config *config, struct ord
         .requests_max = config->requests_max,
         .request_size_max = config->request_size_max,
         .heartbeat_ms = config->heartbeat_ms,
+        .throttle_rate = config->throttle_rate,
+        .throttle_share = config->throttle_share,
     };
     for (uint32_t i = 0; i < config->listen_count; i++) {
         server.listen[i] = config->listen[i];

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum key_type { KEY_PATH, KEY_URLS, KEY_CPUS, KEY_COUNT, KEY_SIZE, KEY_CHOICE };
+enum key_type { KEY_PATH, KEY_URLS, KEY_CPUS, KEY_COUNT, KEY_SIZE, KEY_CHOICE, KEY_THROTTLE };
 
 struct key {
     const char *name; /* section.key */
@@ -30,6 +30,7 @@ struct key {
 
 #define AT(member) offsetof(struct ordo_config, member)
 #define GIB        (1ull << 30)
+#define RATE_MAX   100000000
 #define GENESIS    "genesis."
 
 #define PATH(path, to, given)                                                                      \
@@ -60,6 +61,7 @@ static const struct key keys[] = {
     NUMBER("net.requests_max", KEY_COUNT, requests_max, "4096", 1, 65536, false),
     NUMBER("net.request_size_max", KEY_COUNT, request_size_max, "1Mi", 65536, 1u << 26, false),
     NUMBER("net.heartbeat_ms", KEY_COUNT, heartbeat_ms, "200", 1, 60000, false),
+    {.name = "net.throttle", .type = KEY_THROTTLE, .standard = "off"},
     CHOICE("threads.layout", layout, "shared", "shared", "compact", "dedicated"),
     CHOICE("threads.strategy", strategy, "park", "spin", "yield", "park"),
     LIST("threads.cpus", KEY_CPUS, cpus, cpu_count),
@@ -177,6 +179,31 @@ static bool set_choice(struct ordo_config_setter *setter, const struct key *key,
     return ordo_config_refuse(setter, key->name, value, wanted);
 }
 
+/* "off", "20%" of the time, or so many commands a second. */
+static bool
+set_throttle(struct ordo_config_setter *setter, const struct key *key, const char *value)
+{
+    char copy[32];
+    size_t size = strlen(value);
+    uint64_t number = 0;
+    bool share = size > 1 && size < sizeof(copy) && value[size - 1] == '%';
+
+    (void)snprintf(copy, sizeof(copy), "%s", value);
+    if (share) {
+        copy[size - 1] = '\0';
+    }
+    bool good = strcmp(value, "off") == 0 ||
+                (size < sizeof(copy) && ordo_cli_number(copy, share ? 100 : RATE_MAX, &number) &&
+                 number > 0);
+    if (!good) {
+        return ordo_config_refuse(
+            setter, key->name, value, "\"off\", 1% to 100%, or commands a second up to 100m");
+    }
+    setter->config->throttle_share = share ? (uint32_t)number : 0;
+    setter->config->throttle_rate = share ? 0 : number;
+    return true;
+}
+
 static bool add_url(struct ordo_config_setter *setter, const struct key *key, const char *url)
 {
     uint32_t *count = member(setter, key->count_offset);
@@ -251,6 +278,8 @@ bool ordo_config_set(struct ordo_config_setter *setter, size_t index, const char
         return set_number(setter, key, value);
     case KEY_CHOICE:
         return set_choice(setter, key, value);
+    case KEY_THROTTLE:
+        return set_throttle(setter, key, value);
     case KEY_URLS:
     case KEY_CPUS:
         break;
@@ -347,6 +376,17 @@ print_list(const struct ordo_config *config, const struct key *key, const char *
     }
 }
 
+static void print_throttle(const struct ordo_config *config, const char *name, FILE *out)
+{
+    if (config->throttle_share != 0) {
+        (void)fprintf(out, "%s = %u%%\n", name, config->throttle_share);
+    } else if (config->throttle_rate != 0) {
+        (void)fprintf(out, "%s = %llu\n", name, (unsigned long long)config->throttle_rate);
+    } else {
+        (void)fprintf(out, "%s = off\n", name);
+    }
+}
+
 static void
 print_value(const struct ordo_config *config, const struct key *key, const char *name, FILE *out)
 {
@@ -369,6 +409,9 @@ print_value(const struct ordo_config *config, const struct key *key, const char 
     case KEY_CHOICE:
         memcpy(&small, base, sizeof(small));
         (void)fprintf(out, "%s = %s\n", name, key->choices[small]);
+        break;
+    case KEY_THROTTLE:
+        print_throttle(config, name, out);
         break;
     case KEY_URLS:
     case KEY_CPUS:

@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#define ORDO_CONFIG_KEYS 22
+#define ORDO_CONFIG_KEYS 23
 
 enum ordo_config_source {
     ORDO_CONFIG_FROM_NOWHERE,
