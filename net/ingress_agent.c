@@ -82,8 +82,8 @@ static void reply_now(
     ordo_reply_begin(&out, request->request_id, &head, results);
     ordo_refusals_write(&server->refusals[index], 0, results, &out);
     ORDO_ASSERT(!out.failed);
-    server->door.reply(
-        server->door.self, index, (struct ordo_bytes){out.begin, (uint32_t)ordo_writer_size(&out)});
+    ordo_server_reply(
+        server, index, (struct ordo_bytes){out.begin, (uint32_t)ordo_writer_size(&out)});
     ordo_sequence_set(&server->refused, ordo_sequence_own(&server->refused) + 1);
 }
 
@@ -296,7 +296,7 @@ static uint32_t stop_doors(struct ordo_server *server)
         answered != ordo_sequence_own(&server->taken)) {
         return 0;
     }
-    server->door.stop(server->door.self);
+    ordo_server_stop_doors(server);
     own->door_stopped = true;
     return 1;
 }

@@ -158,7 +158,7 @@ open_server(struct ordo_node *node, const struct ordo_config *config, struct ord
         .throttle_share = config->throttle_share,
     };
     for (uint32_t i = 0; i < config->listen_count; i++) {
-        server.listen[i] = config->listen[i];
+        server.listen[i].url = config->listen[i];
     }
     for (uint32_t i = 0; i < config->publish_count; i++) {
         server.publish[i] = config->publish[i];
