@@ -116,6 +116,24 @@ static void note_refusal(
     }
 }
 
+/* False, with the fault, when the role of the request's listener does not have the kind. */
+static bool
+may_send(const struct ordo_request *request, uint8_t kind, struct ordo_wire_fault *fault)
+{
+    if (ORDO_LIKELY(ordo_role_allows(request->role, kind))) {
+        return true;
+    }
+    fault->code = ORDO_RESULT_UNAUTHORISED;
+    (void)snprintf(
+        fault->text,
+        sizeof(fault->text),
+        "command %u: the role %s may not send %s",
+        request->reader.next - 1,
+        ordo_role_name(request->role),
+        ordo_schema_of(kind)->name);
+    return false;
+}
+
 /* The next command that may be staged; false at the end of the request. */
 static bool read_candidate(
     struct ordo_server *server, struct ordo_request *request, struct ordo_candidate *candidate)
@@ -125,7 +143,8 @@ static bool read_candidate(
         struct ordo_writer scratch = ordo_writer_over(candidate->scratch, ORDO_COMMAND_SIZE_MAX);
         candidate->before = request->reader;
         candidate->refused = request->refused;
-        if (ordo_request_next(&request->reader, &candidate->command, &scratch, &fault)) {
+        if (ordo_request_next(&request->reader, &candidate->command, &scratch, &fault) &&
+            may_send(request, candidate->command.kind, &fault)) {
             return true;
         }
         note_refusal(server, request, &fault);
@@ -266,6 +285,9 @@ static uint32_t take_requests(struct ordo_server *server)
         request->request_id = request->reader.request_id;
         request->count = request->reader.count;
         request->class = request->reader.class;
+        if (request->class == ORDO_CLASS_FACT && !ordo_role_is_urgent(request->role)) {
+            request->class = ORDO_CLASS_COMMAND;
+        }
         if (good) {
             admit(server, request);
         } else {
