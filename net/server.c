@@ -180,6 +180,7 @@ enum ordo_err ordo_server_open(
     if (err != ORDO_OK) {
         goto err_after_arena;
     }
+    ordo_nng_listeners_use(server->listeners, &server->config.tls);
     err = open_door(server, server->config.requests_max, fail);
     if (err != ORDO_OK) {
         goto err_after_listeners;

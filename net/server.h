@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "net/role.h"
+#include "net/tls.h"
 #include "pipeline/ingress.h"
 #include "ring/runner.h"
 #include "ring/stage.h"
@@ -20,7 +21,7 @@
 struct ordo_server;
 
 struct ordo_server_listen {
-    const char *url; /* of nng: ipc:///path, tcp://127.0.0.1:port */
+    const char *url; /* of nng: ipc:///path, tcp://127.0.0.1:port, tls+tcp://host:port */
     enum ordo_door_role role;
 };
 
@@ -29,6 +30,7 @@ struct ordo_server_config {
     uint32_t listen_count;
     const char *publish[ORDO_SERVER_URLS_MAX];
     uint32_t publish_count;
+    struct ordo_tls_files tls; /* for addresses of tls+tcp; publish takes the CA of subscribers */
     uint32_t requests_max;     /* in flight over all clients; 0 = the default, 4096 */
     uint32_t request_size_max; /* bytes of one request frame; 0 = the default, 1 MiB */
     uint32_t heartbeat_ms;     /* 0 = the default, 200 */
