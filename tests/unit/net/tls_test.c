@@ -18,7 +18,7 @@ struct place {
     char client[64]; /* URLs */
     char operators[64];
     char stream[64];
-    char paths[8][160];
+    char paths[64][160];
     uint32_t path_count;
 };
 
@@ -26,7 +26,7 @@ static struct place place;
 
 static const char *path_to(const char *name)
 {
-    char *path = place.paths[place.path_count++ % 8];
+    char *path = place.paths[place.path_count++ % 64];
     snprintf(path, sizeof(place.paths[0]), "%.100s/%s", place.files, name);
     return path;
 }
