@@ -159,9 +159,15 @@ open_server(struct ordo_node *node, const struct ordo_config *config, struct ord
     };
     for (uint32_t i = 0; i < config->listen_count; i++) {
         server.listen[i].url = config->listen[i];
+        server.listen[i].role = config->listen_roles[i];
     }
     for (uint32_t i = 0; i < config->publish_count; i++) {
         server.publish[i] = config->publish[i];
+    }
+    server.tls.certificate = config->tls_certificate;
+    server.tls.key = config->tls_key;
+    for (uint32_t i = 0; i < config->tls_ca_count; i++) {
+        server.tls.ca[config->tls_ca[i].role] = config->tls_ca[i].file;
     }
     ordo_journal_node(node->journal, server.node);
     return ordo_server_open(&server, &node->server, fail);

@@ -176,7 +176,13 @@ int ordo_verb_serve(int argc, char **argv)
     static const struct argp_option table[] = {
         {"data", 'd', "DIR", 0, "The data folder (default data); made when missing", 1},
         {"key", 'k', "FILE", 0, "The card key file (default DIR.key); made when missing", 1},
-        {"listen", 'l', "URL", 0, "Take requests here, e.g. tcp://127.0.0.1:5570; repeatable", 1},
+        {"listen",
+         'l',
+         "[ROLE=]URL",
+         0,
+         "Take requests here, e.g. tcp://127.0.0.1:5570 or client=tls+tcp://0.0.0.0:5571; "
+         "repeatable. Roles: all (default), client, deliverer, subscriber, replica, operator",
+         1},
         {"publish", 'p', "URL", 0, "Send the status stream here; repeatable", 1},
         {"throttle",
          OPTION_THROTTLE,
