@@ -154,12 +154,20 @@ open_server(struct ordo_node *node, const struct ordo_config *config, struct ord
         .requests_max = config->requests_max,
         .request_size_max = config->request_size_max,
         .heartbeat_ms = config->heartbeat_ms,
+        .throttle_rate = config->throttle_rate,
+        .throttle_share = config->throttle_share,
     };
     for (uint32_t i = 0; i < config->listen_count; i++) {
         server.listen[i].url = config->listen[i];
+        server.listen[i].role = config->listen_roles[i];
     }
     for (uint32_t i = 0; i < config->publish_count; i++) {
         server.publish[i] = config->publish[i];
+    }
+    server.tls.certificate = config->tls_certificate;
+    server.tls.key = config->tls_key;
+    for (uint32_t i = 0; i < config->tls_ca_count; i++) {
+        server.tls.ca[config->tls_ca[i].role] = config->tls_ca[i].file;
     }
     ordo_journal_node(node->journal, server.node);
     return ordo_server_open(&server, &node->server, fail);
