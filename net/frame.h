@@ -3,7 +3,8 @@
  *
  *   request    [version, request_id, options, [command, ...]]
  *   command    [kind, id, shop, field, ...]           fields in the order of order/schema.h
- *   reply      [version, request_id, [node, durable_seq, time_us, code, text], [result, ...]]
+ *   reply      [version, request_id, [node, durable_seq, time_us, code, text, retry_ms],
+ *              [result, ...]]
  *   result     [code, seq, state, version, disposition]   of a command that was decided
  *              [code, seq, body]                          of a query that was answered
  *              [code, 0, text]                            refused before it was decided
@@ -69,6 +70,7 @@ struct ordo_request_reader {
     uint32_t count; /* commands of the request */
     uint32_t next;  /* index of the next one to read */
     enum ordo_wire_class class;
+    bool service; /* its one element is a service (net/service.h), no command */
 };
 
 /* Checks the whole frame (structure, depth, counts, no byte behind it) and reads its head. False:
@@ -96,6 +98,7 @@ struct ordo_reply_head {
     uint64_t time_us;     /* engine time of the newest command seen by the replier */
     uint16_t code;        /* 0, or why the frame was refused as a whole */
     struct ordo_bytes text;
+    uint32_t retry_ms; /* BUSY and SHUTTING_DOWN: when to ask again at the earliest, else 0 */
 };
 
 void ordo_reply_begin(
