@@ -16,8 +16,10 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "net/door.h"
+#include "net/feed.h"
 #include "net/frame.h"
 #include "net/inbox.h"
+#include "net/lag.h"
 #include "net/nng_pub.h"
 #include "net/server.h"
 #include "net/shed.h"
@@ -119,6 +121,7 @@ struct ordo_replying {
 
 struct ordo_publishing {
     struct ordo_stage *stage;
+    struct ordo_recent *recent; /* the server's */
     struct ordo_command command;
     struct ordo_outcome outcome;
     uint8_t *updates_buffer; /* ORDO_WIRE_STREAM_MAX bytes */
@@ -128,7 +131,10 @@ struct ordo_publishing {
     uint32_t count;
     struct ordo_heartbeat head; /* where the stream stands behind this stage */
     uint64_t heartbeat_due_ns;
-    bool quiet_told; /* a heartbeat has followed the last frame */
+    bool quiet_told;          /* a heartbeat has followed the last frame */
+    uint64_t slot_last;       /* the last update of the slot at hand */
+    const uint8_t *slot_hash; /* and the stream hash after it */
+    struct ordo_lag lag;
     struct ordo_waits waits;
     uint8_t *answer_buffer; /* ORDO_WAIT_REPLY_MAX bytes */
 };
@@ -170,12 +176,17 @@ struct ordo_server {
     struct ordo_counter updates_published;
     struct ordo_counter frames_published;
 
+    struct ordo_recent recent; /* publish agent writes, feed agent reads */
+    struct ordo_feed feed;
+    ordo_stats_more *more_stats; /* set before the start; NULL = none */
+    void *more_context;
+
     struct ordo_receiving receiving; /* ingress agent */
     struct ordo_replying replying;   /* reply agent */
     struct ordo_publishing publishing;
 };
 
-/* Requests that have had their reply, of those taken. Any thread. */
+/* Requests that have had their reply, of those taken and not handed to the feed. Any thread. */
 static inline uint64_t ordo_server_answered(const struct ordo_server *server)
 {
     return ordo_sequence_get(&server->answered) + ordo_sequence_get(&server->refused) +

@@ -131,6 +131,7 @@ uint32_t ordo_reply_work(void *self)
 bool ordo_reply_is_drained(void *self)
 {
     const struct ordo_server *server = self;
+    uint64_t answered = ordo_server_answered(server) + ordo_sequence_get(&server->feed.handed);
     return ordo_stage_available(server->replying.stage) == 0 &&
-           ordo_server_answered(server) == ordo_sequence_get(&server->taken);
+           answered == ordo_sequence_get(&server->taken);
 }
