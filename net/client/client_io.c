@@ -1,4 +1,4 @@
-#include "net/client/client.h"
+#include "net/client/client_parts.h"
 
 #include "base/assert.h"
 #include "order/result.h"

@@ -6,7 +6,7 @@
 #ifndef ORDO_NET_CLIENT_REQUEST_H
 #define ORDO_NET_CLIENT_REQUEST_H
 
-#include "net/client/ordo.h"
+#include "net/client/client.h"
 #include "net/client/sp.h"
 
 enum ordo_request_phase {

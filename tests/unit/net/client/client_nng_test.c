@@ -2,7 +2,7 @@
  * request until all have come, then answers them backwards; over ipc and over tcp. A real PUB
  * socket sends what a subscription must take.
  */
-#include "net/client/ordo.h"
+#include "net/client/client.h"
 #include "net/client/subscription.h"
 
 #include "fake_peer.h"
