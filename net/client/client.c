@@ -69,6 +69,9 @@ enum ordo_err ordo_client_open(
     if (client->config.patience_ms == 0) {
         client->config.patience_ms = ORDO_CLIENT_PATIENCE_MS;
     }
+    if (client->config.silence_ms == 0) {
+        client->config.silence_ms = ORDO_CLIENT_SILENCE_MS;
+    }
     client->clock = ordo_clock_system();
     client->timer_ns = UINT64_MAX;
     for (client->slot_count = 1; client->slot_count < client->config.requests_max;) {
@@ -211,9 +214,11 @@ void ordo_client_finish(struct ordo_client *client, struct ordo_request *request
     ordo_request_free(request);
 }
 
-static enum ordo_err submit(
+/* Takes over what was encoded as one request; with sizes of each command. */
+static enum ordo_err submit_encoded(
     struct ordo_client *client,
-    struct ordo_command *commands,
+    struct ordo_bytes encoded,
+    const uint32_t *sizes,
     uint32_t count,
     uint64_t patience_ms,
     struct ordo_request **out)
@@ -222,23 +227,11 @@ static enum ordo_err submit(
     if (client->in_flight >= client->config.requests_max) {
         return ORDO_ERR_FULL;
     }
-    struct ordo_writer writer = ordo_writer_over(client->encode, ORDO_WIRE_REQUEST_MAX - 64);
-    for (uint32_t i = 0; i < count; i++) {
-        struct ordo_command *command = &commands[i];
-        bool own_id = !ordo_kind_is_query(command->kind) && command->kind != ORDO_KIND_FACT;
-        size_t before = ordo_writer_size(&writer);
-        if (own_id && id_is_zero(command->id)) {
-            ordo_client_id(client, command->id);
-        }
-        ordo_request_command(&writer, command);
-        client->sizes[i] = (uint32_t)(ordo_writer_size(&writer) - before);
-    }
-    if (writer.failed) {
+    if (encoded.size > ORDO_CLIENT_ENCODED_MAX) {
         return ORDO_ERR_LIMIT;
     }
-    struct ordo_bytes encoded = {client->encode, (uint32_t)ordo_writer_size(&writer)};
     struct ordo_request *request =
-        ordo_request_make(&client->sp, take_slot(client), encoded, client->sizes, count);
+        ordo_request_make(&client->sp, take_slot(client), encoded, sizes, count);
     if (request == NULL) {
         return ORDO_ERR_NO_MEMORY;
     }
@@ -258,6 +251,56 @@ static enum ordo_err submit(
     ordo_client_enqueue(client, request);
     *out = request;
     return ORDO_OK;
+}
+
+static enum ordo_err submit(
+    struct ordo_client *client,
+    struct ordo_command *commands,
+    uint32_t count,
+    uint64_t patience_ms,
+    struct ordo_request **out)
+{
+    ORDO_ASSERT(count > 0 && count <= ORDO_WIRE_COMMANDS_MAX);
+    if (client->in_flight >= client->config.requests_max) {
+        return ORDO_ERR_FULL;
+    }
+    struct ordo_writer writer = ordo_writer_over(client->encode, ORDO_CLIENT_ENCODED_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        size_t before = ordo_writer_size(&writer);
+        ordo_client_encode(client, &commands[i], &writer);
+        client->sizes[i] = (uint32_t)(ordo_writer_size(&writer) - before);
+    }
+    if (writer.failed) {
+        return ORDO_ERR_LIMIT;
+    }
+    struct ordo_bytes encoded = {client->encode, (uint32_t)ordo_writer_size(&writer)};
+    return submit_encoded(client, encoded, client->sizes, count, patience_ms, out);
+}
+
+void ordo_client_encode(
+    struct ordo_client *client, struct ordo_command *command, struct ordo_writer *out)
+{
+    bool own_id = !ordo_kind_is_query(command->kind) && command->kind != ORDO_KIND_FACT;
+    if (own_id && id_is_zero(command->id)) {
+        ordo_client_id(client, command->id);
+    }
+    ordo_request_command(out, command);
+}
+
+enum ordo_err ordo_client_send_encoded(
+    struct ordo_client *client,
+    struct ordo_bytes encoded,
+    const uint32_t *sizes,
+    uint32_t count,
+    void *user)
+{
+    struct ordo_request *request = NULL;
+    enum ordo_err err =
+        submit_encoded(client, encoded, sizes, count, client->config.patience_ms, &request);
+    if (err == ORDO_OK) {
+        request->user = user;
+    }
+    return err;
 }
 
 enum ordo_err ordo_client_send(

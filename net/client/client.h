@@ -1,5 +1,5 @@
-/* client.h - requests of a client inside this project: batches of commands over one connection, many in flight,
- * each with an end: OK, a refusal with a code, or UNKNOWN.
+/* client.h - requests of a client inside this project: batches of commands over one connection,
+ * many in flight, each with an end: OK, a refusal with a code, or UNKNOWN.
  *
  * A client is used by one thread. Nothing blocks but the calls that say so. A request (one send) is
  * one frame of 1..ORDO_WIRE_COMMANDS_MAX commands with one callback when all of them have ended:
@@ -12,7 +12,8 @@
  * How a command ends:
  *  - The server decided: its result, or a refusal that names why (the code is not OK).
  *  - The server had no room (BUSY) or was stopping: the client asks again, with the same id, after
- * a growing pause. Other commands of the request keep the results they have.
+ * a growing pause, never before the time that the server named. Other commands of the request keep
+ * the results they have.
  *  - The connection was lost: the client connects again and resends what has no answer, with the
  *    same ids, so that a command that was decided before is not decided twice.
  *  - The patience of the request has passed: BUSY if it is certain that nothing was decided, else
@@ -40,6 +41,7 @@
 #define ORDO_CLIENT_PATIENCE_MS       30000
 #define ORDO_CLIENT_SILENCE_MS        10000 /* a peer that says nothing that long is given up */
 #define ORDO_CLIENTS_MAX              64    /* of one ordo_client_poll_many() */
+#define ORDO_CLIENT_ENCODED_MAX       (ORDO_WIRE_REQUEST_MAX - 64) /* bytes of a request's commands */
 
 struct ordo_client;
 
@@ -59,6 +61,7 @@ struct ordo_client_config {
     const char *url;       /* ipc:///path or tcp://host:port */
     uint32_t requests_max; /* in flight; 0 = ORDO_CLIENT_REQUESTS_STANDARD */
     uint32_t patience_ms;  /* of each request; 0 = ORDO_CLIENT_PATIENCE_MS */
+    uint32_t silence_ms;   /* a peer that says nothing that long is given up; 0 = _SILENCE_MS */
     ordo_on_answers *on_answers;
     void *context;
 };
@@ -83,6 +86,18 @@ enum ordo_err ordo_client_connect(
 enum ordo_err ordo_client_send(
     struct ordo_client *client, struct ordo_command *commands, uint32_t count, void *user)
     ORDO_MUST_USE;
+
+/* The same for who gathers commands by himself: encode writes one (and makes its id when it needs
+ * one and has none), send_encoded takes `count` of them that lie one behind the other, sizes[i]
+ * bytes each, at most ORDO_CLIENT_ENCODED_MAX in all. */
+void ordo_client_encode(
+    struct ordo_client *client, struct ordo_command *command, struct ordo_writer *out);
+enum ordo_err ordo_client_send_encoded(
+    struct ordo_client *client,
+    struct ordo_bytes encoded,
+    const uint32_t *sizes,
+    uint32_t count,
+    void *user) ORDO_MUST_USE;
 
 /* Connects, sends, receives and runs callbacks; returns when a request has ended or timeout_ms have
  * passed. Returns how many ended. Blocks in poll(2) only. */

@@ -14,6 +14,7 @@
  *
  * A peer can be gone without a word (its machine lost power). So a connection on which something
  * is awaited and nothing at all was heard for ORDO_CLIENT_SILENCE_MS is given up like a lost one.
+ * A `wait` may rest at the server for its own time on top of that.
  */
 
 #define SEND_PARTS_MAX   32 /* requests of one sendmsg() */
@@ -185,7 +186,9 @@ static uint32_t on_message(struct ordo_client *client, struct ordo_bytes message
     client->stats.busy += busy;
     request->phase = ORDO_REQUEST_WAITING;
     request->pause_ns = next_pause(request->pause_ns, PAUSE_FIRST_NS, PAUSE_LAST_NS);
-    request->retry_ns = now + jittered(client, request->pause_ns);
+    uint64_t wished_ns = request->retry_ms * ORDO_NS_PER_MS;
+    uint64_t pause_ns = request->pause_ns > wished_ns ? request->pause_ns : wished_ns;
+    request->retry_ns = now + jittered(client, pause_ns);
     if (request->retry_ns < client->timer_ns) {
         client->timer_ns = request->retry_ns;
     }
@@ -274,7 +277,7 @@ static bool is_silent(const struct ordo_client *client, uint64_t now)
     bool waits = client->sp.phase == ORDO_SP_CONNECTING ||
                  client->sp.phase == ORDO_SP_GREETING_SENT || client->in_flight > 0;
     return client->sp.phase != ORDO_SP_CLOSED && waits &&
-           now >= client->heard_ns + ORDO_CLIENT_SILENCE_MS * ORDO_NS_PER_MS;
+           now >= client->heard_ns + client->config.silence_ms * ORDO_NS_PER_MS;
 }
 
 uint32_t ordo_client_work(struct ordo_client *client, uint64_t now_ns)
@@ -284,9 +287,9 @@ uint32_t ordo_client_work(struct ordo_client *client, uint64_t now_ns)
         (void)ordo_fail_set(
             &client->last_fail,
             ORDO_ERR_TIMEOUT,
-            "%s: nothing was heard for %d ms",
+            "%s: nothing was heard for %u ms",
             client->sp.url,
-            ORDO_CLIENT_SILENCE_MS);
+            client->config.silence_ms);
         lose(client, now_ns);
     }
     if (connect_if_due(client, now_ns) && send_queue(client, now_ns)) {
@@ -304,7 +307,7 @@ uint64_t ordo_client_due_ns(const struct ordo_client *client)
     if (client->sp.phase == ORDO_SP_CLOSED) {
         return client->connect_ns < due ? client->connect_ns : due;
     }
-    uint64_t silent = client->heard_ns + ORDO_CLIENT_SILENCE_MS * ORDO_NS_PER_MS;
+    uint64_t silent = client->heard_ns + client->config.silence_ms * ORDO_NS_PER_MS;
     if (client->in_flight > 0 || client->sp.phase != ORDO_SP_OPEN) {
         due = silent < due ? silent : due;
     }

@@ -217,6 +217,7 @@ bool ordo_request_take(
         }
         take_results(request, &reader, busy);
     }
+    request->retry_ms = reader.head.retry_ms;
     uint32_t size = 0;
     for (uint32_t i = 0; i < request->left; i++) {
         size += request->sizes[i];
