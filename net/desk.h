@@ -21,6 +21,7 @@
 #include "net/nng_pub.h"
 #include "net/server.h"
 
+#define ORDO_DOORS_MAX         2
 #define ORDO_REFUSAL_TEXTS_MAX 16 /* of one request; further ones have the code alone */
 #define ORDO_REFUSALS_SIZE_MAX                                                                     \
     65536                              /* bytes of a reply of refusals alone: 1,024 x 6 + 16 x 128 \
@@ -41,6 +42,7 @@ struct ordo_refusals {
 struct ordo_request {
     struct ordo_inbox_item item; /* in the inbox, then in the queue of its class */
     struct ordo_bytes frame;     /* the door's; gone after the reply */
+    enum ordo_door_role role;    /* of the listener that it came through */
 
     /* set before the first slot, then constant */
     uint64_t request_id;
@@ -121,11 +123,20 @@ struct ordo_publishing {
     bool quiet_told; /* a heartbeat has followed the last frame */
 };
 
+/* A door, and its part of the requests. */
+struct ordo_desk_door {
+    struct ordo_door door;
+    struct ordo_server *server;
+    uint32_t first; /* request of the door's number 0 */
+    uint32_t count;
+};
+
 struct ordo_server {
     struct ordo_server_config config;
     struct ordo_arena arena;
     struct ordo_clock clock;
-    struct ordo_door door;
+    struct ordo_desk_door doors[ORDO_DOORS_MAX];
+    uint32_t door_count;
     struct ordo_nng_listeners *listeners;
     struct ordo_nng_pub *pub; /* NULL when nothing is published */
     struct ordo_request *requests;
@@ -155,6 +166,10 @@ ordo_request_index(const struct ordo_server *server, const struct ordo_request *
 {
     return (uint32_t)(request - server->requests);
 }
+
+/* Sends a copy of the bytes as the reply of a request, which is the door's again. The thread that
+ * holds the request; does not block. */
+void ordo_server_reply(struct ordo_server *server, uint32_t request, struct ordo_bytes bytes);
 
 /* The refusals number `from`..`to`-1 of a request as result elements. The thread that owns them. */
 void ordo_refusals_write(

@@ -13,12 +13,15 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "net/role.h"
 
 /* What the server gives a door. */
 struct ordo_door_host {
-    /* A whole frame under a number of the door's own that is not in use; it must stay valid until
-     * the reply. Any thread, does not block. */
-    void (*deliver)(void *self, uint32_t request, struct ordo_bytes frame);
+    /* A whole frame under a number of the door's own that is not in use, and the role of the
+     * listener that it came through; the frame stays valid until the reply. Any thread, does not
+     * block. */
+    void (*deliver)(
+        void *self, uint32_t request, enum ordo_door_role role, struct ordo_bytes frame);
     void *self;
     uint32_t request_count; /* numbers 0..request_count-1 are the door's */
     uint32_t size_max;      /* bytes of a frame; a longer one closes its connection */
@@ -34,8 +37,10 @@ struct ordo_door {
     const char *name;
     void *self;
 
-    /* Binds; connections may come from now on and wait. Starter thread. UNAVAILABLE or CONFIG. */
-    enum ordo_err (*listen)(void *self, const char *url, struct ordo_fail *fail);
+    /* Binds; connections may come from now on and wait. What comes through it has the role. Starter
+     * thread. UNAVAILABLE or CONFIG. */
+    enum ordo_err (*listen)(
+        void *self, enum ordo_door_role role, const char *url, struct ordo_fail *fail);
 
     /* Begins to deliver. Starter thread. */
     void (*start)(void *self);
@@ -43,8 +48,8 @@ struct ordo_door {
     /* Delivers nothing more, except what is on its way at this moment. Any thread. */
     void (*stop)(void *self);
 
-    /* Answers a delivered request with a copy of the bytes; the frame is gone after it. The thread
-     * that holds the request; does not block. */
+    /* Answers a delivered request with a copy of the bytes; the frame is gone after it. Any thread,
+     * the one that holds the request at that moment; does not block. */
     void (*reply)(void *self, uint32_t request, struct ordo_bytes bytes);
 
     /* Any thread. */

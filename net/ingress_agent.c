@@ -66,8 +66,8 @@ static void reply_now(
     ordo_reply_begin(&out, request->request_id, &head, results);
     ordo_refusals_write(&server->refusals[index], 0, results, &out);
     ORDO_ASSERT(!out.failed);
-    server->door.reply(
-        server->door.self, index, (struct ordo_bytes){out.begin, (uint32_t)ordo_writer_size(&out)});
+    ordo_server_reply(
+        server, index, (struct ordo_bytes){out.begin, (uint32_t)ordo_writer_size(&out)});
     ordo_sequence_set(&server->refused, ordo_sequence_own(&server->refused) + 1);
 }
 

@@ -66,10 +66,18 @@ static void end_of_receive(void *context)
         receive(c);
         return;
     }
-    c->held = nng_aio_get_msg(c->receive);
+    nng_msg *message = nng_aio_get_msg(c->receive);
+    nng_listener listener = nng_pipe_listener(nng_msg_get_pipe(message));
+    enum ordo_door_role role;
+    if (!ordo_nng_listener_role(c->door->listeners, nng_listener_id(listener), &role)) {
+        nng_msg_free(message); /* its listener is bound anew: nobody would get the reply */
+        receive(c);
+        return;
+    }
+    c->held = message;
     size_t size = nng_msg_len(c->held); /* RECVMAXSZ has bounded it */
     struct ordo_bytes frame = {nng_msg_body(c->held), (uint32_t)size};
-    c->door->host.deliver(c->door->host.self, c->request, frame);
+    c->door->host.deliver(c->door->host.self, c->request, role, frame);
 }
 
 static void end_of_send(void *context)
@@ -132,10 +140,11 @@ static void door_stats(const void *self, struct ordo_door_stats *stats)
     stats->failed = ordo_counter_get(&door->failed);
 }
 
-static enum ordo_err door_listen(void *self, const char *url, struct ordo_fail *fail)
+static enum ordo_err
+door_listen(void *self, enum ordo_door_role role, const char *url, struct ordo_fail *fail)
 {
     struct nng_door *door = self;
-    return ordo_nng_listen(door->listeners, door->socket.id, url, fail);
+    return ordo_nng_listen(door->listeners, door->socket.id, role, url, fail);
 }
 
 static void free_door(struct nng_door *door)

@@ -39,6 +39,7 @@
 struct listener {
     char url[URL_SIZE];
     uint32_t socket;
+    enum ordo_door_role role;
     struct ordo_sequence id;      /* nng's number of the listener in force */
     struct ordo_counter attached; /* connections that the socket heard of */
     uint32_t failures;
@@ -127,7 +128,11 @@ static int bind_address(struct listener *own)
 }
 
 enum ordo_err ordo_nng_listen(
-    struct ordo_nng_listeners *listeners, uint32_t socket, const char *url, struct ordo_fail *fail)
+    struct ordo_nng_listeners *listeners,
+    uint32_t socket,
+    enum ordo_door_role role,
+    const char *url,
+    struct ordo_fail *fail)
 {
     const char *path = path_of(url);
     ORDO_ASSERT(listeners->count < ORDO_LISTENERS_MAX);
@@ -149,6 +154,7 @@ enum ordo_err ordo_nng_listen(
     struct listener *own = &listeners->list[listeners->count];
     (void)snprintf(own->url, sizeof(own->url), "%s", url);
     own->socket = socket;
+    own->role = role;
     nng_socket s = {.id = socket};
     int error = nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, on_attached, listeners);
     if (error == 0) {
@@ -159,6 +165,18 @@ enum ordo_err ordo_nng_listen(
     }
     listeners->count++;
     return ORDO_OK;
+}
+
+bool ordo_nng_listener_role(
+    const struct ordo_nng_listeners *listeners, int id, enum ordo_door_role *role)
+{
+    for (uint32_t i = 0; i < ORDO_LISTENERS_MAX; i++) {
+        if (id > 0 && ordo_sequence_get(&listeners->list[i].id) == (uint64_t)id) {
+            *role = listeners->list[i].role;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Whether a connection to the address reaches its socket. */

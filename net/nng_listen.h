@@ -5,7 +5,9 @@
 #define ORDO_NET_NNG_LISTEN_H
 
 #include "base/err.h"
+#include "net/role.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ORDO_LISTENERS_MAX 16 /* addresses of one server */
@@ -16,12 +18,21 @@ struct ordo_nng_listeners;
 enum ordo_err
 ordo_nng_listeners_open(struct ordo_nng_listeners **out, struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* Binds one address for a socket of nng, given by its id. An ipc socket gets mode 0600; the file of
- * a dead server is taken over, a living one's is not. CONFIG for a URL that is none, UNAVAILABLE
- * for one that cannot be bound. Starter thread, before start. */
+/* Binds one address for a socket of nng, given by its id; what comes through it has the role. An
+ * ipc socket gets mode 0600; the file of a dead server is taken over, a living one's is not. CONFIG
+ * for a URL that is none, UNAVAILABLE for one that cannot be bound. Starter thread, before start.
+ */
 enum ordo_err ordo_nng_listen(
-    struct ordo_nng_listeners *listeners, uint32_t socket, const char *url, struct ordo_fail *fail)
-    ORDO_MUST_USE;
+    struct ordo_nng_listeners *listeners,
+    uint32_t socket,
+    enum ordo_door_role role,
+    const char *url,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* The role of nng's listener of this id; false when it is none in force: it was bound anew, and its
+ * connections are gone. Any thread. */
+bool ordo_nng_listener_role(
+    const struct ordo_nng_listeners *listeners, int id, enum ordo_door_role *role);
 
 /* Starts the thread that looks after the ipc sockets. When the system refuses the thread, only that
  * care is missing: it is logged. Starter thread. */

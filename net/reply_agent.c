@@ -79,8 +79,8 @@ static void end_reply(struct ordo_server *server, struct ordo_lane *lane)
     ORDO_ASSERT(lane->results == request->count);
     ORDO_ASSERT(!lane->writer.failed);
     lane->current = NULL;
-    server->door.reply(
-        server->door.self,
+    ordo_server_reply(
+        server,
         ordo_request_index(server, request),
         (struct ordo_bytes){lane->writer.begin, (uint32_t)ordo_writer_size(&lane->writer)});
     ordo_sequence_set(&server->answered, ordo_sequence_own(&server->answered) + 1);

@@ -16,7 +16,9 @@ static enum ordo_err listen_all(struct ordo_server *server, struct ordo_fail *fa
     const struct ordo_server_config *config = &server->config;
     enum ordo_err err = ORDO_OK;
     for (uint32_t i = 0; i < config->listen_count && err == ORDO_OK; i++) {
-        err = server->door.listen(server->door.self, config->listen[i], fail);
+        const struct ordo_server_listen *listen = &config->listen[i];
+        struct ordo_door *door = &server->doors[0].door;
+        err = door->listen(door->self, listen->role, listen->url, fail);
     }
     for (uint32_t i = 0; i < config->publish_count && err == ORDO_OK; i++) {
         err = ordo_nng_pub_listen(server->pub, config->publish[i], fail);
@@ -24,13 +26,27 @@ static enum ordo_err listen_all(struct ordo_server *server, struct ordo_fail *fa
     return err;
 }
 
-static void deliver(void *self, uint32_t request, struct ordo_bytes frame)
+static void deliver(void *self, uint32_t number, enum ordo_door_role role, struct ordo_bytes frame)
 {
-    struct ordo_server *server = self;
-    ORDO_ASSERT(request < server->config.requests_max);
-    server->requests[request].frame = frame;
-    ordo_inbox_push(&server->inbox, &server->requests[request].item);
+    const struct ordo_desk_door *door = self;
+    struct ordo_server *server = door->server;
+    ORDO_ASSERT(number < door->count);
+    ORDO_ASSERT(role < ORDO_ROLE_COUNT);
+    struct ordo_request *request = &server->requests[door->first + number];
+    request->frame = frame;
+    request->role = role;
+    ordo_inbox_push(&server->inbox, &request->item);
     ordo_waker_signal(server->ingress_waker);
+}
+
+void ordo_server_reply(struct ordo_server *server, uint32_t request, struct ordo_bytes bytes)
+{
+    const struct ordo_desk_door *door = &server->doors[0];
+    while (request >= door->first + door->count) {
+        door++;
+        ORDO_ASSERT(door < server->doors + server->door_count);
+    }
+    door->door.reply(door->door.self, request - door->first, bytes);
 }
 
 static enum ordo_err
@@ -102,6 +118,29 @@ check(const struct ordo_server_config *config, struct ordo_server *server, struc
     return ORDO_OK;
 }
 
+static enum ordo_err
+open_door(struct ordo_server *server, uint32_t requests, struct ordo_fail *fail)
+{
+    struct ordo_desk_door *door = &server->doors[server->door_count];
+    struct ordo_door_host host = {
+        .deliver = deliver,
+        .self = door,
+        .request_count = requests,
+        .size_max = server->config.request_size_max,
+    };
+    *door = (struct ordo_desk_door){.server = server, .count = requests};
+    enum ordo_err err = ordo_nng_door_open(&host, server->listeners, &door->door, fail);
+    server->door_count += err == ORDO_OK;
+    return err;
+}
+
+static void close_doors(struct ordo_server *server)
+{
+    for (uint32_t i = 0; i < server->door_count; i++) {
+        server->doors[i].door.close(server->doors[i].door.self);
+    }
+}
+
 enum ordo_err ordo_server_open(
     const struct ordo_server_config *config, struct ordo_server **out, struct ordo_fail *fail)
 {
@@ -125,17 +164,11 @@ enum ordo_err ordo_server_open(
     }
     server->publishing.updates =
         ordo_writer_over(server->publishing.updates_buffer, ORDO_WIRE_STREAM_MAX);
-    struct ordo_door_host host = {
-        .deliver = deliver,
-        .self = server,
-        .request_count = server->config.requests_max,
-        .size_max = server->config.request_size_max,
-    };
     err = ordo_nng_listeners_open(&server->listeners, fail);
     if (err != ORDO_OK) {
         goto err_after_arena;
     }
-    err = ordo_nng_door_open(&host, server->listeners, &server->door, fail);
+    err = open_door(server, server->config.requests_max, fail);
     if (err != ORDO_OK) {
         goto err_after_listeners;
     }
@@ -155,7 +188,7 @@ err_after_door:
     if (server->pub != NULL) {
         ordo_nng_pub_close(server->pub);
     }
-    server->door.close(server->door.self);
+    close_doors(server);
 err_after_listeners:
     ordo_nng_listeners_close(server->listeners);
 err_after_arena:
@@ -221,19 +254,23 @@ struct ordo_agent ordo_server_publish_agent(struct ordo_server *server)
 void ordo_server_start(struct ordo_server *server)
 {
     ORDO_ASSERT(server->receiving.ingress != NULL);
-    server->door.start(server->door.self);
+    for (uint32_t i = 0; i < server->door_count; i++) {
+        server->doors[i].door.start(server->doors[i].door.self);
+    }
     ordo_nng_listeners_start(server->listeners);
 }
 
 void ordo_server_stop(struct ordo_server *server)
 {
-    server->door.stop(server->door.self);
+    for (uint32_t i = 0; i < server->door_count; i++) {
+        server->doors[i].door.stop(server->doors[i].door.self);
+    }
 }
 
 void ordo_server_close(struct ordo_server *server)
 {
     ordo_nng_listeners_close(server->listeners);
-    server->door.close(server->door.self);
+    close_doors(server);
     if (server->pub != NULL) {
         ordo_nng_pub_close(server->pub);
     }
@@ -243,15 +280,20 @@ void ordo_server_close(struct ordo_server *server)
 
 void ordo_server_stats(const struct ordo_server *server, struct ordo_server_stats *stats)
 {
-    struct ordo_door_stats door;
-    server->door.stats(server->door.self, &door);
+    struct ordo_door_stats doors = {0};
+    for (uint32_t i = 0; i < server->door_count; i++) {
+        struct ordo_door_stats door;
+        server->doors[i].door.stats(server->doors[i].door.self, &door);
+        doors.sent += door.sent;
+        doors.failed += door.failed;
+    }
     *stats = (struct ordo_server_stats){
         .requests = ordo_sequence_get(&server->taken),
         .commands = ordo_counter_get(&server->commands),
         .malformed = ordo_counter_get(&server->malformed),
         .busy = ordo_counter_get(&server->busy),
-        .replies = door.sent,
-        .replies_failed = door.failed,
+        .replies = doors.sent,
+        .replies_failed = doors.failed,
         .updates_published = ordo_counter_get(&server->updates_published),
         .frames_published = ordo_counter_get(&server->frames_published),
     };

@@ -10,6 +10,7 @@
 #define ORDO_NET_SERVER_H
 
 #include "base/err.h"
+#include "net/role.h"
 #include "pipeline/ingress.h"
 #include "ring/runner.h"
 #include "ring/stage.h"
@@ -18,8 +19,13 @@
 
 struct ordo_server;
 
+struct ordo_server_listen {
+    const char *url; /* of nng: ipc:///path, tcp://127.0.0.1:port */
+    enum ordo_door_role role;
+};
+
 struct ordo_server_config {
-    const char *listen[ORDO_SERVER_URLS_MAX]; /* nng URLs: ipc:///path, tcp://127.0.0.1:port */
+    struct ordo_server_listen listen[ORDO_SERVER_URLS_MAX];
     uint32_t listen_count;
     const char *publish[ORDO_SERVER_URLS_MAX];
     uint32_t publish_count;

@@ -156,7 +156,7 @@ open_server(struct ordo_node *node, const struct ordo_config *config, struct ord
         .heartbeat_ms = config->heartbeat_ms,
     };
     for (uint32_t i = 0; i < config->listen_count; i++) {
-        server.listen[i] = config->listen[i];
+        server.listen[i].url = config->listen[i];
     }
     for (uint32_t i = 0; i < config->publish_count; i++) {
         server.publish[i] = config->publish[i];

@@ -47,7 +47,7 @@ Test(address, may_be_several)
     char tcp[64];
     snprintf(tcp, sizeof(tcp), "tcp://127.0.0.1:%u", free_port());
     node_addresses(&n);
-    n.config.listen[n.config.listen_count++] = tcp;
+    n.config.listen[n.config.listen_count++].url = tcp;
     node_open(&n, 64);
     node_run(&n);
     expect_reply(n.url);
@@ -62,7 +62,7 @@ Test(address, in_use_is_named_with_what_to_do)
     char expected[256];
     snprintf(tcp, sizeof(tcp), "tcp://127.0.0.1:%u", free_port());
     node_addresses(&n);
-    n.config.listen[n.config.listen_count++] = tcp;
+    n.config.listen[n.config.listen_count++].url = tcp;
     node_open(&n, 64);
     node_run(&n);
     const char *taken[] = {n.url, tcp};
@@ -72,7 +72,7 @@ Test(address, in_use_is_named_with_what_to_do)
         struct ordo_server_config config = {.listen_count = 1, .requests_max = 8};
         char other[256];
         snprintf(other, sizeof(other), "%s-other", n.url);
-        config.listen[0] = i < 2 ? taken[i] : other;
+        config.listen[0].url = i < 2 ? taken[i] : other;
         config.publish[0] = taken[i % 2];
         config.publish_count = i < 2 ? 0 : 1;
         cr_assert_eq(ordo_server_open(&config, &second, &fail), ORDO_ERR_UNAVAILABLE);
@@ -97,7 +97,7 @@ Test(address, that_is_none_is_a_configuration_error)
         struct ordo_server *server = NULL;
         struct ordo_fail fail = {0};
         struct ordo_server_config config = {
-            .listen_count = 1, .listen = {urls[i]}, .requests_max = 8};
+            .listen_count = 1, .listen = {{.url = urls[i]}}, .requests_max = 8};
         cr_assert_eq(
             ordo_server_open(&config, &server, &fail),
             ORDO_ERR_CONFIG,
@@ -111,7 +111,7 @@ Test(address, that_is_none_is_a_configuration_error)
     struct ordo_server_config config = {0};
     cr_assert_eq(ordo_server_open(&config, &server, &fail), ORDO_ERR_CONFIG);
     config = (struct ordo_server_config){
-        .listen_count = 1, .listen = {"ipc:///no/such/folder/socket"}, .requests_max = 8};
+        .listen_count = 1, .listen = {{.url = "ipc:///no/such/folder/socket"}}, .requests_max = 8};
     cr_assert_eq(ordo_server_open(&config, &server, &fail), ORDO_ERR_UNAVAILABLE);
     cr_assert_not_null(strstr(fail.text, "/no/such/folder/socket"), "%s", fail.text);
 }
@@ -155,7 +155,8 @@ Test(address, that_is_a_plain_file_is_refused_and_the_file_kept)
     struct ordo_fail fail = {0};
     struct stat status;
     node_addresses(&n);
-    struct ordo_server_config config = {.listen_count = 1, .listen = {n.url}, .requests_max = 8};
+    struct ordo_server_config config = {
+        .listen_count = 1, .listen = {{.url = n.url}}, .requests_max = 8};
     const char *path = n.url + strlen("ipc://");
     FILE *f = fopen(path, "w");
     cr_assert_not_null(f);
@@ -203,7 +204,7 @@ Test(address, closes_a_connection_that_announces_too_much)
     char tcp[64];
     snprintf(tcp, sizeof(tcp), "tcp://127.0.0.1:%u", port);
     node_addresses(&n);
-    n.config.listen[n.config.listen_count++] = tcp;
+    n.config.listen[n.config.listen_count++].url = tcp;
     node_open(&n, 64);
     node_run(&n);
     expect_reply(tcp);

@@ -140,7 +140,7 @@ static inline void node_addresses(struct node *n)
     cr_assert_not_null(mkdtemp(n->directory));
     snprintf(n->url, sizeof(n->url), "ipc://%s/requests", n->directory);
     snprintf(n->publish_url, sizeof(n->publish_url), "ipc://%s/stream", n->directory);
-    n->config.listen[n->config.listen_count++] = n->url;
+    n->config.listen[n->config.listen_count++].url = n->url;
     n->config.publish[n->config.publish_count++] = n->publish_url;
 }
 
