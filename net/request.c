@@ -35,18 +35,14 @@ static const uint8_t *const_fields_of(const struct ordo_command *command)
     return (const uint8_t *)&command->settings;
 }
 
-static bool has_own_id(uint8_t kind)
-{
-    return !ordo_kind_is_query(kind) && kind != ORDO_KIND_FACT;
-}
-
 enum ordo_wire_class ordo_wire_class_of(uint64_t kind)
 {
     bool by_operator = kind >= ORDO_KIND_ISSUE && kind <= ORDO_KIND_CARD_VOID;
     if (kind == ORDO_KIND_FACT || kind == ORDO_KIND_DELIVERY_ACK || by_operator) {
         return ORDO_CLASS_FACT;
     }
-    return kind >= ORDO_QUERY_FIRST ? ORDO_CLASS_QUERY : ORDO_CLASS_COMMAND;
+    bool by_subscriber = kind >= ORDO_KIND_SUBSCRIBER_PUT && kind <= ORDO_KIND_SUBSCRIBER_DROP;
+    return kind >= ORDO_QUERY_FIRST || by_subscriber ? ORDO_CLASS_QUERY : ORDO_CLASS_COMMAND;
 }
 
 /* ---- encode ---- */
@@ -73,7 +69,7 @@ void ordo_request_command(struct ordo_writer *out, const struct ordo_command *co
     }
     ordo_mp_write_array(out, 3 + count);
     ordo_mp_write_uint(out, command->kind);
-    if (has_own_id(command->kind)) {
+    if (ordo_kind_has_client_id(command->kind)) {
         ordo_mp_write_bin(out, (struct ordo_bytes){command->id, ORDO_ID_SIZE});
     } else {
         ordo_mp_write_nil(out);
@@ -185,9 +181,9 @@ static uint16_t read_id(struct ordo_mp_reader *in, struct ordo_command *command)
 {
     memset(command->id, 0, ORDO_ID_SIZE);
     bool nil = ordo_mp_peek(in) == ORDO_MP_NIL;
-    if (!has_own_id(command->kind)) {
+    if (!ordo_kind_has_client_id(command->kind)) {
         if (!nil) {
-            ordo_mp_fail(in, "expected nil: queries and facts have no id of the client");
+            ordo_mp_fail(in, "expected nil: queries, facts and subscriber-acks have no id");
         }
         ordo_mp_read_nil(in);
         return ORDO_RESULT_OK;

@@ -66,6 +66,11 @@ static uint16_t decide(struct ordo_state *s)
         return ordo_decide_channel_put(s, &command->channel_put);
     case ORDO_KIND_CHAIN:
         return ordo_decide_chain(s, &command->chain);
+    case ORDO_KIND_SUBSCRIBER_PUT:
+    case ORDO_KIND_SUBSCRIBER_ACK:
+    case ORDO_KIND_PARK:
+    case ORDO_KIND_UNPARK:
+    case ORDO_KIND_SUBSCRIBER_DROP:
     case ORDO_KIND_GET:
     case ORDO_KIND_CARDS:
     case ORDO_KIND_LIST:
@@ -74,6 +79,10 @@ static uint16_t decide(struct ordo_state *s)
     case ORDO_KIND_FIND:
     case ORDO_KIND_COUPON:
     case ORDO_KIND_SETTINGS_GET:
+    case ORDO_KIND_SUBSCRIBER:
+    case ORDO_KIND_SUBSCRIBERS:
+    case ORDO_KIND_PARKS:
+    case ORDO_KIND_WAIT:
     default:
         ORDO_ASSERT(command->kind == ORDO_KIND_TICK); /* queries are answered elsewhere */
         return ORDO_RESULT_MALFORMED;
@@ -184,6 +193,13 @@ static void apply_identified(
     conclude(s, content, out, applied);
 }
 
+/* Written down, and decided from the next step on. */
+static bool is_to_come(uint8_t kind)
+{
+    return (kind >= ORDO_KIND_SUBSCRIBER_PUT && kind <= ORDO_KIND_SUBSCRIBER_DROP) ||
+           kind >= ORDO_KIND_SUBSCRIBER;
+}
+
 void ordo_apply(
     struct ordo_state *state,
     uint64_t time_us,
@@ -197,7 +213,7 @@ void ordo_apply(
     state->now_us = time_us > head->time_us ? time_us : head->time_us;
     state->horizon_s = (uint64_t)head->settings.id_horizon_s;
 
-    if (!ordo_command_decode(command, &state->command)) {
+    if (!ordo_command_decode(command, &state->command) || is_to_come(state->command.kind)) {
         state->outcome.result.code = ORDO_RESULT_MALFORMED;
         answer_undecided(state, outcome, applied);
     } else if (ordo_kind_is_query(state->command.kind)) {
