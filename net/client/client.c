@@ -118,6 +118,15 @@ void ordo_client_close(struct ordo_client *client)
     free(client);
 }
 
+void ordo_client_drop(
+    struct ordo_client *client, void (*drop)(void *context, void *user), void *context)
+{
+    for (struct ordo_request *request = client->oldest; request != NULL; request = request->newer) {
+        drop(context, request->user);
+        request->user = NULL;
+    }
+}
+
 /* ---- a request's way in and out ---- */
 
 void ordo_client_enqueue(struct ordo_client *client, struct ordo_request *request)
@@ -280,11 +289,48 @@ static enum ordo_err submit(
 void ordo_client_encode(
     struct ordo_client *client, struct ordo_command *command, struct ordo_writer *out)
 {
-    bool own_id = !ordo_kind_is_query(command->kind) && command->kind != ORDO_KIND_FACT;
-    if (own_id && id_is_zero(command->id)) {
+    if (ordo_kind_has_client_id(command->kind) && id_is_zero(command->id)) {
         ordo_client_id(client, command->id);
     }
+    if (command->kind == ORDO_KIND_WAIT) {
+        uint64_t until = ordo_clock_monotonic_ns(&client->clock) +
+                         command->wait.timeout_ms % (ORDO_WAIT_MS_MAX + 1) * ORDO_NS_PER_MS;
+        client->rest_ns = until > client->rest_ns ? until : client->rest_ns;
+    }
     ordo_request_command(out, command);
+}
+
+/* A service is written as a whole frame; its element is what stands behind the frame's head. */
+static enum ordo_err submit_service(
+    struct ordo_client *client,
+    const struct ordo_service *service,
+    uint64_t patience_ms,
+    struct ordo_request **out)
+{
+    uint8_t head[32];
+    struct ordo_writer begin = ordo_writer_over(head, sizeof(head));
+    struct ordo_writer frame = ordo_writer_over(client->encode, ORDO_CLIENT_ENCODED_MAX);
+    ordo_request_begin(&begin, 0, 1);
+    ordo_service_encode(&frame, 0, service);
+    ORDO_ASSERT(!begin.failed);
+    if (frame.failed) {
+        return ORDO_ERR_LIMIT;
+    }
+    uint32_t head_size = (uint32_t)ordo_writer_size(&begin);
+    uint32_t size = (uint32_t)ordo_writer_size(&frame) - head_size;
+    struct ordo_bytes encoded = {client->encode + head_size, size};
+    return submit_encoded(client, encoded, &size, 1, patience_ms, out);
+}
+
+enum ordo_err
+ordo_client_send_service(struct ordo_client *client, const struct ordo_service *service, void *user)
+{
+    struct ordo_request *request = NULL;
+    enum ordo_err err = submit_service(client, service, client->config.patience_ms, &request);
+    if (err == ORDO_OK) {
+        request->user = user;
+    }
+    return err;
 }
 
 enum ordo_err ordo_client_send_encoded(
@@ -390,6 +436,27 @@ ordo_client_connect(struct ordo_client *client, uint32_t timeout_ms, struct ordo
     return ordo_fail_set(fail, client->last_fail.err, "%s", client->last_fail.text);
 }
 
+static void begin_call(struct ordo_client *client)
+{
+    ORDO_ASSERT(!client->in_callback);
+    ordo_request_free(client->called);
+    client->called = NULL;
+}
+
+static void finish_call(
+    struct ordo_client *client,
+    struct ordo_request *request,
+    uint32_t timeout_ms,
+    const struct ordo_answer **answers)
+{
+    request->blocking = true;
+    while (client->called == NULL) {
+        (void)ordo_client_poll(client, timeout_ms); /* its deadline ends it at the latest */
+    }
+    ordo_request_answers(client->called, client->called_code, client->answers);
+    *answers = client->answers;
+}
+
 enum ordo_err ordo_client_call(
     struct ordo_client *client,
     struct ordo_command *commands,
@@ -397,22 +464,28 @@ enum ordo_err ordo_client_call(
     uint32_t timeout_ms,
     const struct ordo_answer **answers)
 {
-    ORDO_ASSERT(!client->in_callback);
-    ordo_request_free(client->called);
-    client->called = NULL;
-
     struct ordo_request *request = NULL;
+    begin_call(client);
     enum ordo_err err = submit(client, commands, count, timeout_ms, &request);
-    if (err != ORDO_OK) {
-        return err;
+    if (err == ORDO_OK) {
+        finish_call(client, request, timeout_ms, answers);
     }
-    request->blocking = true;
-    while (client->called == NULL) {
-        (void)ordo_client_poll(client, timeout_ms); /* its deadline ends it at the latest */
+    return err;
+}
+
+enum ordo_err ordo_client_call_service(
+    struct ordo_client *client,
+    const struct ordo_service *service,
+    uint32_t timeout_ms,
+    const struct ordo_answer **answer)
+{
+    struct ordo_request *request = NULL;
+    begin_call(client);
+    enum ordo_err err = submit_service(client, service, timeout_ms, &request);
+    if (err == ORDO_OK) {
+        finish_call(client, request, timeout_ms, answer);
     }
-    ordo_request_answers(client->called, client->called_code, client->answers);
-    *answers = client->answers;
-    return ORDO_OK;
+    return err;
 }
 
 /* ---- looks ---- */

@@ -31,6 +31,7 @@
 
 #include "base/err.h"
 #include "net/frame.h"
+#include "net/service.h"
 #include "order/schema.h"
 
 #include <stdbool.h>
@@ -75,6 +76,10 @@ enum ordo_err ordo_client_open(
 /* Requests in flight are dropped without a callback. */
 void ordo_client_close(struct ordo_client *client);
 
+/* Gives `user` of each request that has not ended to its owner; only close may follow. */
+void ordo_client_drop(
+    struct ordo_client *client, void (*drop)(void *context, void *user), void *context);
+
 /* Blocks until the server has greeted, at most timeout_ms. UNAVAILABLE or INVALID with the reason
  * of the last try. Only a convenience: send and poll connect by themselves. */
 enum ordo_err ordo_client_connect(
@@ -116,6 +121,15 @@ enum ordo_err ordo_client_call(
     uint32_t count,
     uint32_t timeout_ms,
     const struct ordo_answer **answers) ORDO_MUST_USE;
+
+/* The same for a service (fetch, history, stats): always a request of its own, with one answer. */
+enum ordo_err ordo_client_send_service(
+    struct ordo_client *client, const struct ordo_service *service, void *user) ORDO_MUST_USE;
+enum ordo_err ordo_client_call_service(
+    struct ordo_client *client,
+    const struct ordo_service *service,
+    uint32_t timeout_ms,
+    const struct ordo_answer **answer) ORDO_MUST_USE;
 
 /* Requests that have no end yet. */
 uint32_t ordo_client_in_flight(const struct ordo_client *client);

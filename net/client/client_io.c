@@ -57,6 +57,7 @@ static void requeue(struct ordo_client *client)
 static void lose(struct ordo_client *client, uint64_t now)
 {
     ordo_sp_close(&client->sp);
+    client->rest_ns = 0; /* a connect is not resting */
     requeue(client);
     client->connect_pause_ns =
         next_pause(client->connect_pause_ns, CONNECT_FIRST_NS, CONNECT_LAST_NS);
@@ -272,12 +273,17 @@ static uint32_t run_timers(struct ordo_client *client, uint64_t now)
     return ended;
 }
 
+static uint64_t silent_at(const struct ordo_client *client)
+{
+    uint64_t heard = client->heard_ns > client->rest_ns ? client->heard_ns : client->rest_ns;
+    return heard + client->config.silence_ms * ORDO_NS_PER_MS;
+}
+
 static bool is_silent(const struct ordo_client *client, uint64_t now)
 {
     bool waits = client->sp.phase == ORDO_SP_CONNECTING ||
                  client->sp.phase == ORDO_SP_GREETING_SENT || client->in_flight > 0;
-    return client->sp.phase != ORDO_SP_CLOSED && waits &&
-           now >= client->heard_ns + client->config.silence_ms * ORDO_NS_PER_MS;
+    return client->sp.phase != ORDO_SP_CLOSED && waits && now >= silent_at(client);
 }
 
 uint32_t ordo_client_work(struct ordo_client *client, uint64_t now_ns)
@@ -307,7 +313,7 @@ uint64_t ordo_client_due_ns(const struct ordo_client *client)
     if (client->sp.phase == ORDO_SP_CLOSED) {
         return client->connect_ns < due ? client->connect_ns : due;
     }
-    uint64_t silent = client->heard_ns + client->config.silence_ms * ORDO_NS_PER_MS;
+    uint64_t silent = silent_at(client);
     if (client->in_flight > 0 || client->sp.phase != ORDO_SP_OPEN) {
         due = silent < due ? silent : due;
     }

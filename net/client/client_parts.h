@@ -33,6 +33,7 @@ struct ordo_client {
     uint64_t connect_ns; /* when to connect next, while closed */
     uint64_t connect_pause_ns;
     uint64_t heard_ns; /* when the peer last said something, or was first asked */
+    uint64_t rest_ns;  /* a wait may rest at the server until then: silence counts from there */
     struct ordo_fail last_fail;
     struct ordo_client_stats stats;
 

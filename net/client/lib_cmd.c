@@ -89,17 +89,19 @@ static void store(
     memcpy(at, &bytes, sizeof(bytes));
 }
 
+/* `fields` is where the kind's own struct begins. */
 static int generic(
-    const struct ordo_cmd_generic *from, struct ordo_command *command, struct ordo_writer *scratch)
+    const struct ordo_cmd_generic *from,
+    const struct ordo_command_schema *schema,
+    uint8_t *fields,
+    struct ordo_writer *scratch)
 {
-    const struct ordo_command_schema *schema = ordo_schema_of(command->kind);
     if (schema == NULL) {
         return ORDO_E_UNSUPPORTED;
     }
-    if (from->count > schema->field_count) {
+    if (from == NULL || from->count > schema->field_count) {
         return ORDO_E_INVALID;
     }
-    uint8_t *fields = (uint8_t *)&command->create; /* each member of the union begins there */
     for (uint32_t i = 0; i < from->count; i++) {
         const struct ordo_field *field = &schema->fields[i];
         if (!fits(&from->fields[i], field->type)) {
@@ -108,6 +110,17 @@ static int generic(
         store(fields + field->offset, &from->fields[i], field->type, scratch);
     }
     return scratch->failed ? ORDO_E_LIMIT : ORDO_E_OK;
+}
+
+int ordo_lib_service(
+    const struct ordo_cmd *cmd, struct ordo_service *service, struct ordo_writer *scratch)
+{
+    *service = (struct ordo_service){.kind = (uint8_t)cmd->kind, .shop = cmd->shop};
+    if (cmd->kind > UINT8_MAX) {
+        return ORDO_E_INVALID;
+    }
+    return generic(
+        cmd->generic, ordo_service_schema_of(service->kind), (uint8_t *)&service->fetch, scratch);
 }
 
 /* ---- the typed forms ---- */
@@ -206,7 +219,11 @@ int ordo_lib_command(
         return ORDO_E_INVALID;
     }
     if (cmd->generic != NULL) {
-        return generic(cmd->generic, command, scratch);
+        return generic(
+            cmd->generic,
+            ordo_schema_of(command->kind),
+            (uint8_t *)&command->create, /* each member of the union begins there */
+            scratch);
     }
     switch (cmd->kind) {
     case ORDO_CMD_PRODUCT_PUT:

@@ -25,6 +25,10 @@ int ordo_lib_error(struct ordo_error *error, int code, const char *format, ...) 
 int ordo_lib_command(
     const struct ordo_cmd *cmd, struct ordo_command *command, struct ordo_writer *scratch);
 
+/* The same for a kind from 192 on, which has the generic form only. */
+int ordo_lib_service(
+    const struct ordo_cmd *cmd, struct ordo_service *service, struct ordo_writer *scratch);
+
 /* ---- lib_end.c ---- */
 
 /* Memory of what a struct ordo_end points to. */
