@@ -180,6 +180,7 @@ static uint32_t on_message(struct ordo_client *client, struct ordo_bytes message
         ordo_client_finish(client, request, ORDO_RESULT_UNKNOWN);
         return 1;
     }
+    memcpy(client->node, request->node, sizeof(client->node));
     if (busy == 0) {
         ordo_client_finish(client, request, ORDO_RESULT_OK);
         return 1;
@@ -288,7 +289,12 @@ static bool is_silent(const struct ordo_client *client, uint64_t now)
 
 uint32_t ordo_client_work(struct ordo_client *client, uint64_t now_ns)
 {
-    uint32_t ended = run_timers(client, now_ns);
+    uint32_t ended = 0;
+    if (connect_if_due(client, now_ns) && send_queue(client, now_ns)) {
+        ended += receive_replies(client, now_ns);
+    }
+    /* behind the receive: a caller that was busy for long has its replies in the socket */
+    ended += run_timers(client, now_ns);
     if (is_silent(client, now_ns)) {
         (void)ordo_fail_set(
             &client->last_fail,
@@ -297,9 +303,6 @@ uint32_t ordo_client_work(struct ordo_client *client, uint64_t now_ns)
             client->sp.url,
             client->config.silence_ms);
         lose(client, now_ns);
-    }
-    if (connect_if_due(client, now_ns) && send_queue(client, now_ns)) {
-        ended += receive_replies(client, now_ns);
     }
     if (client->sp.phase == ORDO_SP_OPEN && client->queue != NULL) {
         (void)send_queue(client, now_ns); /* what callbacks have sent leaves at once */

@@ -34,6 +34,7 @@ struct ordo_client {
     uint64_t connect_pause_ns;
     uint64_t heard_ns; /* when the peer last said something, or was first asked */
     uint64_t rest_ns;  /* a wait may rest at the server until then: silence counts from there */
+    uint8_t node[16];  /* of the last reply */
     struct ordo_fail last_fail;
     struct ordo_client_stats stats;
 

@@ -370,3 +370,9 @@ uint32_t ordo_pending(const struct ordo *ordo)
 {
     return ordo->pending;
 }
+
+const char *ordo_trouble(const struct ordo *ordo)
+{
+    const struct ordo_fail *fail = ordo_client_last_fail(ordo->client);
+    return fail->err == ORDO_OK ? "" : fail->text;
+}

@@ -1,11 +1,9 @@
 #include "net/client/subscription.h"
 
 #include "base/assert.h"
-#include "base/clock.h"
-#include "net/client/sp.h"
+#include "net/client/tail.h"
 #include "order/result.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,23 +16,13 @@
  * beginning.
  */
 
-#define CONNECT_FIRST_NS (10 * ORDO_NS_PER_MS)
-#define CONNECT_LAST_NS  ORDO_NS_PER_S
-#define SILENCE_NS       (10 * ORDO_NS_PER_S) /* fifty heartbeats */
-#define RECEIVE_MAX      64
-
 struct ordo_subscription {
     struct ordo_subscription_config config;
-    struct ordo_sp sp;
-    struct ordo_clock clock;
+    struct ordo_tail tail;
     struct ordo_stream_position at;
     bool has_position;
     bool hash_known; /* at.hash is the server's; not so inside of a frame behind a gap */
     bool ended;
-    uint64_t connect_ns;
-    uint64_t pause_ns;
-    uint64_t heard_ns;
-    struct ordo_fail last_fail;
 };
 
 static const char *const gap_names[] = {
@@ -69,14 +57,12 @@ enum ordo_err ordo_subscription_open(
         return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "%s: no memory", config->url);
     }
     s->config = *config;
-    s->clock = ordo_clock_system();
     if (config->from != NULL) {
         s->at = *config->from;
         s->has_position = true;
         s->hash_known = true;
     }
-    enum ordo_err err =
-        ordo_sp_init(&s->sp, config->url, ORDO_SP_SUB, ORDO_SP_PUB, ORDO_WIRE_STREAM_MAX, fail);
+    enum ordo_err err = ordo_tail_init(&s->tail, config->url, fail);
     if (err != ORDO_OK) {
         free(s);
         return err;
@@ -88,7 +74,7 @@ enum ordo_err ordo_subscription_open(
 void ordo_subscription_close(struct ordo_subscription *subscription)
 {
     if (subscription != NULL) {
-        ordo_sp_fini(&subscription->sp);
+        ordo_tail_fini(&subscription->tail);
         free(subscription);
     }
 }
@@ -212,7 +198,7 @@ take_updates(struct ordo_subscription *s, struct ordo_stream_reader *reader, str
         return ORDO_ERR_CLOSED;
     }
     if (!prove(s, reader, &proven, &fault)) {
-        return ordo_fail_set(fail, ORDO_ERR_INVALID, "%s: %s", s->sp.url, fault.text);
+        return ordo_fail_set(fail, ORDO_ERR_INVALID, "%s: %s", s->tail.sp.url, fault.text);
     }
     if (chained && !proven) {
         uint64_t from = s->at.update_seq + 1;
@@ -253,7 +239,7 @@ enum ordo_err ordo_subscription_take(
         return ORDO_ERR_CLOSED;
     }
     if (!ordo_stream_open(&reader, frame, &fault)) {
-        return ordo_fail_set(fail, ORDO_ERR_INVALID, "%s: %s", s->sp.url, fault.text);
+        return ordo_fail_set(fail, ORDO_ERR_INVALID, "%s: %s", s->tail.sp.url, fault.text);
     }
     if (reader.topic == ORDO_TOPIC_UPDATES) {
         return take_updates(s, &reader, fail);
@@ -267,135 +253,32 @@ enum ordo_err ordo_subscription_take(
 
 /* ---- the connection ---- */
 
-static void lose(struct ordo_subscription *s, uint64_t now)
+static enum ordo_err on_frame(void *context, struct ordo_bytes frame, struct ordo_fail *fail)
 {
-    ordo_sp_close(&s->sp);
-    s->pause_ns = s->pause_ns == 0 ? CONNECT_FIRST_NS : s->pause_ns * 2;
-    s->pause_ns = s->pause_ns < CONNECT_LAST_NS ? s->pause_ns : CONNECT_LAST_NS;
-    s->connect_ns = now + s->pause_ns;
-}
-
-static bool connect_if_due(struct ordo_subscription *s, uint64_t now)
-{
-    enum ordo_err err = ORDO_OK;
-    if (s->sp.phase == ORDO_SP_OPEN) {
-        return true;
-    }
-    if (s->sp.phase == ORDO_SP_CLOSED) {
-        if (now < s->connect_ns) {
-            return false;
-        }
-        s->heard_ns = now;
-        err = ordo_sp_connect(&s->sp, &s->last_fail);
-    }
-    if (err == ORDO_OK) {
-        err = ordo_sp_progress(&s->sp, &s->last_fail);
-    }
-    if (err == ORDO_OK) {
-        s->pause_ns = 0;
-        s->heard_ns = now;
-        return true;
-    }
-    if (err != ORDO_ERR_EMPTY) {
-        lose(s, now);
-    }
-    return false;
-}
-
-/* Takes whole frames out of what was received. EMPTY when there is none left. */
-static enum ordo_err take_frames(struct ordo_subscription *s, struct ordo_fail *fail)
-{
-    for (;;) {
-        struct ordo_bytes frame;
-        enum ordo_err err = ordo_sp_next(&s->sp, &frame, &s->last_fail);
-        if (err == ORDO_OK) {
-            err = ordo_subscription_take(s, frame, fail);
-        } else if (err != ORDO_ERR_EMPTY) {
-            return ordo_fail_set(fail, ORDO_ERR_INVALID, "%s", s->last_fail.text);
-        }
-        if (err != ORDO_OK) {
-            return err;
-        }
-    }
-}
-
-static enum ordo_err work(struct ordo_subscription *s, uint64_t now, struct ordo_fail *fail)
-{
-    bool waits = s->sp.phase != ORDO_SP_CLOSED;
-    if (waits && now >= s->heard_ns + SILENCE_NS) {
-        (void)ordo_fail_set(
-            &s->last_fail, ORDO_ERR_TIMEOUT, "%s: no heartbeat for 10 s", s->sp.url);
-        lose(s, now);
-    }
-    if (!connect_if_due(s, now)) {
-        return ORDO_OK;
-    }
-    for (int i = 0; i < RECEIVE_MAX; i++) {
-        enum ordo_err err = ordo_sp_receive(&s->sp, &s->last_fail);
-        if (err == ORDO_ERR_EMPTY) {
-            break;
-        }
-        if (err != ORDO_OK) {
-            lose(s, now);
-            break;
-        }
-        s->heard_ns = now;
-        err = take_frames(s, fail);
-        if (err != ORDO_ERR_EMPTY) {
-            return err;
-        }
-    }
-    return ORDO_OK;
-}
-
-static void wait_for(struct ordo_subscription *s, uint64_t now, uint64_t end)
-{
-    uint64_t due = s->sp.phase == ORDO_SP_CLOSED ? s->connect_ns : s->heard_ns + SILENCE_NS;
-    due = due < end ? due : end;
-    uint64_t ms = due <= now ? 0 : (due - now + ORDO_NS_PER_MS - 1) / ORDO_NS_PER_MS;
-    struct pollfd fd = {.fd = s->sp.fd, .events = ordo_sp_events(&s->sp, false)};
-    (void)poll(&fd, 1, (int)ms);
+    return ordo_subscription_take(context, frame, fail);
 }
 
 enum ordo_err ordo_subscription_poll(
     struct ordo_subscription *subscription, uint32_t timeout_ms, struct ordo_fail *fail)
 {
-    struct ordo_subscription *s = subscription;
-    uint64_t now = ordo_clock_monotonic_ns(&s->clock);
+    struct ordo_tail *tail = &subscription->tail;
+    uint64_t now = ordo_clock_monotonic_ns(&tail->clock);
     uint64_t end = now + timeout_ms * ORDO_NS_PER_MS;
-    if (s->ended) {
+    if (subscription->ended) {
         return ORDO_ERR_CLOSED;
     }
     for (;;) {
-        enum ordo_err err = work(s, now, fail);
+        enum ordo_err err = ordo_tail_work(tail, now, on_frame, subscription, fail);
         if (err != ORDO_OK || now >= end) {
             return err;
         }
-        wait_for(s, now, end);
-        now = ordo_clock_monotonic_ns(&s->clock);
+        ordo_tail_wait(tail, now, end);
+        now = ordo_clock_monotonic_ns(&tail->clock);
     }
 }
 
 enum ordo_err ordo_subscription_connect(
     struct ordo_subscription *subscription, uint32_t timeout_ms, struct ordo_fail *fail)
 {
-    struct ordo_subscription *s = subscription;
-    uint64_t now = ordo_clock_monotonic_ns(&s->clock);
-    uint64_t end = now + timeout_ms * ORDO_NS_PER_MS;
-    while (!connect_if_due(s, now) && now < end && s->last_fail.err != ORDO_ERR_INVALID) {
-        wait_for(s, now, end);
-        now = ordo_clock_monotonic_ns(&s->clock);
-    }
-    if (s->sp.phase == ORDO_SP_OPEN) {
-        return ORDO_OK;
-    }
-    if (s->last_fail.err == ORDO_OK) {
-        return ordo_fail_set(
-            fail,
-            ORDO_ERR_UNAVAILABLE,
-            "%s: no greeting within %u ms: is it an Ordo stream?",
-            s->sp.url,
-            timeout_ms);
-    }
-    return ordo_fail_set(fail, s->last_fail.err, "%s", s->last_fail.text);
+    return ordo_tail_connect(&subscription->tail, timeout_ms, fail);
 }

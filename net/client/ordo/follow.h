@@ -119,6 +119,10 @@ ORDO_API int ordo_follower_replay(
     uint32_t timeout_ms,
     struct ordo_error *error) ORDO_LOOK_AT;
 
+/* Why the last connection to the node ended or was not made, one line; "" when nothing was wrong so
+ * far. Valid until the next call. */
+ORDO_API const char *ordo_follower_trouble(const struct ordo_follower *follower);
+
 struct ordo_follower_state {
     uint64_t update_seq; /* the last one worked off (or not for this follower, or parked) */
     uint64_t acked_seq;  /* what the node knows of it */

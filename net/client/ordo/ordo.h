@@ -86,6 +86,10 @@ ordo_submit(struct ordo *ordo, struct ordo_cmd *cmd, ordo_on_end *on_end, void *
  * which any has, or after timeout_ms. Blocks in poll(2) only. Not from inside of a callback. */
 ORDO_API uint32_t ordo_poll(struct ordo *ordo, uint32_t timeout_ms);
 
+/* Why the last connection ended or was not made, one line; "" when nothing was wrong so far. Valid
+ * until the next call. */
+ORDO_API const char *ordo_trouble(const struct ordo *ordo);
+
 /* Commands that have no end yet. */
 ORDO_API uint32_t ordo_pending(const struct ordo *ordo);
 
