@@ -148,16 +148,32 @@ void ordo_find_proof(
     struct ordo_proof *proof);
 
 /* recover.c: reads all that is needed behind after_seq and decides, writes nothing. DAMAGED,
- * VERSION, IO. */
+ * VERSION, IO. load is used, and useful to the next. */
 enum ordo_err ordo_recover_judge(
     struct ordo_journal *journal,
     uint64_t after_seq,
+    struct ordo_load *load,
     struct ordo_verdict *verdict,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
+/* body.c: the records of a batch that was checked in this very memory. */
+struct ordo_body {
+    struct ordo_reader rest;
+    uint32_t left; /* records */
+    uint64_t base_time_us;
+    uint64_t seq; /* of the last one that was taken */
+    uint64_t update_seq;
+};
+void ordo_body_begin(
+    struct ordo_body *body, const uint8_t *batch, const struct ordo_batch_header *header);
+/* The next records behind after_seq, at most max; how many they are. 0 = the end. They point into
+ * the batch. */
+uint32_t ordo_body_take(
+    struct ordo_body *body, uint64_t after_seq, struct ordo_record *records, uint32_t max);
+
 /* load.c: who visits which records. */
 struct ordo_visitor {
-    ordo_record_visit *visit;
+    ordo_records_visit *visit;
     void *context;
     uint64_t after_seq; /* the first visited is the one behind it */
 };
@@ -167,6 +183,7 @@ enum ordo_err ordo_recover_replay(
     struct ordo_journal *journal,
     const struct ordo_verdict *verdict,
     const struct ordo_visitor *visitor,
+    struct ordo_load *load,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* tail.c: saves a copy of the torn tail beside the journal, then overwrites it with zeros; makes a

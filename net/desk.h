@@ -20,6 +20,7 @@
 #include "net/inbox.h"
 #include "net/nng_pub.h"
 #include "net/server.h"
+#include "net/shed.h"
 
 #define ORDO_DOORS_MAX         2
 #define ORDO_REFUSAL_TEXTS_MAX 16 /* of one request; further ones have the code alone */
@@ -51,8 +52,9 @@ struct ordo_request {
 
     /* ingress agent; `refused` is the reply agent's to read from the last slot on */
     struct ordo_request_reader reader;
-    uint32_t refused; /* elements refused before reader.next */
-    uint32_t staged;  /* slots so far */
+    uint32_t refused;  /* elements refused before reader.next */
+    uint32_t staged;   /* slots so far */
+    uint64_t since_ns; /* when it joined the queue of its class */
 };
 
 /* A slot's token: which request, which element of it, how many elements were refused before. */
@@ -92,6 +94,10 @@ struct ordo_request_queue {
 struct ordo_receiving {
     struct ordo_ingress *ingress;
     struct ordo_request_queue queues[ORDO_CLASS_COUNT];
+    struct ordo_shed shed; /* how much may wait in them */
+    struct ordo_throttle throttle;
+    uint64_t now_ns;   /* of this cycle */
+    bool door_stopped; /* after a stop: nothing more comes */
     struct ordo_candidate candidates[2];
     uint8_t *buffer; /* ORDO_REFUSALS_SIZE_MAX bytes: replies that need no slot */
 };
@@ -144,6 +150,7 @@ struct ordo_server {
     struct ordo_waker *ingress_waker;
 
     struct ordo_inbox inbox;
+    struct ordo_flag stopping;     /* the starter: what comes from now on is refused */
     struct ordo_sequence taken;    /* ingress: requests out of the inbox */
     struct ordo_sequence refused;  /* ingress: of these, answered without a slot */
     struct ordo_sequence answered; /* reply: the others */
@@ -153,6 +160,7 @@ struct ordo_server {
     struct ordo_counter commands;
     struct ordo_counter malformed;
     struct ordo_counter busy;
+    struct ordo_counter shed[ORDO_CLASS_COUNT]; /* whole requests, by class */
     struct ordo_counter updates_published;
     struct ordo_counter frames_published;
 
@@ -170,6 +178,9 @@ ordo_request_index(const struct ordo_server *server, const struct ordo_request *
 /* Sends a copy of the bytes as the reply of a request, which is the door's again. The thread that
  * holds the request; does not block. */
 void ordo_server_reply(struct ordo_server *server, uint32_t request, struct ordo_bytes bytes);
+
+/* The doors deliver nothing more, except what is on its way. Any thread; does not block. */
+void ordo_server_stop_doors(struct ordo_server *server);
 
 /* The refusals number `from`..`to`-1 of a request as result elements. The thread that owns them. */
 void ordo_refusals_write(

@@ -162,12 +162,25 @@ enum ordo_err ordo_server_open(
             fail, err, "no memory for %u requests in flight", server->config.requests_max);
         goto err_after_arena;
     }
+    uint64_t now_ns = ordo_clock_monotonic_ns(&server->clock);
+    ordo_shed_init(
+        &server->receiving.shed,
+        server->config.requests_max,
+        server->config.queue_bytes,
+        server->config.wait_ms,
+        now_ns);
+    ordo_throttle_init(
+        &server->receiving.throttle,
+        server->config.throttle_rate,
+        server->config.throttle_share,
+        now_ns);
     server->publishing.updates =
         ordo_writer_over(server->publishing.updates_buffer, ORDO_WIRE_STREAM_MAX);
     err = ordo_nng_listeners_open(&server->listeners, fail);
     if (err != ORDO_OK) {
         goto err_after_arena;
     }
+    ordo_nng_listeners_use(server->listeners, &server->config.tls);
     err = open_door(server, server->config.requests_max, fail);
     if (err != ORDO_OK) {
         goto err_after_listeners;
@@ -262,6 +275,12 @@ void ordo_server_start(struct ordo_server *server)
 
 void ordo_server_stop(struct ordo_server *server)
 {
+    ordo_flag_raise(&server->stopping);
+    ordo_waker_signal(server->ingress_waker);
+}
+
+void ordo_server_stop_doors(struct ordo_server *server)
+{
     for (uint32_t i = 0; i < server->door_count; i++) {
         server->doors[i].door.stop(server->doors[i].door.self);
     }
@@ -292,6 +311,12 @@ void ordo_server_stats(const struct ordo_server *server, struct ordo_server_stat
         .commands = ordo_counter_get(&server->commands),
         .malformed = ordo_counter_get(&server->malformed),
         .busy = ordo_counter_get(&server->busy),
+        .shed =
+            {
+                ordo_counter_get(&server->shed[ORDO_CLASS_FACT]),
+                ordo_counter_get(&server->shed[ORDO_CLASS_QUERY]),
+                ordo_counter_get(&server->shed[ORDO_CLASS_COMMAND]),
+            },
         .replies = doors.sent,
         .replies_failed = doors.failed,
         .updates_published = ordo_counter_get(&server->updates_published),

@@ -67,10 +67,15 @@ static uint16_t decide(struct ordo_state *s)
     case ORDO_KIND_CHAIN:
         return ordo_decide_chain(s, &command->chain);
     case ORDO_KIND_SUBSCRIBER_PUT:
+        return ordo_decide_subscriber_put(s, &command->subscriber_put);
     case ORDO_KIND_SUBSCRIBER_ACK:
+        return ordo_decide_subscriber_ack(s, &command->subscriber_ack);
     case ORDO_KIND_PARK:
+        return ordo_decide_park(s, &command->park);
     case ORDO_KIND_UNPARK:
+        return ordo_decide_unpark(s, &command->unpark);
     case ORDO_KIND_SUBSCRIBER_DROP:
+        return ordo_decide_subscriber_drop(s, &command->subscriber_drop);
     case ORDO_KIND_GET:
     case ORDO_KIND_CARDS:
     case ORDO_KIND_LIST:
@@ -141,12 +146,23 @@ static void conclude(
     };
 }
 
+/* Who waits for units gets them now; but subscribers' commands change no order. */
+static void serve(struct ordo_state *s)
+{
+    bool by_subscriber =
+        s->command.kind >= ORDO_KIND_SUBSCRIBER_PUT && s->command.kind <= ORDO_KIND_SUBSCRIBER_DROP;
+    if (!by_subscriber) {
+        ordo_serve(s);
+    }
+}
+
+/* Without an id: a command of the server's own, or an ack, which may be repeated always. */
 static void
-apply_internal(struct ordo_state *s, struct ordo_writer *out, struct ordo_applied *applied)
+apply_unidentified(struct ordo_state *s, struct ordo_writer *out, struct ordo_applied *applied)
 {
     (void)ordo_head_edit(s, ORDO_HEAD); /* once for all that the decision counts */
     s->outcome.result.code = decide(s);
-    ordo_serve(s);
+    serve(s);
     conclude(s, NULL, out, applied);
 }
 
@@ -188,16 +204,9 @@ static void apply_identified(
         return;
     }
     if (result->code == ORDO_RESULT_OK) {
-        ordo_serve(s);
+        serve(s);
     }
     conclude(s, content, out, applied);
-}
-
-/* Written down, and decided from the next step on. */
-static bool is_to_come(uint8_t kind)
-{
-    return (kind >= ORDO_KIND_SUBSCRIBER_PUT && kind <= ORDO_KIND_SUBSCRIBER_DROP) ||
-           kind >= ORDO_KIND_SUBSCRIBER;
 }
 
 void ordo_apply(
@@ -213,15 +222,17 @@ void ordo_apply(
     state->now_us = time_us > head->time_us ? time_us : head->time_us;
     state->horizon_s = (uint64_t)head->settings.id_horizon_s;
 
-    if (!ordo_command_decode(command, &state->command) || is_to_come(state->command.kind)) {
+    if (!ordo_command_decode(command, &state->command)) {
         state->outcome.result.code = ORDO_RESULT_MALFORMED;
         answer_undecided(state, outcome, applied);
     } else if (ordo_kind_is_query(state->command.kind)) {
         uint16_t code = ordo_answer_query(state, outcome);
         *applied =
             (struct ordo_applied){.seq = head->seq, .update_seq = head->update_seq, .code = code};
-    } else if (ordo_kind_is_internal(state->command.kind)) {
-        apply_internal(state, outcome, applied);
+    } else if (
+        ordo_kind_is_internal(state->command.kind) ||
+        state->command.kind == ORDO_KIND_SUBSCRIBER_ACK) {
+        apply_unidentified(state, outcome, applied);
     } else {
         apply_identified(state, command, outcome, applied);
     }

@@ -12,11 +12,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-static enum ordo_err visit(void *context, const struct ordo_record *record, struct ordo_fail *fail)
-{
-    return ordo_replay_record(context, record, fail);
-}
-
 /* What the configuration says of the genesis is true of this folder, or was changed by a sequenced
  * command since: a capacity cannot have been. */
 static enum ordo_err compare_genesis(
@@ -69,8 +64,13 @@ recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fa
     }
     err = ordo_restart_load(&node->restart, config->data, &node->replay, fail);
     if (err == ORDO_OK) {
-        err = ordo_journal_recover(
-            node->journal, node->restart.after_seq, visit, &node->replay, &node->recovery, fail);
+        err = ordo_journal_recover_many(
+            node->journal,
+            node->restart.after_seq,
+            ordo_replay_visit,
+            &node->replay,
+            &node->recovery,
+            fail);
     }
     if (err != ORDO_OK) {
         return err;
@@ -154,12 +154,20 @@ open_server(struct ordo_node *node, const struct ordo_config *config, struct ord
         .requests_max = config->requests_max,
         .request_size_max = config->request_size_max,
         .heartbeat_ms = config->heartbeat_ms,
+        .throttle_rate = config->throttle_rate,
+        .throttle_share = config->throttle_share,
     };
     for (uint32_t i = 0; i < config->listen_count; i++) {
         server.listen[i].url = config->listen[i];
+        server.listen[i].role = config->listen_roles[i];
     }
     for (uint32_t i = 0; i < config->publish_count; i++) {
         server.publish[i] = config->publish[i];
+    }
+    server.tls.certificate = config->tls_certificate;
+    server.tls.key = config->tls_key;
+    for (uint32_t i = 0; i < config->tls_ca_count; i++) {
+        server.tls.ca[config->tls_ca[i].role] = config->tls_ca[i].file;
     }
     ordo_journal_node(node->journal, server.node);
     return ordo_server_open(&server, &node->server, fail);

@@ -78,7 +78,12 @@ static inline void node_decide(
 
 static inline void node_query(struct node *n, uint8_t kind, struct ordo_writer *out)
 {
-    ordo_result_encode(&(struct ordo_result){.code = ORDO_RESULT_OK}, 0, out);
+    bool known = kind == ORDO_KIND_HEAD || kind == ORDO_KIND_CARDS;
+    uint16_t code = known ? ORDO_RESULT_OK : ORDO_RESULT_ORDER_UNKNOWN;
+    ordo_result_encode(&(struct ordo_result){.code = code}, 0, out);
+    if (!known) {
+        return;
+    }
     if (kind == ORDO_KIND_CARDS) { /* a body of the size that the test asked for */
         static const uint8_t sealed[1000];
         ordo_write_varint(out, n->cards_size / 1000);
