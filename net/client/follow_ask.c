@@ -157,7 +157,8 @@ static void on_step(struct ordo_follower *f, const struct ordo_reply_item *item)
     } else if (f->step == ORDO_FOLLOW_MAKE) {
         f->step = ORDO_FOLLOW_CURSOR; /* it is there now */
     } else if (!has_body) {
-        f->step = f->step == ORDO_FOLLOW_PARKS ? ORDO_FOLLOW_CURSOR : f->step; /* dropped meanwhile */
+        f->step =
+            f->step == ORDO_FOLLOW_PARKS ? ORDO_FOLLOW_CURSOR : f->step; /* dropped meanwhile */
     } else if (f->step == ORDO_FOLLOW_HEAD) {
         on_head(f, item->body);
     } else if (f->step == ORDO_FOLLOW_CURSOR) {

@@ -154,7 +154,7 @@ static void keep(struct ordo_follower *f, struct ordo_bytes frame, uint64_t firs
     if (f->kept_count > 0) {
         uint32_t newest = (f->kept_begin + f->kept_count - 1) % ORDO_FOLLOW_PENDING_MAX;
         if (first != f->kept[newest].last + 1) {
-            return; /* there is a hole before it */
+            return; /* there is a hole before it: head_seq remembers that there is more */
         }
     }
     if (f->kept_count == ORDO_FOLLOW_PENDING_MAX ||
@@ -192,6 +192,10 @@ static void begin_kept(struct ordo_follower *f)
         f->kept_begin = (f->kept_begin + 1) % ORDO_FOLLOW_PENDING_MAX;
         f->kept_count--;
     }
+    if (!f->batch.active && !f->behind && f->head_seq > f->at_seq) {
+        f->gaps++;
+        f->behind = true;
+    }
 }
 
 static void on_heartbeat(struct ordo_follower *f, const struct ordo_heartbeat *heartbeat)
@@ -209,10 +213,6 @@ static void on_heartbeat(struct ordo_follower *f, const struct ordo_heartbeat *h
         if (!same && !ordo_follow_lost(f, ORDO_LOST_DAMAGED, f->at_seq + 1, f->at_seq)) {
             return;
         }
-    }
-    if (heartbeat->update_seq > f->at_seq && !f->behind && f->asked == ORDO_ASKED_NOTHING) {
-        f->gaps++;
-        f->behind = true;
     }
     if (heartbeat->update_seq >= f->at_seq) {
         f->lagging_ns = 0;
