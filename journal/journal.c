@@ -258,15 +258,15 @@ enum ordo_err ordo_journal_recover_many(
     ORDO_ASSERT(!journal->recovered);
     const struct ordo_visitor visitor = {visit, context, after_seq};
     struct ordo_verdict verdict;
-    struct ordo_load load; /* one for both: its memory is a segment's size */
+    struct ordo_loader loader; /* one for both: its memory is the size of segments */
     *recovery = (struct ordo_recovery){0};
-    ordo_load_init(&load);
-    enum ordo_err err = ordo_recover_judge(journal, after_seq, &load, &verdict, fail);
+    ordo_loader_init(&loader);
+    enum ordo_err err = ordo_recover_judge(journal, after_seq, &loader, &verdict, fail);
     ORDO_FAILPOINT("recover.judged");
     if (err == ORDO_OK) {
-        err = ordo_recover_replay(journal, &verdict, &visitor, &load, fail);
+        err = ordo_recover_replay(journal, &verdict, &visitor, &loader, fail);
     }
-    ordo_load_fini(&load);
+    ordo_loader_fini(&loader);
     ORDO_FAILPOINT("recover.replayed");
     if (err == ORDO_OK) {
         err = ordo_recover_cut(journal, &verdict, recovery, fail);

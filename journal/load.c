@@ -74,7 +74,7 @@ struct replay {
     struct ordo_journal *journal;
     const struct ordo_verdict *verdict;
     const struct ordo_visitor *visitor;
-    struct ordo_load *load;
+    struct ordo_loader *loader;
     struct ordo_tip tip;
     struct ordo_record records[ORDO_RECORDS_MAX]; /* gathered; they point into load */
     uint32_t gathered;
@@ -127,8 +127,9 @@ static enum ordo_err changed(struct replay *replay, uint64_t number, struct ordo
 
 static enum ordo_err replay_segment(struct replay *replay, uint64_t number, struct ordo_fail *fail)
 {
-    struct ordo_load *load = replay->load;
-    enum ordo_err err = ordo_load_segment(load, &replay->journal->folder, number, fail);
+    const struct ordo_load *load;
+    enum ordo_err err = ordo_loader_get(
+        replay->loader, &replay->journal->folder, number, replay->verdict->end_number, &load, fail);
     if (err != ORDO_OK) {
         return err;
     }
@@ -174,7 +175,7 @@ enum ordo_err ordo_recover_replay(
     struct ordo_journal *journal,
     const struct ordo_verdict *verdict,
     const struct ordo_visitor *visitor,
-    struct ordo_load *load,
+    struct ordo_loader *loader,
     struct ordo_fail *fail)
 {
     struct replay replay;
@@ -182,7 +183,7 @@ enum ordo_err ordo_recover_replay(
     replay.journal = journal;
     replay.verdict = verdict;
     replay.visitor = visitor;
-    replay.load = load;
+    replay.loader = loader;
     enum ordo_err err = ORDO_OK;
     for (uint64_t number = verdict->first;
          err == ORDO_OK && number != 0 && number <= verdict->end_number;

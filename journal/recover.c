@@ -29,9 +29,10 @@ struct judge {
     struct ordo_verdict *verdict;
     struct ordo_fail *fail;
     uint64_t after_seq; /* a snapshot has it, so it had been flushed */
-    struct ordo_load *load;
-    uint64_t entered; /* number of the last segment with a header that holds */
-    bool is_bad;      /* a place was found that does not hold */
+    struct ordo_loader *loader;
+    const struct ordo_load *load; /* the segment at hand */
+    uint64_t entered;             /* number of the last segment with a header that holds */
+    bool is_bad;                  /* a place was found that does not hold */
     uint64_t bad_number;
     uint64_t bad_offset;
     uint64_t bad_seq;
@@ -254,7 +255,8 @@ static enum ordo_err gap_at(const struct judge *j, uint64_t number)
 static enum ordo_err judge_segment(struct judge *j, uint64_t number)
 {
     struct ordo_segment_header header;
-    enum ordo_err err = ordo_load_segment(j->load, &j->journal->folder, number, j->fail);
+    const struct ordo_folder *folder = &j->journal->folder;
+    enum ordo_err err = ordo_loader_get(j->loader, folder, number, folder->last, &j->load, j->fail);
     ORDO_FAILPOINT("recover.segment_read");
     if (err != ORDO_OK) {
         return err == ORDO_ERR_NOT_FOUND ? gap_at(j, number) : err;
@@ -408,12 +410,16 @@ static enum ordo_err choose_start(struct judge *j)
 enum ordo_err ordo_recover_judge(
     struct ordo_journal *journal,
     uint64_t after_seq,
-    struct ordo_load *load,
+    struct ordo_loader *loader,
     struct ordo_verdict *verdict,
     struct ordo_fail *fail)
 {
     struct judge j = {
-        .journal = journal, .verdict = verdict, .fail = fail, .after_seq = after_seq, .load = load};
+        .journal = journal,
+        .verdict = verdict,
+        .fail = fail,
+        .after_seq = after_seq,
+        .loader = loader};
     *verdict = (struct ordo_verdict){.last_is_mark = true};
     enum ordo_err err = choose_start(&j);
     for (uint64_t number = verdict->first;

@@ -16,8 +16,10 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "net/door.h"
+#include "net/feed.h"
 #include "net/frame.h"
 #include "net/inbox.h"
+#include "net/lag.h"
 #include "net/nng_pub.h"
 #include "net/server.h"
 #include "net/shed.h"
@@ -117,6 +119,7 @@ struct ordo_replying {
 
 struct ordo_publishing {
     struct ordo_stage *stage;
+    struct ordo_recent *recent; /* the server's */
     struct ordo_command command;
     struct ordo_outcome outcome;
     uint8_t *updates_buffer; /* ORDO_WIRE_STREAM_MAX bytes */
@@ -126,7 +129,10 @@ struct ordo_publishing {
     uint32_t count;
     struct ordo_heartbeat head; /* where the stream stands behind this stage */
     uint64_t heartbeat_due_ns;
-    bool quiet_told; /* a heartbeat has followed the last frame */
+    bool quiet_told;          /* a heartbeat has followed the last frame */
+    uint64_t slot_last;       /* the last update of the slot at hand */
+    const uint8_t *slot_hash; /* and the stream hash after it */
+    struct ordo_lag lag;
 };
 
 /* A door, and its part of the requests. */
@@ -163,6 +169,11 @@ struct ordo_server {
     struct ordo_counter shed[ORDO_CLASS_COUNT]; /* whole requests, by class */
     struct ordo_counter updates_published;
     struct ordo_counter frames_published;
+
+    struct ordo_recent recent; /* publish agent writes, feed agent reads */
+    struct ordo_feed feed;
+    ordo_stats_more *more_stats; /* set before the start; NULL = none */
+    void *more_context;
 
     struct ordo_receiving receiving; /* ingress agent */
     struct ordo_replying replying;   /* reply agent */

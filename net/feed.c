@@ -21,6 +21,7 @@ enum ordo_err ordo_feed_init(
     void *reply = NULL;
     void *scratch = NULL;
     feed->server = server;
+    ordo_runner_init(&feed->runner, "ordo-feed", ORDO_WAIT_PARK, ORDO_CPU_ANY);
     feed->dir = dir;
     enum ordo_err err = ordo_arena_alloc(arena, "feed reply", 1, ORDO_WIRE_REPLY_MAX, &reply);
     if (err == ORDO_OK) {

@@ -70,7 +70,7 @@ struct ordo_request_reader {
     uint32_t count; /* commands of the request */
     uint32_t next;  /* index of the next one to read */
     enum ordo_wire_class class;
-    bool service; /* its one element is a service (net/service.h), no command */
+    uint8_t service; /* its one element is a service of this kind (net/service.h); 0 = none */
 };
 
 /* Checks the whole frame (structure, depth, counts, no byte behind it) and reads its head. False:

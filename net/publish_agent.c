@@ -68,6 +68,9 @@ static void visit_update(void *context, const struct ordo_update *update)
     ORDO_ASSERT(update->update_seq == own->first_update_seq + own->count);
     ordo_stream_update(&own->updates, update);
     own->count++;
+    ordo_recent_put(
+        own->recent, update, update->update_seq == own->slot_last ? own->slot_hash : NULL);
+    ordo_lag_note(&own->lag, update->update_seq, update->time_us);
 }
 
 /* The updates of one slot; afterwards the head is behind it. */
@@ -87,10 +90,25 @@ static void take_updates(struct ordo_server *server, uint64_t cursor, const stru
     uint64_t first = slot->update_seq - slot->update_count + 1;
     ORDO_ASSERT(first == own->head.update_seq + 1); /* no gap may begin here */
     uint32_t before = own->count;
+    own->slot_last = slot->update_seq;
+    own->slot_hash = ordo_ring_mark(ring, cursor);
+    ordo_recent_announce(own->recent, slot->update_seq);
     ordo_outcome_updates(&own->outcome, slot->time_us, first, visit_update, own);
     ORDO_ASSERT(own->count - before == slot->update_count);
     memcpy(own->head.hash, ordo_ring_mark(ring, cursor), sizeof(own->head.hash));
     own->head.update_seq = slot->update_seq;
+}
+
+/* A subscriber has worked off what he acked: how long did it take from the change to here? */
+static void take_ack(struct ordo_server *server, const struct ordo_slot *slot)
+{
+    struct ordo_publishing *own = &server->publishing;
+    if (slot->code != ORDO_RESULT_OK ||
+        !ordo_command_decode(ordo_ring_command(own->stage->ring, slot), &own->command)) {
+        return;
+    }
+    ordo_lag_ack(
+        &own->lag, own->recent, own->command.shop, &own->command.subscriber_ack, slot->time_us);
 }
 
 static uint32_t take_slots(struct ordo_server *server)
@@ -107,10 +125,14 @@ static uint32_t take_slots(struct ordo_server *server)
         if ((slot->flags & ORDO_SLOT_JOURNALED) != 0 && slot->update_count != 0) {
             take_updates(server, cursor, slot);
         }
+        if (slot->kind == ORDO_KIND_SUBSCRIBER_ACK) {
+            take_ack(server, slot);
+        }
         own->head.durable_seq = slot->seq;
         own->head.time_us = slot->time_us;
     }
     ordo_stage_advance(stage, last);
+    ordo_recent_publish(own->recent, own->head.update_seq);
     send_updates(server);
     return count;
 }

@@ -131,7 +131,8 @@ uint32_t ordo_reply_work(void *self)
 bool ordo_reply_is_drained(void *self)
 {
     const struct ordo_server *server = self;
-    uint64_t answered = ordo_sequence_get(&server->answered) + ordo_sequence_get(&server->refused);
+    uint64_t answered = ordo_sequence_get(&server->answered) + ordo_sequence_get(&server->refused) +
+                        ordo_sequence_get(&server->feed.handed);
     return ordo_stage_available(server->replying.stage) == 0 &&
            answered == ordo_sequence_get(&server->taken);
 }

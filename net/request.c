@@ -105,7 +105,7 @@ static void scan_commands(struct ordo_request_reader *reader)
         (void)ordo_mp_read_array(&peek, UINT32_MAX);
         uint64_t kind = ordo_mp_read_uint(&peek, UINT8_MAX);
         enum ordo_wire_class own = ordo_wire_class_of(kind);
-        reader->service = reader->count == 1 && kind >= ORDO_SERVICE_FIRST;
+        reader->service = reader->count == 1 && kind >= ORDO_SERVICE_FIRST ? (uint8_t)kind : 0;
         class = own < class ? own : class;
         ordo_mp_skip(&in);
     }
@@ -125,7 +125,7 @@ bool ordo_request_open(
     reader->count = 0;
     reader->next = 0;
     reader->class = ORDO_CLASS_COMMAND;
-    reader->service = false;
+    reader->service = 0;
 
     uint32_t count = ordo_mp_read_array(in, 4);
     if (in->error == NULL && count != 4) {

@@ -112,7 +112,7 @@ bool ordo_service_read(
     struct ordo_writer *scratch,
     struct ordo_wire_fault *fault)
 {
-    ORDO_ASSERT(reader->service && reader->next == 0);
+    ORDO_ASSERT(reader->service != 0 && reader->next == 0);
     struct ordo_mp_reader *in = &reader->mp;
     const char *part = "kind";
     memset(service, 0, sizeof(*service));

@@ -85,7 +85,7 @@ void ordo_service_encode(
  * ordo_request_next. */
 static inline bool ordo_request_is_service(const struct ordo_request_reader *reader)
 {
-    return reader->service;
+    return reader->service != 0;
 }
 
 /* Checked against its schema; texts point into the frame, lists into the scratch, of which the

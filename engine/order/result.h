@@ -171,7 +171,11 @@
       905,                                                                                         \
       "updates_ahead",                                                                             \
       "the stream has not come that far: it may be another one")                                   \
-    X(HISTORY_UNKNOWN, 906, "history_unknown", "this sequence is not the order's")
+    X(HISTORY_UNKNOWN, 906, "history_unknown", "this sequence is not the order's")                 \
+    X(JOURNAL_UNREADABLE,                                                                          \
+      907,                                                                                         \
+      "journal_unreadable",                                                                        \
+      "the journal cannot be read there: the text beside the code says where")
 
 enum ordo_result_code {
 #define ORDO_RESULT(NAME, number, name, text) ORDO_RESULT_##NAME = number,

@@ -154,6 +154,7 @@ open_server(struct ordo_node *node, const struct ordo_config *config, struct ord
         .requests_max = config->requests_max,
         .request_size_max = config->request_size_max,
         .heartbeat_ms = config->heartbeat_ms,
+        .data = config->data,
         .throttle_rate = config->throttle_rate,
         .throttle_share = config->throttle_share,
     };
@@ -331,8 +332,12 @@ enum ordo_err ordo_node_start(struct ordo_node *node, struct ordo_fail *fail)
         err = ordo_pipeline_start(&node->pipeline, fail);
     }
     if (err == ORDO_OK) {
-        ordo_server_start(node->server);
-    } else {
+        err = ordo_server_start(node->server, fail);
+        if (err != ORDO_OK) {
+            ordo_pipeline_stop(&node->pipeline);
+        }
+    }
+    if (err != ORDO_OK) {
         ordo_snapshotter_stop(&node->snapshotter);
     }
     return err;

@@ -178,7 +178,7 @@ static inline void node_open(struct node *n, uint64_t capacity)
     ordo_runner_init(&n->runner, "node", ORDO_WAIT_PARK, ORDO_CPU_ANY);
     ordo_server_attach(
         n->server, &n->ingress, &n->reply, &n->publish, &n->runner.waker, 0, no_hash);
-    ordo_server_start(n->server);
+    cr_assert_eq(ordo_server_start(n->server, &fail), ORDO_OK, "%s", fail.text);
 }
 
 static inline void node_run(struct node *n)
