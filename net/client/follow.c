@@ -362,8 +362,9 @@ void ordo_follower_state(
     const struct ordo_follower *follower, struct ordo_follower_state *state, size_t size)
 {
     const struct ordo_follower *f = follower;
-    bool live = f->step == ORDO_FOLLOW_RUN && !f->behind && !f->batch.active &&
-                f->tail.sp.phase == ORDO_SP_OPEN && f->stopped.code == ORDO_E_OK;
+    bool ready = f->step == ORDO_FOLLOW_RUN && f->tail.sp.phase == ORDO_SP_OPEN &&
+                 ordo_client_is_connected(f->client) && f->stopped.code == ORDO_E_OK;
+    bool live = ready && !f->behind && !f->batch.active;
     struct ordo_follower_state whole = {
         .update_seq = f->at_seq,
         .acked_seq = f->acked_seq,
@@ -373,6 +374,7 @@ void ordo_follower_state(
         .gaps = f->gaps,
         .connects = f->tail.connects,
         .parked = f->park_count,
-        .live = live ? 1 : 0};
+        .live = live ? 1 : 0,
+        .ready = ready ? 1 : 0};
     memcpy(state, &whole, size < sizeof(whole) ? size : sizeof(whole));
 }

@@ -133,6 +133,8 @@ struct ordo_follower_state {
     uint64_t connects;   /* to the stream */
     uint32_t parked;     /* orders */
     uint32_t live;       /* 1: nothing is missing and the stream stands */
+    uint32_t ready;      /* 1: cursor and parked orders are known, and both connections stand */
+    uint32_t zero_;
 };
 
 /* Writes at most `size` bytes of it: give sizeof(*state). */

@@ -33,7 +33,7 @@ Test(abi, keeps_the_size_of_what_programs_fill_in)
     SIZE(ordo_tls, 32);
     SIZE(ordo_options, 120);
     SIZE(ordo_follower_options, 192);
-    SIZE(ordo_follower_state, 64);
+    SIZE(ordo_follower_state, 72);
 }
 
 Test(abi, keeps_the_places_in_them)
