@@ -258,8 +258,8 @@ uint16_t ordo_decide_park(struct ordo_state *s, const struct ordo_park *park)
         return ORDO_RESULT_OK;
     }
     bool many = ordo_subscriber_at(s, subscriber)->park_count >= ORDO_PARKS_MAX;
-    if ((many && !ORDO_CANARY(parks_without_limit)) ||
-        !has_room(s, ORDO_TABLE_PARK, ORDO_INDEX_PARK)) {
+    bool full = many || !has_room(s, ORDO_TABLE_PARK, ORDO_INDEX_PARK);
+    if (full && !ORDO_CANARY(parks_without_limit)) {
         return ORDO_RESULT_PARKS_FULL;
     }
     make_park(s, subscriber, park);
