@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "node_stats.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -228,6 +229,7 @@ static enum ordo_err lay_out(
         &pipeline->ingress_runner->waker,
         head->update_seq,
         hash);
+    ordo_server_add_stats(node->server, ordo_node_stats, node);
     return ORDO_OK;
 }
 
