@@ -152,6 +152,10 @@ static void apply_one(struct ordo_load *load, struct ordo_bytes command)
     load->updates += applied.update_count;
     load->refused += applied.code != ORDO_RESULT_OK ? 1 : 0;
     load->decided++;
+    if (load->hearer != NULL) {
+        struct ordo_bytes outcome = {load->outcome, (uint32_t)ordo_writer_size(&out)};
+        load->hearer->hear(load->hearer->context, load->time_us, command, outcome, &applied);
+    }
 }
 
 void ordo_load_apply(struct ordo_load *load)
@@ -168,6 +172,24 @@ void ordo_load_apply(struct ordo_load *load)
 }
 
 /* ---- setting up ---- */
+
+/* Every setting, as the first command of a journal has them. */
+static void put_genesis(struct ordo_load *load, const struct ordo_settings_values *values)
+{
+    uint8_t bytes[ORDO_SETTINGS_MAX * 2 * ORDO_VARINT_MAX];
+    struct ordo_writer pairs = ordo_writer_over(bytes, sizeof(bytes));
+    struct ordo_command c = {.kind = ORDO_KIND_SETTINGS};
+    const struct ordo_setting *setting;
+    uint32_t count = 0;
+    for (; (setting = ordo_setting_at(count)) != NULL; count++) {
+        ordo_write_varint(&pairs, setting->key);
+        ordo_write_zigzag(&pairs, ordo_settings_get(values, setting));
+    }
+    ORDO_ASSERT(!pairs.failed);
+    c.settings.pairs.raw = (struct ordo_bytes){bytes, (uint32_t)ordo_writer_size(&pairs)};
+    c.settings.pairs.count = count;
+    apply_one(load, encode(load, &c, load->bytes, ORDO_COMMAND_SIZE_MAX));
+}
 
 static void put_products(struct ordo_load *load)
 {
@@ -232,6 +254,17 @@ enum ordo_err ordo_load_open(
     uint32_t orders_max,
     struct ordo_fail *fail)
 {
+    return ordo_load_open_heard(load, arena, live, orders_max, NULL, fail);
+}
+
+enum ordo_err ordo_load_open_heard(
+    struct ordo_load *load,
+    struct ordo_arena *arena,
+    uint32_t live,
+    uint32_t orders_max,
+    const struct ordo_load_hearer *hearer,
+    struct ordo_fail *fail)
+{
     struct ordo_settings_values v = ordo_load_settings(orders_max);
     memset(load, 0, sizeof(*load));
     load->live = live;
@@ -251,6 +284,10 @@ enum ordo_err ordo_load_open(
     load->numbers = memory[0];
     load->steps = memory[1];
     load->bytes = memory[2];
+    load->hearer = hearer;
+    if (hearer != NULL) {
+        put_genesis(load, &v);
+    }
     put_products(load);
     uint32_t number = 0;
     while (number < cards_for(orders_max)) {

@@ -11,6 +11,17 @@
 #define ORDO_LOAD_BLOCK        8192u /* commands made at a time: their bytes fit the cache */
 #define ORDO_LOAD_COMMAND_SIZE 160u  /* bytes set aside for one */
 
+/* Hears of each decision, in order; all bytes live until it returns. */
+struct ordo_load_hearer {
+    void (*hear)(
+        void *context,
+        uint64_t time_us,
+        struct ordo_bytes command,
+        struct ordo_bytes outcome,
+        const struct ordo_applied *applied);
+    void *context;
+};
+
 struct ordo_load {
     struct ordo_state *state;
     uint32_t live;     /* orders alive at any time */
@@ -26,6 +37,7 @@ struct ordo_load {
     uint64_t refused; /* must stay 0 */
     uint64_t updates;
     uint64_t decided;
+    const struct ordo_load_hearer *hearer; /* NULL in most benchmarks */
     uint8_t outcome[ORDO_OUTCOME_SIZE_MAX];
 };
 
@@ -35,6 +47,16 @@ enum ordo_err ordo_load_open(
     struct ordo_arena *arena,
     uint32_t live,
     uint32_t orders_max,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* The same, told to `hearer`, which outlives the load, from the genesis on: what it hears is a
+ * whole journal. */
+enum ordo_err ordo_load_open_heard(
+    struct ordo_load *load,
+    struct ordo_arena *arena,
+    uint32_t live,
+    uint32_t orders_max,
+    const struct ordo_load_hearer *hearer,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* The capacities for so many orders that live four commands each. */

@@ -195,11 +195,10 @@ void ordo_record_write(
     ordo_put_le32(at, *crc);
 }
 
-bool ordo_record_read(
-    struct ordo_reader *r, uint64_t base_time_us, uint32_t *crc, struct ordo_record_bytes *record)
+/* Inline in the walks below, where the reader then stays in registers. */
+ORDO_READ bool
+parse_record(struct ordo_reader *r, uint64_t base_time_us, struct ordo_record_bytes *record)
 {
-    uint32_t stored = ordo_read_le32(r);
-    const uint8_t *covered = r->at;
     record->update_count = ordo_read_u8(r);
     record->time_us = base_time_us + (uint64_t)ordo_read_zigzag(r);
     uint64_t command_size = ordo_read_varint(r);
@@ -213,12 +212,33 @@ bool ordo_record_read(
         (struct ordo_bytes){ordo_read_raw(r, (size_t)command_size), (uint32_t)command_size};
     record->outcome =
         (struct ordo_bytes){ordo_read_raw(r, (size_t)outcome_size), (uint32_t)outcome_size};
-    if (r->failed) {
+    return !r->failed;
+}
+
+ORDO_READ bool read_record(
+    struct ordo_reader *r, uint64_t base_time_us, uint32_t *crc, struct ordo_record_bytes *record)
+{
+    uint32_t stored = ordo_read_le32(r);
+    const uint8_t *covered = r->at;
+    if (!parse_record(r, base_time_us, record)) {
         return false;
     }
     *crc = ordo_crc32c(*crc, covered, (size_t)(r->at - covered));
     r->failed = *crc != stored;
     return !r->failed;
+}
+
+bool ordo_record_read(
+    struct ordo_reader *r, uint64_t base_time_us, uint32_t *crc, struct ordo_record_bytes *record)
+{
+    return read_record(r, base_time_us, crc, record);
+}
+
+bool ordo_record_parse(
+    struct ordo_reader *r, uint64_t base_time_us, struct ordo_record_bytes *record)
+{
+    (void)ordo_read_le32(r); /* its checksum */
+    return parse_record(r, base_time_us, record);
 }
 
 /* What a header must say to continue tip; NULL when it does. */
@@ -251,7 +271,7 @@ static bool check_body(const uint8_t *data, struct ordo_batch_check *check, uint
     uint32_t crc = ordo_record_seed(h->salt, h->number, h->first_seq);
     for (*good = 0; *good < h->record_count; (*good)++) {
         struct ordo_record_bytes record;
-        if (!ordo_record_read(&r, h->base_time_us, &crc, &record)) {
+        if (!read_record(&r, h->base_time_us, &crc, &record)) {
             return false;
         }
         check->update_seq += record.update_count;

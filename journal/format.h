@@ -134,6 +134,10 @@ void ordo_record_write(
 bool ordo_record_read(
     struct ordo_reader *r, uint64_t base_time_us, uint32_t *crc, struct ordo_record_bytes *record);
 
+/* The same where the checksum has been looked at already. */
+bool ordo_record_parse(
+    struct ordo_reader *r, uint64_t base_time_us, struct ordo_record_bytes *record);
+
 enum ordo_batch_state {
     ORDO_BATCH_GOOD,
     ORDO_BATCH_BLANK, /* the first block is zeros: nothing was written here */

@@ -5,6 +5,7 @@
 #define ORDO_JOURNAL_INTERNAL_H
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "journal/chain.h"
 #include "journal/disk.h"
 #include "journal/format.h"
@@ -130,6 +131,37 @@ enum ordo_err ordo_load_segment(
     struct ordo_fail *fail) ORDO_MUST_USE;
 void ordo_load_fini(struct ordo_load *load);
 
+/* loader.c: segments in their order, the next one read ahead by a thread. */
+struct ordo_loader {
+    struct ordo_load loads[2];
+    uint32_t current; /* the load that was handed out last */
+    bool threads;
+
+    /* the thread's, from its start until it is joined; the other load is, too */
+    struct ordo_thread thread;
+    const struct ordo_folder *folder;
+    uint64_t ahead; /* the number it reads or has read; 0 = none */
+    enum ordo_err ahead_err;
+    struct ordo_fail ahead_fail;
+};
+
+/* Starter thread. */
+void ordo_loader_init(struct ordo_loader *loader);
+
+/* Segment `number` in memory, until the next call; begins to read the next one unless it is behind
+ * `last`. No other call on the folder's files may be made before the next get or fini: the thread
+ * is at them. Errors as of ordo_load_segment. Blocks. */
+enum ordo_err ordo_loader_get(
+    struct ordo_loader *loader,
+    const struct ordo_folder *folder,
+    uint64_t number,
+    uint64_t last,
+    const struct ordo_load **out,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* Waits for the thread. */
+void ordo_loader_fini(struct ordo_loader *loader);
+
 /* recover.c: what headers behind a place prove to have been flushed. */
 struct ordo_proof {
     uint64_t seq;
@@ -148,16 +180,32 @@ void ordo_find_proof(
     struct ordo_proof *proof);
 
 /* recover.c: reads all that is needed behind after_seq and decides, writes nothing. DAMAGED,
- * VERSION, IO. */
+ * VERSION, IO. The loader's memory is of use to who comes next. */
 enum ordo_err ordo_recover_judge(
     struct ordo_journal *journal,
     uint64_t after_seq,
+    struct ordo_loader *loader,
     struct ordo_verdict *verdict,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
+/* body.c: the records of a batch that was checked in this very memory. */
+struct ordo_body {
+    struct ordo_reader rest;
+    uint32_t left; /* records */
+    uint64_t base_time_us;
+    uint64_t seq; /* of the last one that was taken */
+    uint64_t update_seq;
+};
+void ordo_body_begin(
+    struct ordo_body *body, const uint8_t *batch, const struct ordo_batch_header *header);
+/* The next records behind after_seq, at most max; how many they are. 0 = the end. They point into
+ * the batch. */
+uint32_t ordo_body_take(
+    struct ordo_body *body, uint64_t after_seq, struct ordo_record *records, uint32_t max);
+
 /* load.c: who visits which records. */
 struct ordo_visitor {
-    ordo_record_visit *visit;
+    ordo_records_visit *visit;
     void *context;
     uint64_t after_seq; /* the first visited is the one behind it */
 };
@@ -167,6 +215,7 @@ enum ordo_err ordo_recover_replay(
     struct ordo_journal *journal,
     const struct ordo_verdict *verdict,
     const struct ordo_visitor *visitor,
+    struct ordo_loader *loader,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* tail.c: saves a copy of the torn tail beside the journal, then overwrites it with zeros; makes a

@@ -247,10 +247,10 @@ continue_journal(struct ordo_journal *journal, const struct ordo_verdict *v, str
     return ordo_segment_flush(&journal->folder, &journal->segment, fail);
 }
 
-enum ordo_err ordo_journal_recover(
+enum ordo_err ordo_journal_recover_many(
     struct ordo_journal *journal,
     uint64_t after_seq,
-    ordo_record_visit *visit,
+    ordo_records_visit *visit,
     void *context,
     struct ordo_recovery *recovery,
     struct ordo_fail *fail)
@@ -258,12 +258,15 @@ enum ordo_err ordo_journal_recover(
     ORDO_ASSERT(!journal->recovered);
     const struct ordo_visitor visitor = {visit, context, after_seq};
     struct ordo_verdict verdict;
+    struct ordo_loader loader; /* one for both: its memory is the size of segments */
     *recovery = (struct ordo_recovery){0};
-    enum ordo_err err = ordo_recover_judge(journal, after_seq, &verdict, fail);
+    ordo_loader_init(&loader);
+    enum ordo_err err = ordo_recover_judge(journal, after_seq, &loader, &verdict, fail);
     ORDO_FAILPOINT("recover.judged");
     if (err == ORDO_OK) {
-        err = ordo_recover_replay(journal, &verdict, &visitor, fail);
+        err = ordo_recover_replay(journal, &verdict, &visitor, &loader, fail);
     }
+    ordo_loader_fini(&loader);
     ORDO_FAILPOINT("recover.replayed");
     if (err == ORDO_OK) {
         err = ordo_recover_cut(journal, &verdict, recovery, fail);

@@ -66,6 +66,12 @@ struct ordo_recovery {
 typedef enum ordo_err
 ordo_record_visit(void *context, const struct ordo_record *record, struct ordo_fail *fail);
 
+/* Visits records that follow each other, from 1 to ORDO_RECORDS_MAX: for a visitor that looks
+ * ahead. Their bytes live until it returns; an error ends the recovery. */
+#define ORDO_RECORDS_MAX 128
+typedef enum ordo_err ordo_records_visit(
+    void *context, const struct ordo_record *records, uint32_t count, struct ordo_fail *fail);
+
 /* Makes the folder if it is missing, locks it (bounded retry: a killed process may hold the lock
  * for a moment), lists the segments. IN_USE names the folder. Blocks. Starter thread. */
 enum ordo_err ordo_journal_open(
@@ -84,6 +90,15 @@ enum ordo_err ordo_journal_recover(
     struct ordo_journal *journal,
     uint64_t after_seq,
     ordo_record_visit *visit,
+    void *context,
+    struct ordo_recovery *recovery,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* The same, for a visitor that takes as many records at a time as are at hand. */
+enum ordo_err ordo_journal_recover_many(
+    struct ordo_journal *journal,
+    uint64_t after_seq,
+    ordo_records_visit *visit,
     void *context,
     struct ordo_recovery *recovery,
     struct ordo_fail *fail) ORDO_MUST_USE;
@@ -164,6 +179,14 @@ enum ordo_err ordo_journal_reader_open(
 enum ordo_err ordo_journal_reader_next(
     struct ordo_journal_reader *reader,
     struct ordo_record *record,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* As many of the next records as are at hand, 1 to ORDO_RECORDS_MAX; they and their bytes live
+ * until the next call. Errors as above. */
+enum ordo_err ordo_journal_reader_next_many(
+    struct ordo_journal_reader *reader,
+    const struct ordo_record **records,
+    uint32_t *count,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
 void ordo_journal_reader_close(struct ordo_journal_reader *reader);

@@ -74,41 +74,41 @@ struct replay {
     struct ordo_journal *journal;
     const struct ordo_verdict *verdict;
     const struct ordo_visitor *visitor;
-    struct ordo_load load;
+    struct ordo_loader *loader;
     struct ordo_tip tip;
+    struct ordo_record records[ORDO_RECORDS_MAX]; /* gathered; they point into load */
+    uint32_t gathered;
 };
 
+static enum ordo_err visit_gathered(struct replay *replay, struct ordo_fail *fail)
+{
+    const struct ordo_visitor *visitor = replay->visitor;
+    uint32_t count = replay->gathered;
+    replay->gathered = 0;
+    return count == 0 ? ORDO_OK : visitor->visit(visitor->context, replay->records, count, fail);
+}
+
+/* Small batches are gathered, so that a visitor has as much before him as after large ones. */
 static enum ordo_err visit_batch(
     struct replay *replay,
     const uint8_t *data,
     const struct ordo_batch_header *h,
     struct ordo_fail *fail)
 {
-    struct ordo_reader r = ordo_reader_over(data + ORDO_BATCH_HEADER_SIZE, h->body_size);
-    uint32_t crc = ordo_record_seed(h->salt, h->number, h->first_seq);
-    uint64_t update_seq = h->first_update_seq;
-    for (uint32_t i = 0; i < h->record_count; i++) {
-        struct ordo_record_bytes bytes;
-        bool holds = ordo_record_read(&r, h->base_time_us, &crc, &bytes);
-        ORDO_ASSERT(holds); /* the batch was checked in this very memory */
-        update_seq += bytes.update_count;
-        if (h->first_seq + i <= replay->visitor->after_seq) {
-            continue;
+    struct ordo_body body;
+    enum ordo_err err = ORDO_OK;
+    ordo_body_begin(&body, data, h);
+    while (err == ORDO_OK) {
+        uint32_t room = ORDO_RECORDS_MAX - replay->gathered;
+        uint32_t taken = ordo_body_take(
+            &body, replay->visitor->after_seq, replay->records + replay->gathered, room);
+        replay->gathered += taken;
+        if (taken < room) {
+            break;
         }
-        struct ordo_record record = {
-            .seq = h->first_seq + i,
-            .time_us = bytes.time_us,
-            .update_seq = update_seq,
-            .update_count = bytes.update_count,
-            .command = bytes.command,
-            .outcome = bytes.outcome,
-        };
-        enum ordo_err err = replay->visitor->visit(replay->visitor->context, &record, fail);
-        if (err != ORDO_OK) {
-            return err;
-        }
+        err = visit_gathered(replay, fail);
     }
-    return ORDO_OK;
+    return err;
 }
 
 static enum ordo_err changed(struct replay *replay, uint64_t number, struct ordo_fail *fail)
@@ -127,8 +127,9 @@ static enum ordo_err changed(struct replay *replay, uint64_t number, struct ordo
 
 static enum ordo_err replay_segment(struct replay *replay, uint64_t number, struct ordo_fail *fail)
 {
-    struct ordo_load *load = &replay->load;
-    enum ordo_err err = ordo_load_segment(load, &replay->journal->folder, number, fail);
+    const struct ordo_load *load;
+    enum ordo_err err = ordo_loader_get(
+        replay->loader, &replay->journal->folder, number, replay->verdict->end_number, &load, fail);
     if (err != ORDO_OK) {
         return err;
     }
@@ -167,24 +168,58 @@ static enum ordo_err replay_segment(struct replay *replay, uint64_t number, stru
         ordo_tip_advance(&replay->tip, &check, replay->tip.chain);
         at += check.header.size;
     }
-    return ORDO_OK;
+    return visit_gathered(replay, fail);
 }
 
 enum ordo_err ordo_recover_replay(
     struct ordo_journal *journal,
     const struct ordo_verdict *verdict,
     const struct ordo_visitor *visitor,
+    struct ordo_loader *loader,
     struct ordo_fail *fail)
 {
-    struct replay replay = {.journal = journal, .verdict = verdict, .visitor = visitor};
+    struct replay replay;
+    memset(&replay, 0, sizeof(replay));
+    replay.journal = journal;
+    replay.verdict = verdict;
+    replay.visitor = visitor;
+    replay.loader = loader;
     enum ordo_err err = ORDO_OK;
-    ordo_load_init(&replay.load);
     for (uint64_t number = verdict->first;
          err == ORDO_OK && number != 0 && number <= verdict->end_number;
          number++) {
         err = replay_segment(&replay, number, fail);
     }
-    ordo_load_fini(&replay.load);
     ORDO_ASSERT(err != ORDO_OK || replay.tip.seq == verdict->tip.seq);
     return err;
+}
+
+/* ---- a visitor of one record at a time ---- */
+
+struct each {
+    ordo_record_visit *visit;
+    void *context;
+};
+
+static enum ordo_err
+visit_each(void *context, const struct ordo_record *records, uint32_t count, struct ordo_fail *fail)
+{
+    const struct each *each = context;
+    enum ordo_err err = ORDO_OK;
+    for (uint32_t i = 0; err == ORDO_OK && i < count; i++) {
+        err = each->visit(each->context, &records[i], fail);
+    }
+    return err;
+}
+
+enum ordo_err ordo_journal_recover(
+    struct ordo_journal *journal,
+    uint64_t after_seq,
+    ordo_record_visit *visit,
+    void *context,
+    struct ordo_recovery *recovery,
+    struct ordo_fail *fail)
+{
+    struct each each = {visit, context};
+    return ordo_journal_recover_many(journal, after_seq, visit_each, &each, recovery, fail);
 }

@@ -29,9 +29,10 @@ struct judge {
     struct ordo_verdict *verdict;
     struct ordo_fail *fail;
     uint64_t after_seq; /* a snapshot has it, so it had been flushed */
-    struct ordo_load load;
-    uint64_t entered; /* number of the last segment with a header that holds */
-    bool is_bad;      /* a place was found that does not hold */
+    struct ordo_loader *loader;
+    const struct ordo_load *load; /* the segment at hand */
+    uint64_t entered;             /* number of the last segment with a header that holds */
+    bool is_bad;                  /* a place was found that does not hold */
     uint64_t bad_number;
     uint64_t bad_offset;
     uint64_t bad_seq;
@@ -125,9 +126,9 @@ void ordo_find_proof(
 static void look_behind(struct judge *j, bool knows_segment)
 {
     ordo_find_proof(
-        &j->load, j->bad_offset, &j->verdict->tip, knows_segment, j->bad_number == 1, &j->proof);
-    uint64_t last = j->load.size;
-    while (last > j->bad_offset && j->load.data[last - 1] == 0) {
+        j->load, j->bad_offset, &j->verdict->tip, knows_segment, j->bad_number == 1, &j->proof);
+    uint64_t last = j->load->size;
+    while (last > j->bad_offset && j->load->data[last - 1] == 0) {
         last--;
     }
     j->verdict->torn_bytes = last - j->bad_offset;
@@ -138,8 +139,8 @@ static bool walk_batches(
     struct judge *j, const struct ordo_segment_header *header, struct ordo_batch_check *check)
 {
     struct ordo_verdict *v = j->verdict;
-    uint64_t span = j->load.capacity < header->size ? j->load.capacity : header->size;
-    const uint8_t *data = j->load.data;
+    uint64_t span = j->load->capacity < header->size ? j->load->capacity : header->size;
+    const uint8_t *data = j->load->data;
     v->end_offset = header->block;
     while (v->end_offset < span) {
         uint64_t left = span - v->end_offset;
@@ -182,7 +183,7 @@ judge_begun(struct judge *j, uint64_t number, const struct ordo_segment_header *
         return damaged_at(
             j, number - 1, 0, "a segment is blank", "a later segment proves that it was not");
     }
-    if (j->load.size > header->size) {
+    if (j->load->size > header->size) {
         return damaged_at(
             j,
             number,
@@ -191,7 +192,7 @@ judge_begun(struct judge *j, uint64_t number, const struct ordo_segment_header *
             "something else wrote to it");
     }
     if (!ordo_is_zero(
-            j->load.data + ORDO_SEGMENT_HEADER_SIZE, header->block - ORDO_SEGMENT_HEADER_SIZE)) {
+            j->load->data + ORDO_SEGMENT_HEADER_SIZE, header->block - ORDO_SEGMENT_HEADER_SIZE)) {
         set_bad(j, number, 0, v->tip.seq + 1, "bytes behind the segment header are not zeros");
         v->torn_size = header->size;
         look_behind(j, false);
@@ -216,7 +217,7 @@ judge_begun(struct judge *j, uint64_t number, const struct ordo_segment_header *
     v->segments++;
     v->end_number = number;
     v->end_header = *header;
-    v->end_short = j->load.size < header->size;
+    v->end_short = j->load->size < header->size;
     if (!walk_batches(j, header, &check)) {
         set_bad(j, number, v->end_offset, check.bad_seq, check.reason);
         v->torn_size = header->size;
@@ -228,7 +229,7 @@ judge_begun(struct judge *j, uint64_t number, const struct ordo_segment_header *
 static void note_blank(struct judge *j, uint64_t number)
 {
     struct ordo_verdict *v = j->verdict;
-    if (j->load.size != j->journal->config.segment_size) {
+    if (j->load->size != j->journal->config.segment_size) {
         return;
     }
     if (v->blank_first == 0) {
@@ -254,12 +255,13 @@ static enum ordo_err gap_at(const struct judge *j, uint64_t number)
 static enum ordo_err judge_segment(struct judge *j, uint64_t number)
 {
     struct ordo_segment_header header;
-    enum ordo_err err = ordo_load_segment(&j->load, &j->journal->folder, number, j->fail);
+    const struct ordo_folder *folder = &j->journal->folder;
+    enum ordo_err err = ordo_loader_get(j->loader, folder, number, folder->last, &j->load, j->fail);
     ORDO_FAILPOINT("recover.segment_read");
     if (err != ORDO_OK) {
         return err == ORDO_ERR_NOT_FOUND ? gap_at(j, number) : err;
     }
-    err = ordo_segment_header_decode(j->load.data, j->load.capacity, &header);
+    err = ordo_segment_header_decode(j->load->data, j->load->capacity, &header);
     if (err == ORDO_OK) {
         return judge_begun(j, number, &header);
     }
@@ -277,7 +279,7 @@ static enum ordo_err judge_segment(struct judge *j, uint64_t number)
             header.flags,
             ORDO_JOURNAL_FORMAT);
     }
-    if (ordo_is_zero(j->load.data, j->load.size)) {
+    if (ordo_is_zero(j->load->data, j->load->size)) {
         note_blank(j, number);
         return ORDO_OK;
     }
@@ -291,7 +293,7 @@ static enum ordo_err judge_segment(struct judge *j, uint64_t number)
         j->verdict->tip.seq + 1,
         err == ORDO_ERR_EMPTY ? "the segment header is missing"
                               : "the segment header does not hold");
-    j->verdict->torn_size = j->load.size;
+    j->verdict->torn_size = j->load->size;
     look_behind(j, false);
     return ORDO_OK;
 }
@@ -408,18 +410,22 @@ static enum ordo_err choose_start(struct judge *j)
 enum ordo_err ordo_recover_judge(
     struct ordo_journal *journal,
     uint64_t after_seq,
+    struct ordo_loader *loader,
     struct ordo_verdict *verdict,
     struct ordo_fail *fail)
 {
-    struct judge j = {.journal = journal, .verdict = verdict, .fail = fail, .after_seq = after_seq};
+    struct judge j = {
+        .journal = journal,
+        .verdict = verdict,
+        .fail = fail,
+        .after_seq = after_seq,
+        .loader = loader};
     *verdict = (struct ordo_verdict){.last_is_mark = true};
-    ordo_load_init(&j.load);
     enum ordo_err err = choose_start(&j);
     for (uint64_t number = verdict->first;
          err == ORDO_OK && number != 0 && number <= journal->folder.last;
          number++) {
         err = judge_segment(&j, number);
     }
-    ordo_load_fini(&j.load);
     return err == ORDO_OK ? decide(&j) : err;
 }

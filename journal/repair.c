@@ -80,13 +80,18 @@ enum ordo_err ordo_journal_tail(
 {
     struct ordo_journal *journal = NULL;
     struct ordo_verdict verdict;
+    struct ordo_loader loader;
     enum ordo_err err = peek_open(dir, key_file, &journal, fail);
     *tail = (struct ordo_tail){0};
+    if (journal == NULL) {
+        return err;
+    }
+    ordo_loader_init(&loader);
     if (err == ORDO_OK) {
         err = find_after(&journal->folder, &tail->after_seq, fail);
     }
     if (err == ORDO_OK) {
-        err = ordo_recover_judge(journal, tail->after_seq, &verdict, fail);
+        err = ordo_recover_judge(journal, tail->after_seq, &loader, &verdict, fail);
     }
     if (err == ORDO_OK) {
         tail->is_torn = verdict.torn_number != 0;
@@ -96,6 +101,7 @@ enum ordo_err ordo_journal_tail(
         tail->seq_last = verdict.tip.seq;
         tail->reason = verdict.torn_reason;
     }
+    ordo_loader_fini(&loader);
     peek_close(journal);
     return err;
 }

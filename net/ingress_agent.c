@@ -296,6 +296,25 @@ static void admit(struct ordo_server *server, struct ordo_request *request)
     }
 }
 
+/* A service is none of the ring's business: its own thread answers it. */
+static void hand_over(struct ordo_server *server, struct ordo_request *request)
+{
+    struct ordo_wire_fault fault;
+    if (ordo_flag_is_raised(&server->stopping)) {
+        refuse_stopping(server, request);
+    } else if (!may_send(request, request->reader.service, &fault)) {
+        ordo_counter_add(&server->malformed, 1);
+        request->reader.next = 1;
+        note_refusal(server, request, &fault);
+        reply_now(server, request, NULL, 0);
+    } else if (!ordo_feed_deliver(&server->feed, request)) {
+        fault = (struct ordo_wire_fault){.code = ORDO_RESULT_BUSY};
+        (void)snprintf(fault.text, sizeof(fault.text), "too many services wait");
+        ordo_counter_add(&server->busy, 1);
+        reply_now(server, request, &fault, ORDO_FEED_RETRY_MS);
+    }
+}
+
 static uint32_t take_requests(struct ordo_server *server)
 {
     uint32_t count = 0;
@@ -314,7 +333,9 @@ static uint32_t take_requests(struct ordo_server *server)
         if (request->class == ORDO_CLASS_FACT && !ordo_role_is_urgent(request->role)) {
             request->class = ORDO_CLASS_COMMAND;
         }
-        if (good) {
+        if (good && ordo_request_is_service(&request->reader)) {
+            hand_over(server, request);
+        } else if (good) {
             admit(server, request);
         } else {
             ordo_counter_add(&server->malformed, 1);
@@ -339,7 +360,7 @@ static bool is_waiting(const struct ordo_server *server)
 static uint32_t stop_doors(struct ordo_server *server)
 {
     struct ordo_receiving *own = &server->receiving;
-    uint64_t answered = ordo_sequence_get(&server->answered) + ordo_sequence_own(&server->refused);
+    uint64_t answered = ordo_server_answered(server) + ordo_sequence_get(&server->feed.answered);
     if (own->door_stopped || !ordo_flag_is_raised(&server->stopping) || is_waiting(server) ||
         answered != ordo_sequence_own(&server->taken)) {
         return 0;

@@ -47,7 +47,9 @@ struct ordo_server_config {
     uint32_t wait_ms[3];       /* facts, queries, others: how long; 0 = the default (shed.h) */
     uint64_t throttle_rate;    /* commands a second at most; 0 = no limit */
     uint32_t throttle_share;   /* percent of the time in which requests are taken; 0 = no limit */
-    uint8_t node[16];          /* in the heartbeat: which journal this stream belongs to */
+    uint32_t recent_updates;   /* kept in memory for fetch; 0 = the default, 262,144 */
+    const char *data; /* the journal's folder, for what is older, and for histories; NULL = none */
+    uint8_t node[16]; /* in the heartbeat: which journal this stream belongs to */
 };
 
 /* Binds every URL, so that a port in use or a bad URL is known before traffic: UNAVAILABLE or
@@ -74,8 +76,17 @@ struct ordo_agent ordo_server_ingress_agent(struct ordo_server *server);
 struct ordo_agent ordo_server_reply_agent(struct ordo_server *server);
 struct ordo_agent ordo_server_publish_agent(struct ordo_server *server);
 
-/* Begins to receive. Starter thread, after the runners were started. */
-void ordo_server_start(struct ordo_server *server);
+/* Numbers that the program adds to those of `stats`: calls add with `to` for each. The feed's
+ * thread. */
+typedef void
+ordo_stats_more(void *context, void (*add)(void *to, const char *name, uint64_t value), void *to);
+
+/* Before the start. */
+void ordo_server_add_stats(struct ordo_server *server, ordo_stats_more *more, void *context);
+
+/* Begins to receive. Starter thread, after the runners were started. Errors as ordo_thread_start:
+ * nothing was started then. */
+enum ordo_err ordo_server_start(struct ordo_server *server, struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* From now on a request gets SHUTTING_DOWN; those that wait are decided and answered while the
  * runners drain, then the ingress agent stops the doors. Any thread; does not block. */

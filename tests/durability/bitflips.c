@@ -17,6 +17,7 @@
 struct rig {
     struct report report;
     struct sample sample;
+    struct ordo_loader loader;
     struct ordo_journal *journal;
     uint64_t refused;
     uint64_t cut;
@@ -68,7 +69,7 @@ static void flip(struct rig *rig, uint64_t segment, uint64_t bit)
     struct ordo_verdict v;
     struct ordo_fail fail = {0};
     file->data[offset] ^= (uint8_t)(1u << bit % 8);
-    enum ordo_err err = ordo_recover_judge(rig->journal, 0, &v, &fail);
+    enum ordo_err err = ordo_recover_judge(rig->journal, 0, &rig->loader, &v, &fail);
     file->data[offset] ^= (uint8_t)(1u << bit % 8);
     rig->report.cases++;
     rig->digest = ordo_hash64(&err, sizeof(err), rig->digest + v.tip.seq);
@@ -130,7 +131,7 @@ static void run_round(struct rig *rig, uint64_t round)
     enum ordo_err err = ordo_journal_open(&sample->driver.config, &rig->journal, &fail);
     ORDO_ASSERT(err == ORDO_OK);
     struct ordo_verdict v;
-    err = ordo_recover_judge(rig->journal, 0, &v, &fail);
+    err = ordo_recover_judge(rig->journal, 0, &rig->loader, &v, &fail);
     ORDO_ASSERT(err == ORDO_OK && v.torn_number == 0 && v.tip.seq == sample->driver.seq);
     uint64_t left = rig->report.cases_wanted - rig->report.cases;
     for (uint64_t bit = 0; bit < SEGMENT * 8 && bit < left && rig->report.fails < 20; bit++) {
@@ -143,6 +144,7 @@ static void run_round(struct rig *rig, uint64_t round)
 int main(int argc, char **argv)
 {
     static struct rig rig;
+    ordo_loader_init(&rig.loader);
     rig.report = report_begin("R5", CASES_DEFAULT, argc, argv);
     ordo_log_set_level(ORDO_LOG_ERROR);
     uint64_t rounds = 0;
@@ -159,5 +161,6 @@ int main(int argc, char **argv)
         rig.cut,
         rig.behind,
         rig.digest);
+    ordo_loader_fini(&rig.loader);
     return report_end(&rig.report, more);
 }

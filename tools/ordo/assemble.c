@@ -8,15 +8,11 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "node_stats.h"
 #include "replay_mark.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-static enum ordo_err visit(void *context, const struct ordo_record *record, struct ordo_fail *fail)
-{
-    return ordo_replay_record(context, record, fail);
-}
 
 /* What the configuration says of the genesis is true of this folder, or was changed by a sequenced
  * command since: a capacity cannot have been. */
@@ -76,8 +72,13 @@ recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fa
     node->replay.mark = ordo_replay_mark_seq(&mark);
     err = ordo_restart_load(&node->restart, config->data, &node->replay, fail);
     if (err == ORDO_OK) {
-        err = ordo_journal_recover(
-            node->journal, node->restart.after_seq, visit, &node->replay, &node->recovery, fail);
+        err = ordo_journal_recover_many(
+            node->journal,
+            node->restart.after_seq,
+            ordo_replay_visit,
+            &node->replay,
+            &node->recovery,
+            fail);
     }
     node->replay.mark = NULL;
     ordo_replay_mark_close(&mark);
@@ -163,6 +164,7 @@ open_server(struct ordo_node *node, const struct ordo_config *config, struct ord
         .requests_max = config->requests_max,
         .request_size_max = config->request_size_max,
         .heartbeat_ms = config->heartbeat_ms,
+        .data = config->data,
         .throttle_rate = config->throttle_rate,
         .throttle_share = config->throttle_share,
     };
@@ -236,6 +238,7 @@ static enum ordo_err lay_out(
         &pipeline->ingress_runner->waker,
         head->update_seq,
         hash);
+    ordo_server_add_stats(node->server, ordo_node_stats, node);
     return ORDO_OK;
 }
 
@@ -340,8 +343,12 @@ enum ordo_err ordo_node_start(struct ordo_node *node, struct ordo_fail *fail)
         err = ordo_pipeline_start(&node->pipeline, fail);
     }
     if (err == ORDO_OK) {
-        ordo_server_start(node->server);
-    } else {
+        err = ordo_server_start(node->server, fail);
+        if (err != ORDO_OK) {
+            ordo_pipeline_stop(&node->pipeline);
+        }
+    }
+    if (err != ORDO_OK) {
         ordo_snapshotter_stop(&node->snapshotter);
     }
     return err;

@@ -85,16 +85,18 @@ static enum ordo_err walk(
     struct ordo_journal_reader *reader,
     struct ordo_fail *fail)
 {
-    struct ordo_record record;
+    const struct ordo_record *records;
+    uint32_t count;
     enum ordo_err err;
-    while ((err = ordo_journal_reader_next(reader, &record, fail)) == ORDO_OK) {
-        plan->seq = record.seq;
-        if (record.seq <= plan->after_seq) {
-            continue;
+    while ((err = ordo_journal_reader_next_many(reader, &records, &count, fail)) == ORDO_OK) {
+        uint32_t known = 0; /* those that the snapshot has */
+        while (known < count && records[known].seq <= plan->after_seq) {
+            known++;
         }
-        plan->records++;
+        plan->seq = records[count - 1].seq;
+        plan->records += count - known;
         if (options->digest) {
-            err = ordo_replay_record(&plan->replay, &record, fail);
+            err = ordo_replay_records(&plan->replay, records + known, count - known, fail);
         }
         if (err != ORDO_OK) {
             return err;

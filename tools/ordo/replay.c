@@ -100,3 +100,29 @@ enum ordo_err ordo_replay_record(
         decided,
         applied.journaled ? "" : " and would not journal it");
 }
+
+enum ordo_err ordo_replay_records(
+    struct ordo_replay *replay,
+    const struct ordo_record *records,
+    uint32_t count,
+    struct ordo_fail *fail)
+{
+    enum ordo_err err = ORDO_OK;
+    uint32_t i = 0;
+    if (replay->state == NULL && count != 0) {
+        err = ordo_replay_record(replay, &records[i++], fail);
+    }
+    for (uint32_t ahead = i; err == ORDO_OK && i < count; i++) {
+        while (ahead < count && ahead - i <= ORDO_APPLY_AHEAD) {
+            ordo_apply_prefetch(replay->state, records[ahead++].command);
+        }
+        err = ordo_replay_record(replay, &records[i], fail);
+    }
+    return err;
+}
+
+enum ordo_err ordo_replay_visit(
+    void *replay, const struct ordo_record *records, uint32_t count, struct ordo_fail *fail)
+{
+    return ordo_replay_records(replay, records, count, fail);
+}

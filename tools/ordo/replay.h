@@ -28,4 +28,18 @@ enum ordo_err ordo_replay_record(
     const struct ordo_record *record,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
+/* The same for records that follow each other: the state is asked for the rows of the coming ones
+ * while one is decided, as a server at work does. Stops at the very record that diverges; `records`
+ * counts those before it. */
+enum ordo_err ordo_replay_records(
+    struct ordo_replay *replay,
+    const struct ordo_record *records,
+    uint32_t count,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* That, as the visitor of a recovery: replay is a struct ordo_replay. */
+enum ordo_err ordo_replay_visit(
+    void *replay, const struct ordo_record *records, uint32_t count, struct ordo_fail *fail)
+    ORDO_MUST_USE;
+
 #endif

@@ -24,23 +24,28 @@ static enum ordo_err
 replay_all(struct run *run, const struct ordo_journal_options *options, struct ordo_fail *fail)
 {
     struct ordo_journal_reader *reader;
-    struct ordo_record record;
+    const struct ordo_record *records;
+    uint32_t count;
     enum ordo_err err = ordo_journal_reader_open(options->dir, 0, &reader, fail);
 
     if (err != ORDO_OK) {
         return ordo_cli_explain_trim(options->dir, err, fail);
     }
     while (run->seq < options->upto) {
-        err = ordo_journal_reader_next(reader, &record, fail);
-        if (err == ORDO_OK) {
-            err = ordo_replay_record(&run->replay, &record, fail);
-        }
+        err = ordo_journal_reader_next_many(reader, &records, &count, fail);
         if (err != ORDO_OK) {
             break;
         }
-        run->seq = record.seq;
-        run->update_seq = record.update_seq;
-        if (run->seq % PROGRESS_EVERY == 0 && ordo_cli_progress()) {
+        if (count > options->upto - run->seq) {
+            count = (uint32_t)(options->upto - run->seq);
+        }
+        err = ordo_replay_records(&run->replay, records, count, fail);
+        if (err != ORDO_OK) {
+            break;
+        }
+        run->seq = records[count - 1].seq;
+        run->update_seq = records[count - 1].update_seq;
+        if (run->seq % PROGRESS_EVERY < count && ordo_cli_progress()) {
             (void)fprintf(stderr, "\rsequence %" PRIu64 " ", run->seq);
         }
     }

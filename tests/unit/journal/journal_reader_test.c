@@ -52,6 +52,75 @@ Test(reader, begins_at_any_sequence)
     rig_fini(&rig);
 }
 
+/* Small batches, as a quiet node writes them. */
+Test(reader, hands_out_many_at_a_time_from_small_batches_in_order)
+{
+    struct rig rig;
+    struct ordo_journal_reader *reader;
+    const struct ordo_record *records;
+    struct ordo_record single;
+    uint32_t count;
+    enum ordo_err err;
+    rig_init(&rig, ORDO_BACKEND_AUTO);
+    rig_open(&rig);
+    rig_write(&rig, 1500, 3);
+    rig_close(&rig);
+    for (uint64_t from = 1; from <= 1500; from += 149) {
+        uint64_t next = from;
+        uint32_t most = 0;
+        cr_assert_eq(ordo_journal_reader_open(rig.dir, from, &reader, &rig.fail), ORDO_OK);
+        while ((err = ordo_journal_reader_next_many(reader, &records, &count, &rig.fail)) ==
+               ORDO_OK) {
+            cr_assert(count >= 1 && count <= ORDO_RECORDS_MAX);
+            for (uint32_t i = 0; i < count; i++) {
+                rig_check_record(&records[i], next++); /* all of them still hold */
+            }
+            most = count > most ? count : most;
+            if (next % 2 == 0 && /* both calls may take turns */
+                ordo_journal_reader_next(reader, &single, &rig.fail) == ORDO_OK) {
+                rig_check_record(&single, next++);
+            }
+        }
+        cr_assert_eq(err, ORDO_ERR_EMPTY, "%s", rig.fail.text);
+        cr_assert_eq(next, 1501);
+        cr_assert_gt(most, 3, "batches are gathered");
+        ordo_journal_reader_close(reader);
+    }
+    rig_fini(&rig);
+}
+
+Test(reader, hands_out_all_before_damage_and_then_names_it)
+{
+    struct rig rig;
+    char path[128];
+    uint64_t offset;
+    struct ordo_batch_header header;
+    struct ordo_journal_reader *reader;
+    const struct ordo_record *records;
+    uint32_t count;
+    enum ordo_err err;
+    uint64_t read = 0;
+    uint8_t was;
+    rig_init(&rig, ORDO_BACKEND_AUTO);
+    rig_open(&rig);
+    rig_write(&rig, 600, 3);
+    rig_close(&rig);
+    rig_path(&rig, 1, path);
+    cr_assert(rig_batch(path, 5, &offset, &header));
+    rig_peek(path, offset + 200, &was, 1);
+    was ^= 4;
+    rig_poke(path, offset + 200, &was, 1);
+    cr_assert_eq(ordo_journal_reader_open(rig.dir, 0, &reader, &rig.fail), ORDO_OK);
+    while ((err = ordo_journal_reader_next_many(reader, &records, &count, &rig.fail)) == ORDO_OK) {
+        read += count;
+    }
+    cr_assert_eq(err, ORDO_ERR_DAMAGED);
+    cr_assert_eq(read, header.first_seq - 1);
+    cr_assert_not_null(strstr(rig.fail.text, path), "%s", rig.fail.text);
+    ordo_journal_reader_close(reader);
+    rig_fini(&rig);
+}
+
 Test(reader, says_when_there_is_no_journal)
 {
     struct rig rig;

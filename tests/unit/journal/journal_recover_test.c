@@ -273,3 +273,60 @@ Test(recover, hands_back_the_error_of_a_visit_and_writes_nothing)
     cr_assert_eq(rig_folder_hash(&rig), before);
     rig_fini(&rig);
 }
+
+struct many {
+    uint64_t next;
+    uint64_t refused; /* the sequence whose visit fails; 0 = none */
+    uint32_t most;
+    uint32_t calls;
+};
+
+static enum ordo_err
+visit_many(void *context, const struct ordo_record *records, uint32_t count, struct ordo_fail *fail)
+{
+    struct many *many = context;
+    cr_assert(count >= 1 && count <= ORDO_RECORDS_MAX);
+    many->calls++;
+    many->most = count > many->most ? count : many->most;
+    for (uint32_t i = 0; i < count; i++) {
+        rig_check_record(&records[i], many->next++);
+        if (records[i].seq == many->refused) {
+            return ordo_fail_set(fail, ORDO_ERR_DIVERGED, "refused");
+        }
+    }
+    return ORDO_OK;
+}
+
+Test(recover, visits_many_at_a_time_from_small_batches_in_order)
+{
+    struct rig rig;
+    rig_make_journal(&rig, 900);
+    for (uint64_t after = 0; after <= 900; after += 75) {
+        struct many many = {.next = after + 1};
+        cr_assert_eq(ordo_journal_open(&rig.config, &rig.journal, &rig.fail), ORDO_OK);
+        enum ordo_err err = ordo_journal_recover_many(
+            rig.journal, after, visit_many, &many, &rig.recovery, &rig.fail);
+        cr_assert_eq(err, ORDO_OK, "%s", rig.fail.text);
+        cr_assert_eq(many.next, 901);
+        cr_assert_eq(rig.recovery.records, 900 - after);
+        cr_assert(after != 0 || many.most == ORDO_RECORDS_MAX, "batches are gathered");
+        ordo_journal_close(rig.journal);
+    }
+    rig_fini(&rig);
+}
+
+Test(recover, ends_with_the_first_visit_of_many_that_fails)
+{
+    struct rig rig;
+    struct many many = {.next = 1, .refused = 300};
+    rig_make_journal(&rig, 900);
+    uint64_t before = rig_folder_hash(&rig);
+    cr_assert_eq(ordo_journal_open(&rig.config, &rig.journal, &rig.fail), ORDO_OK);
+    enum ordo_err err =
+        ordo_journal_recover_many(rig.journal, 0, visit_many, &many, &rig.recovery, &rig.fail);
+    cr_assert_eq(err, ORDO_ERR_DIVERGED);
+    cr_assert_eq(many.next, 301, "nothing is visited behind it");
+    ordo_journal_close(rig.journal);
+    cr_assert_eq(rig_folder_hash(&rig), before);
+    rig_fini(&rig);
+}
