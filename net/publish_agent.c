@@ -158,9 +158,17 @@ static uint32_t answer_waits(struct ordo_server *server, uint64_t now_ns)
     return count;
 }
 
+/* Half of the requests of each door are left to those that do not wait: else 4,096 waits would keep
+ * out every payment fact for a minute. */
+static bool has_turn(const struct ordo_server *server)
+{
+    return server->publishing.waits.count < server->config.requests_max / (2 * server->door_count);
+}
+
 static void begin_wait(struct ordo_server *server, const struct ordo_slot *slot)
 {
-    static const char text[] = "so many orders are waited for that these have no room";
+    static const char text[] =
+        "so many wait, or so many orders are waited for, that this has no room";
     struct ordo_publishing *own = &server->publishing;
     struct ordo_bytes outcome = ordo_ring_outcome(own->stage->ring, slot);
     struct ordo_reader body = ordo_reader_over(outcome.data, outcome.size);
@@ -173,7 +181,8 @@ static void begin_wait(struct ordo_server *server, const struct ordo_slot *slot)
     ORDO_ASSERT(good); /* ingress encoded it */
     good = ordo_result_decode(&body, slot->seq, &result) && result.code == ORDO_RESULT_OK;
     ORDO_ASSERT(good); /* apply refuses no wait */
-    if (ordo_waits_add(&own->waits, request, request_id, &own->command, &body, now_ns)) {
+    if (has_turn(server) &&
+        ordo_waits_add(&own->waits, request, request_id, &own->command, &body, now_ns)) {
         return;
     }
     struct ordo_writer out = begin_answer(server, request_id);

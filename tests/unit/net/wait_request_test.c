@@ -217,6 +217,32 @@ Test(wait, is_answered_with_what_holds_when_the_server_stops)
     nng_close(s);
 }
 
+/* A fact must find a request free, however many wait. */
+Test(wait, leaves_half_of_the_requests_to_those_that_do_not_wait)
+{
+    static nng_aio *waiting[8];
+    struct ordo_reply_reader reader;
+    struct ordo_reply_item item;
+    n.config.requests_max = 8;
+    nng_socket s = open_node();
+    struct ordo_command c = wait_for(1, 1, 60000);
+    for (uint32_t i = 0; i < 4; i++) {
+        waiting[i] = send_only(s, &c, 1);
+    }
+    wait_taken(4);
+    nng_aio *aio = send_only(s, &c, 1);
+    receive(aio, &reader, &item);
+    cr_assert_eq(item.result.code, ORDO_RESULT_BUSY);
+    nng_msg_free(nng_aio_get_msg(aio));
+    nng_aio_free(aio);
+    run_touch(s, "w1");
+    for (uint32_t i = 0; i < 4; i++) {
+        cr_assert_eq(receive_wait(waiting[i], NULL), 1);
+    }
+    nng_close(s);
+    node_close(&n);
+}
+
 Test(wait, for_a_hundred_thousand_orders_over_two_thousand_requests_answers_each_once)
 {
     static nng_aio *waiting[OUTSTANDING];
