@@ -10,7 +10,7 @@
 #define ORDO_BENCH_E2E_LOAD_H
 
 #include "base/histogram.h"
-#include "client/ordo.h"
+#include "client/client.h"
 
 #define ORDO_E2E_LANES_MAX 256
 #define ORDO_E2E_GROUP_MAX 1024

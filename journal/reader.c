@@ -9,197 +9,17 @@
  * A poll at the end must be cheap: the scan for proof is made once a segment (and once a place that
  * holds bytes but no batch). What is damaged at the very end after that is found when the next
  * segment begins, at the latest: it names its predecessor's last sequence. */
-#include "journal/internal.h"
+#include "journal/reader.h"
+
+#include "journal/place.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-
-#define WINDOW_STEP ((size_t)1 << 20) /* read at a time, unless a batch is larger */
-#define WINDOW_MAX  ((size_t)ORDO_JOURNAL_BATCH_MAX)
-
-struct ordo_journal_reader {
-    struct ordo_arena arena;
-    struct ordo_folder folder;
-    struct ordo_chain chain;
-    struct ordo_load load; /* for the scan at an end */
-    uint64_t from_seq;
-
-    struct ordo_segment segment; /* number 0 = the first is still blank */
-    struct ordo_segment_header header;
-    struct ordo_tip tip;
-    uint64_t offset; /* of the next batch */
-
-    uint8_t *window;
-    uint64_t window_at; /* file offset of its first byte */
-    size_t window_size;
-
-    /* the rest of the present batch */
-    struct ordo_body body;
-    struct ordo_record records[ORDO_RECORDS_MAX]; /* handed out */
-
-    uint64_t scanned_number; /* the last segment whose end was scanned for proof */
-    uint64_t scanned_offset; /* and the last place in it */
-};
-
-static enum ordo_err damaged(
-    const struct ordo_journal_reader *reader,
-    uint64_t number,
-    uint64_t offset,
-    const char *reason,
-    struct ordo_fail *fail)
-{
-    char name[ORDO_SEGMENT_NAME_MAX];
-    ordo_segment_name(number, name);
-    return ordo_fail_set(
-        fail,
-        ORDO_ERR_DAMAGED,
-        "%s/%s is damaged at offset %" PRIu64 ", sequence %" PRIu64
-        ": %s, and later data proves that it had been flushed: restore this file from a backup or "
-        "a replica",
-        reader->folder.path,
-        name,
-        offset,
-        reader->tip.seq + 1,
-        reason);
-}
-
-/* The header of a segment. EMPTY: not begun (or half begun, or not there). */
-static enum ordo_err peek_segment(
-    const struct ordo_journal_reader *reader,
-    uint64_t number,
-    struct ordo_segment_header *header,
-    struct ordo_fail *fail)
-{
-    _Alignas(ORDO_JOURNAL_BLOCK_MAX) uint8_t block[ORDO_JOURNAL_BLOCK_MAX];
-    size_t got;
-    enum ordo_err err = ordo_segment_read_first(&reader->folder, number, block, &got, fail);
-    if (err != ORDO_OK) {
-        return err == ORDO_ERR_NOT_FOUND ? ORDO_ERR_EMPTY : err;
-    }
-    err = ordo_segment_header_decode(block, got, header);
-    if (err == ORDO_ERR_DAMAGED) {
-        return ORDO_ERR_EMPTY; /* being written, or torn: the scan for proof decides */
-    }
-    if (err == ORDO_ERR_VERSION) {
-        char name[ORDO_SEGMENT_NAME_MAX];
-        ordo_segment_name(number, name);
-        return ordo_fail_set(
-            fail,
-            err,
-            "%s/%s has journal format %u, this program reads format %d: use a newer program",
-            reader->folder.path,
-            name,
-            header->format,
-            ORDO_JOURNAL_FORMAT);
-    }
-    return err;
-}
-
-static void use_segment(
-    struct ordo_journal_reader *reader,
-    struct ordo_segment *segment,
-    const struct ordo_segment_header *header)
-{
-    ordo_segment_close(&reader->segment);
-    reader->segment = *segment;
-    reader->header = *header;
-    reader->offset = header->block;
-    reader->window_size = 0;
-}
-
-/* Begins at a segment, trusting what its header says about everything before it. */
-static enum ordo_err start_at(
-    struct ordo_journal_reader *reader,
-    const struct ordo_segment_header *header,
-    struct ordo_fail *fail)
-{
-    struct ordo_segment segment;
-    enum ordo_err err = ordo_segment_open(&reader->folder, header->number, false, &segment, fail);
-    if (err != ORDO_OK) {
-        return err;
-    }
-    ordo_tip_start(&reader->tip, header);
-    reader->tip.salt = header->salt;
-    reader->tip.block = header->block;
-    reader->tip.keyed = (header->flags & ORDO_SEGMENT_KEYED) != 0;
-    use_segment(reader, &segment, header);
-    return ORDO_OK;
-}
-
-/* The last segment that begins at or before from_seq. */
-static enum ordo_err find_start(struct ordo_journal_reader *reader, struct ordo_fail *fail)
-{
-    const struct ordo_folder *folder = &reader->folder;
-    uint64_t oldest = 0;
-    for (uint64_t number = folder->last; number >= folder->first && number != 0; number--) {
-        struct ordo_segment_header header;
-        enum ordo_err err = peek_segment(reader, number, &header, fail);
-        if (err == ORDO_ERR_EMPTY || (err == ORDO_OK && header.number != number)) {
-            continue;
-        }
-        if (err != ORDO_OK) {
-            return err;
-        }
-        if (header.first_seq <= reader->from_seq) {
-            return start_at(reader, &header, fail);
-        }
-        oldest = header.first_seq;
-    }
-    if (oldest == 0 && folder->first == 1) {
-        return ORDO_OK; /* nothing was written yet, or the first header does not hold */
-    }
-    return ordo_fail_set(
-        fail,
-        ORDO_ERR_NOT_FOUND,
-        "%s holds no sequence as old as %" PRIu64 ", its oldest is %" PRIu64,
-        folder->path,
-        reader->from_seq,
-        oldest);
-}
-
-enum ordo_err ordo_journal_reader_open(
-    const char *dir, uint64_t from_seq, struct ordo_journal_reader **out, struct ordo_fail *fail)
-{
-    struct ordo_journal_reader *reader = calloc(1, sizeof(*reader));
-    if (reader == NULL) {
-        return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "no memory for a journal reader");
-    }
-    reader->from_seq = from_seq == 0 ? 1 : from_seq;
-    reader->segment.fd = reader->folder.fd = -1;
-    ordo_arena_init(&reader->arena);
-    ordo_load_init(&reader->load);
-    void *window = NULL;
-    enum ordo_err err = ordo_folder_open(&reader->folder, dir, false, fail);
-    if (err == ORDO_OK) {
-        err = ordo_folder_scan(&reader->folder, fail);
-    }
-    if (err == ORDO_OK && reader->folder.first == 0) {
-        err = ordo_fail_set(fail, ORDO_ERR_NOT_FOUND, "%s holds no journal", dir);
-    }
-    if (err == ORDO_OK) {
-        err = ordo_chain_init(&reader->chain, fail);
-    }
-    if (err == ORDO_OK &&
-        ordo_arena_alloc(&reader->arena, "journal window", 1, WINDOW_MAX, &window) != ORDO_OK) {
-        err = ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "no memory for a journal reader");
-    }
-    if (err == ORDO_OK) {
-        reader->window = window;
-        err = find_start(reader, fail);
-    }
-    if (err != ORDO_OK) {
-        ordo_journal_reader_close(reader);
-        return err;
-    }
-    *out = reader;
-    return ORDO_OK;
-}
 
 /* Reads anew from the present offset on, at least size bytes where the file has them. */
 static enum ordo_err fill(struct ordo_journal_reader *reader, size_t size, struct ordo_fail *fail)
 {
-    size_t want = size < WINDOW_STEP ? WINDOW_STEP : size;
-    ORDO_ASSERT(want <= WINDOW_MAX);
+    size_t want = size < ORDO_READER_STEP ? ORDO_READER_STEP : size;
+    ORDO_ASSERT(want <= ORDO_READER_WINDOW);
     uint64_t left = reader->header.size - reader->offset;
     if (left < want) {
         want = (size_t)left;
@@ -232,12 +52,12 @@ static enum ordo_err check_fresh(
     enum ordo_batch_state *state,
     struct ordo_fail *fail)
 {
-    enum ordo_err err = fill(reader, WINDOW_STEP, fail);
+    enum ordo_err err = fill(reader, ORDO_READER_STEP, fail);
     if (err != ORDO_OK) {
         return err;
     }
     *state = check_window(reader, check);
-    if (*state == ORDO_BATCH_CUT && check->header.size > WINDOW_STEP &&
+    if (*state == ORDO_BATCH_CUT && check->header.size > ORDO_READER_STEP &&
         reader->offset + check->header.size <= reader->header.size) {
         err = fill(reader, check->header.size, fail);
         *state = check_window(reader, check);
@@ -254,6 +74,8 @@ static void begin_batch(struct ordo_journal_reader *reader, const struct ordo_ba
     ordo_tip_advance(&reader->tip, check, proven ? chain : NULL);
     ordo_body_begin(&reader->body, data, h);
     reader->offset += h->size;
+    reader->stream_update_seq = h->first_update_seq;
+    memcpy(reader->stream_hash, h->stream_hash, sizeof(reader->stream_hash));
 }
 
 /* What later files prove, once a segment. OK: the next segment has begun meanwhile, look again. */
@@ -267,7 +89,7 @@ judge_later_segments(struct ordo_journal_reader *reader, uint64_t number, struct
     }
     bool proven = reader->folder.missing > number;
     for (uint64_t later = reader->folder.last; later > number + 1 && !proven; later--) {
-        err = peek_segment(reader, later, &header, fail);
+        err = ordo_reader_peek(reader, later, &header, fail);
         if (err == ORDO_OK) {
             proven = true;
         } else if (err != ORDO_ERR_EMPTY) {
@@ -277,7 +99,7 @@ judge_later_segments(struct ordo_journal_reader *reader, uint64_t number, struct
     if (reader->folder.last == number) {
         return ORDO_ERR_EMPTY;
     }
-    err = peek_segment(reader, number + 1, &header, fail);
+    err = ordo_reader_peek(reader, number + 1, &header, fail);
     if (err == ORDO_OK) {
         return ORDO_OK;
     }
@@ -291,7 +113,8 @@ judge_later_segments(struct ordo_journal_reader *reader, uint64_t number, struct
         proven = proof.batch > reader->tip.batch;
         err = ORDO_ERR_EMPTY;
     }
-    return proven ? damaged(reader, number + 1, 0, "a segment is missing or does not hold", fail)
+    return proven ? ordo_reader_damaged(
+                        reader, number + 1, 0, "a segment is missing or does not hold", fail)
                   : err;
 }
 
@@ -322,12 +145,12 @@ static enum ordo_err judge_end(
     if (!proven) {
         err = judge_later_segments(reader, number, fail);
     } else if (!knows_segment) {
-        err = damaged(reader, number, 0, "the segment header does not hold", fail);
+        err = ordo_reader_damaged(reader, number, 0, "the segment header does not hold", fail);
     } else {
         err = check_fresh(reader, check, &state, fail);
         if (err == ORDO_OK && state != ORDO_BATCH_GOOD) {
             const char *reason = state == ORDO_BATCH_BAD ? check->reason : "a batch is missing";
-            err = damaged(reader, number, reader->offset, reason, fail);
+            err = ordo_reader_damaged(reader, number, reader->offset, reason, fail);
         }
     }
     ordo_load_fini(&reader->load);
@@ -342,7 +165,7 @@ static enum ordo_err try_next_segment(
     struct ordo_segment next;
     struct ordo_segment_header header;
     uint64_t number = reader->segment.number + 1;
-    enum ordo_err err = peek_segment(reader, number, &header, fail);
+    enum ordo_err err = ordo_reader_peek(reader, number, &header, fail);
     if (err != ORDO_OK) {
         return err;
     }
@@ -360,11 +183,11 @@ static enum ordo_err try_next_segment(
     if (state != ORDO_BATCH_BLANK || header.number != number ||
         !ordo_tip_enter(&reader->tip, &header)) {
         const char *reason = state == ORDO_BATCH_BAD ? check->reason : "a batch is missing";
-        return damaged(reader, reader->segment.number, reader->offset, reason, fail);
+        return ordo_reader_damaged(reader, reader->segment.number, reader->offset, reason, fail);
     }
     err = ordo_segment_open(&reader->folder, number, false, &next, fail);
     if (err == ORDO_OK) {
-        use_segment(reader, &next, &header);
+        ordo_reader_use(reader, &next, &header);
     }
     return err;
 }
@@ -374,7 +197,7 @@ static enum ordo_err next_batch(struct ordo_journal_reader *reader, struct ordo_
     struct ordo_batch_check check = {.reason = "a batch is missing"};
     enum ordo_batch_state state = ORDO_BATCH_BLANK;
     if (reader->segment.number == 0) {
-        enum ordo_err err = find_start(reader, fail);
+        enum ordo_err err = ordo_reader_find_start(reader, fail);
         if (err == ORDO_OK && reader->segment.number == 0) {
             err = judge_end(reader, ORDO_BATCH_BLANK, &check, fail);
         }
@@ -450,15 +273,13 @@ enum ordo_err ordo_journal_reader_next_many(
     return take(reader, ORDO_RECORDS_MAX, count, fail);
 }
 
-void ordo_journal_reader_close(struct ordo_journal_reader *reader)
+uint64_t ordo_journal_reader_batch(const struct ordo_journal_reader *reader)
 {
-    if (reader == NULL) {
-        return;
-    }
-    ordo_segment_close(&reader->segment);
-    ordo_folder_close(&reader->folder);
-    ordo_chain_fini(&reader->chain);
-    ordo_load_fini(&reader->load);
-    ordo_arena_fini(&reader->arena);
-    free(reader);
+    return reader->tip.batch;
+}
+
+uint64_t ordo_journal_reader_stream(const struct ordo_journal_reader *reader, uint8_t hash[16])
+{
+    memcpy(hash, reader->stream_hash, sizeof(reader->stream_hash));
+    return reader->stream_update_seq;
 }

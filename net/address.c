@@ -41,7 +41,8 @@ enum ordo_err ordo_address_wrong(const char *url, struct ordo_fail *fail)
     return ordo_fail_set(
         fail,
         ORDO_ERR_CONFIG,
-        "cannot listen on %s: not an address; write ipc:///path/of/socket or tcp://127.0.0.1:port",
+        "cannot listen on %s: not an address; write ipc:///path/of/socket, tcp://127.0.0.1:port or "
+        "tls+tcp://host:port",
         url);
 }
 

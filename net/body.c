@@ -5,13 +5,16 @@
  * reader skips what it does not know.
  */
 
-#define ORDER_COUNT  18
-#define STOCK_COUNT  12
-#define COUPON_COUNT 10
-#define HEAD_COUNT   5
-#define CARD_COUNT   2
-#define PAIR_COUNT   2
-#define LIST_COUNT   2
+#define ORDER_COUNT      18
+#define STOCK_COUNT      12
+#define COUPON_COUNT     10
+#define HEAD_COUNT       5
+#define CARD_COUNT       2
+#define PAIR_COUNT       2
+#define LIST_COUNT       2
+#define SUBSCRIBER_COUNT 5
+#define PARK_COUNT       5
+#define WAITED_COUNT     4
 
 /* An array that may have grown: at least `known` elements. */
 static uint32_t read_array_of(struct ordo_mp_reader *in, uint32_t known)
@@ -156,6 +159,67 @@ static void settings_to_wire(struct ordo_writer *out, struct ordo_reader *in)
     }
 }
 
+static void subscriber_to_wire(struct ordo_writer *out, struct ordo_reader *in)
+{
+    struct ordo_subscriber_view view;
+    ordo_subscriber_view_decode(in, &view);
+    ordo_mp_write_array(out, SUBSCRIBER_COUNT);
+    ordo_mp_write_str(out, view.subscriber);
+    ordo_mp_write_uint(out, view.acked);
+    ordo_mp_write_uint(out, view.acked_us);
+    ordo_mp_write_uint(out, view.created_us);
+    ordo_mp_write_uint(out, view.parks);
+}
+
+static void park_to_wire(struct ordo_writer *out, struct ordo_reader *in)
+{
+    struct ordo_park_view view;
+    ordo_park_view_decode(in, &view);
+    ordo_mp_write_array(out, PARK_COUNT);
+    ordo_mp_write_uint(out, view.order_shop);
+    ordo_mp_write_str(out, view.order_id);
+    ordo_mp_write_uint(out, view.first_update);
+    ordo_mp_write_uint(out, view.parked_us);
+    ordo_mp_write_bin(out, view.reason);
+}
+
+void ordo_body_waited_write(struct ordo_writer *out, const struct ordo_waited_view *view)
+{
+    ordo_mp_write_array(out, WAITED_COUNT);
+    ordo_mp_write_str(out, view->order_id);
+    ordo_mp_write_uint(out, view->state);
+    ordo_mp_write_uint(out, view->version);
+    ordo_mp_write_uint(out, view->seq);
+}
+
+static void waited_to_wire(struct ordo_writer *out, struct ordo_reader *in)
+{
+    struct ordo_waited_view view;
+    ordo_waited_view_decode(in, &view);
+    ordo_body_waited_write(out, &view);
+}
+
+static void page_to_wire(
+    struct ordo_writer *out,
+    struct ordo_reader *in,
+    bool has_next,
+    void (*to_wire)(struct ordo_writer *out, struct ordo_reader *in))
+{
+    uint64_t count = ordo_read_varint(in);
+    if (has_next) {
+        ordo_mp_write_array(out, LIST_COUNT);
+        ordo_mp_write_uint(out, ordo_read_varint(in));
+    }
+    if (count > ordo_reader_left(in)) {
+        ordo_reader_fail(in);
+        return;
+    }
+    ordo_mp_write_array(out, (uint32_t)count);
+    for (uint64_t i = 0; i < count && !in->failed; i++) {
+        to_wire(out, in);
+    }
+}
+
 bool ordo_body_write(struct ordo_writer *out, uint8_t kind, struct ordo_reader *in)
 {
     switch (kind) {
@@ -180,6 +244,18 @@ bool ordo_body_write(struct ordo_writer *out, uint8_t kind, struct ordo_reader *
         break;
     case ORDO_KIND_SETTINGS_GET:
         settings_to_wire(out, in);
+        break;
+    case ORDO_KIND_SUBSCRIBER:
+        subscriber_to_wire(out, in);
+        break;
+    case ORDO_KIND_SUBSCRIBERS:
+        page_to_wire(out, in, true, subscriber_to_wire);
+        break;
+    case ORDO_KIND_PARKS:
+        page_to_wire(out, in, true, park_to_wire);
+        break;
+    case ORDO_KIND_WAIT:
+        page_to_wire(out, in, false, waited_to_wire);
         break;
     default:
         return false;
@@ -301,4 +377,41 @@ void ordo_body_card(struct ordo_mp_reader *in, uint64_t *number, struct ordo_byt
     *number = ordo_mp_read_uint(in, UINT64_MAX);
     *sealed = ordo_mp_read_raw(in, ORDO_SEALED_MAX);
     ordo_mp_skip_rest(in, count, CARD_COUNT);
+}
+
+void ordo_body_subscriber(struct ordo_mp_reader *in, struct ordo_subscriber_view *view)
+{
+    uint32_t count = read_array_of(in, SUBSCRIBER_COUNT);
+    view->subscriber = ordo_mp_read_raw(in, ORDO_SUBSCRIBER_MAX);
+    view->acked = ordo_mp_read_uint(in, UINT64_MAX);
+    view->acked_us = ordo_mp_read_uint(in, UINT64_MAX);
+    view->created_us = ordo_mp_read_uint(in, UINT64_MAX);
+    view->parks = ordo_mp_read_uint(in, UINT64_MAX);
+    ordo_mp_skip_rest(in, count, SUBSCRIBER_COUNT);
+}
+
+void ordo_body_park(struct ordo_mp_reader *in, struct ordo_park_view *view)
+{
+    uint32_t count = read_array_of(in, PARK_COUNT);
+    view->order_shop = (uint32_t)ordo_mp_read_uint(in, UINT32_MAX);
+    view->order_id = ordo_mp_read_raw(in, ORDO_ORDER_ID_MAX);
+    view->first_update = ordo_mp_read_uint(in, UINT64_MAX);
+    view->parked_us = ordo_mp_read_uint(in, UINT64_MAX);
+    view->reason = ordo_mp_read_raw(in, ORDO_REASON_MAX);
+    ordo_mp_skip_rest(in, count, PARK_COUNT);
+}
+
+uint32_t ordo_body_waited(struct ordo_mp_reader *in)
+{
+    return ordo_mp_read_array(in, ORDO_WAIT_ORDERS_MAX);
+}
+
+void ordo_body_waited_order(struct ordo_mp_reader *in, struct ordo_waited_view *view)
+{
+    uint32_t count = read_array_of(in, WAITED_COUNT);
+    view->order_id = ordo_mp_read_raw(in, ORDO_ORDER_ID_MAX);
+    view->state = (uint8_t)ordo_mp_read_uint(in, UINT8_MAX);
+    view->version = (uint32_t)ordo_mp_read_uint(in, UINT32_MAX);
+    view->seq = ordo_mp_read_uint(in, UINT64_MAX);
+    ordo_mp_skip_rest(in, count, WAITED_COUNT);
 }

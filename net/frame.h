@@ -3,7 +3,8 @@
  *
  *   request    [version, request_id, options, [command, ...]]
  *   command    [kind, id, shop, field, ...]           fields in the order of order/schema.h
- *   reply      [version, request_id, [node, durable_seq, time_us, code, text], [result, ...]]
+ *   reply      [version, request_id, [node, durable_seq, time_us, code, text, retry_ms],
+ *              [result, ...]]
  *   result     [code, seq, state, version, disposition]   of a command that was decided
  *              [code, seq, body]                          of a query that was answered
  *              [code, 0, text]                            refused before it was decided
@@ -42,7 +43,7 @@ struct ordo_wire_fault {
 /* What is served first when requests wait: a request's class is that of its most urgent command. */
 enum ordo_wire_class {
     ORDO_CLASS_FACT,    /* payment facts, delivery acks, operators: the money moved already */
-    ORDO_CLASS_QUERY,   /* queries */
+    ORDO_CLASS_QUERY,   /* queries and subscribers' commands */
     ORDO_CLASS_COMMAND, /* everything else */
     ORDO_CLASS_COUNT
 };
@@ -52,8 +53,8 @@ enum ordo_wire_class ordo_wire_class_of(uint64_t kind);
 /* Writes the frame up to its commands; exactly count commands must follow. */
 void ordo_request_begin(struct ordo_writer *out, uint64_t request_id, uint32_t count);
 
-/* Writes one command; the id of a query or a fact is not sent, fields with default values at the
- * end are left out. */
+/* Writes one command; the id of a query, a fact or a subscriber-ack is not sent, fields with
+ * default values at the end are left out. */
 void ordo_request_command(struct ordo_writer *out, const struct ordo_command *command);
 
 /* Both together. */
@@ -69,6 +70,7 @@ struct ordo_request_reader {
     uint32_t count; /* commands of the request */
     uint32_t next;  /* index of the next one to read */
     enum ordo_wire_class class;
+    uint8_t service; /* its one element is a service of this kind (net/service.h); 0 = none */
 };
 
 /* Checks the whole frame (structure, depth, counts, no byte behind it) and reads its head. False:
@@ -96,6 +98,7 @@ struct ordo_reply_head {
     uint64_t time_us;     /* engine time of the newest command seen by the replier */
     uint16_t code;        /* 0, or why the frame was refused as a whole */
     struct ordo_bytes text;
+    uint32_t retry_ms; /* BUSY and SHUTTING_DOWN: when to ask again at the earliest, else 0 */
 };
 
 void ordo_reply_begin(
@@ -107,6 +110,9 @@ void ordo_reply_begin(
 /* One result each. */
 void ordo_reply_result(struct ordo_writer *out, const struct ordo_result *result);
 void ordo_reply_refusal(struct ordo_writer *out, uint16_t code, struct ordo_bytes text);
+
+/* A query's result up to its body, which must follow. */
+void ordo_reply_body(struct ordo_writer *out, uint64_t seq);
 
 /* From a slot's outcome bytes; seq is the slot's. False when they are no outcome of this kind: our
  * own apply wrote them, so that is a fault of ours. */
@@ -169,6 +175,16 @@ uint32_t ordo_body_list(struct ordo_mp_reader *in, uint64_t *next);
 /* The count of cards that follow, each to be read with ordo_body_card. */
 uint32_t ordo_body_cards(struct ordo_mp_reader *in);
 void ordo_body_card(struct ordo_mp_reader *in, uint64_t *number, struct ordo_bytes *sealed);
+
+/* SUBSCRIBERS and PARKS are pages as LIST is: ordo_body_list(), then each with one of these. */
+void ordo_body_subscriber(struct ordo_mp_reader *in, struct ordo_subscriber_view *view);
+void ordo_body_park(struct ordo_mp_reader *in, struct ordo_park_view *view);
+
+/* The count of orders that follow in the body of a wait, each to be read with
+ * ordo_body_waited_order; and one of them as the server writes it. */
+uint32_t ordo_body_waited(struct ordo_mp_reader *in);
+void ordo_body_waited_order(struct ordo_mp_reader *in, struct ordo_waited_view *view);
+void ordo_body_waited_write(struct ordo_writer *out, const struct ordo_waited_view *view);
 
 /* ---- the status stream ---- */
 

@@ -2,6 +2,8 @@
 
 #include "order/result.h"
 
+#include <stdio.h>
+
 /* Out of the inbox, into the ring.
  *
  * A request waits in the queue of its class until the ring has room for all of it (or for half of
@@ -16,10 +18,20 @@
  * did not fit; notes written meanwhile are written again with the same content, and the reply agent
  * looks only at those that the token of a published slot counts. The request stays at the head of
  * its class, so in the ring the requests of a class never interleave.
+ *
+ * What finds the queue of its class full, or has waited in it too long, is refused whole: BUSY,
+ * with the time after which to come again (shed.h). For that a frame is walked once, as always, to
+ * know its class; none of its commands is read.
+ *
+ * After a stop the doors stay open until all that waited is decided and answered, and whoever comes
+ * meanwhile learns SHUTTING_DOWN instead of nothing. Then this agent stops the doors: as long as
+ * they deliver, there is no end of work.
  */
 
 #define WAIT_NS (1 * ORDO_NS_PER_MS)   /* how soon to look again while requests wait for room */
 #define IDLE_NS (100 * ORDO_NS_PER_MS) /* apply may export an earlier deadline meanwhile */
+
+#define RESTART_MS 1000 /* the hint of a server that stops: a start takes about that long */
 
 enum staging { STAGED, NO_ROOM };
 
@@ -51,7 +63,10 @@ static void push(struct ordo_request_queue *queue, struct ordo_request *request)
 
 /* Replies without any slot: a frame refused as a whole, or nothing but refusals. */
 static void reply_now(
-    struct ordo_server *server, struct ordo_request *request, const struct ordo_wire_fault *fault)
+    struct ordo_server *server,
+    struct ordo_request *request,
+    const struct ordo_wire_fault *fault,
+    uint32_t retry_ms)
 {
     struct ordo_writer out = ordo_writer_over(server->receiving.buffer, ORDO_REFUSALS_SIZE_MAX);
     struct ordo_reply_head head = {
@@ -59,6 +74,7 @@ static void reply_now(
         .time_us = ordo_sequence_get(&server->head_us),
         .code = fault == NULL ? ORDO_RESULT_OK : fault->code,
         .text = fault == NULL ? (struct ordo_bytes){NULL, 0} : text_of(fault->text),
+        .retry_ms = retry_ms,
     };
     memcpy(head.node, server->config.node, sizeof(head.node));
     uint32_t index = ordo_request_index(server, request);
@@ -69,6 +85,22 @@ static void reply_now(
     ordo_server_reply(
         server, index, (struct ordo_bytes){out.begin, (uint32_t)ordo_writer_size(&out)});
     ordo_sequence_set(&server->refused, ordo_sequence_own(&server->refused) + 1);
+}
+
+static void refuse_stopping(struct ordo_server *server, struct ordo_request *request)
+{
+    static const struct ordo_wire_fault fault = {
+        ORDO_RESULT_SHUTTING_DOWN, "the server is stopping; nothing was decided"};
+    reply_now(server, request, &fault, RESTART_MS);
+}
+
+static void refuse_busy(struct ordo_server *server, struct ordo_request *request, const char *why)
+{
+    struct ordo_wire_fault fault = {.code = ORDO_RESULT_BUSY};
+    (void)snprintf(fault.text, sizeof(fault.text), "%s; nothing was decided", why);
+    ordo_counter_add(&server->shed[request->class], 1);
+    ordo_counter_add(&server->busy, request->count);
+    reply_now(server, request, &fault, ordo_shed_retry_ms(&server->receiving.shed, request->class));
 }
 
 static void note_refusal(
@@ -84,6 +116,40 @@ static void note_refusal(
     }
 }
 
+/* False, with the fault, when the role of the request's listener does not have the kind. */
+static bool
+may_send(const struct ordo_request *request, uint8_t kind, struct ordo_wire_fault *fault)
+{
+    if (ORDO_LIKELY(ordo_role_allows(request->role, kind))) {
+        return true;
+    }
+    fault->code = ORDO_RESULT_UNAUTHORISED;
+    (void)snprintf(
+        fault->text,
+        sizeof(fault->text),
+        "command %u: the role %s may not send %s",
+        request->reader.next - 1,
+        ordo_role_name(request->role),
+        ordo_schema_of(kind)->name);
+    return false;
+}
+
+/* False, with the fault, for a wait beside other commands: their results would wait with it. */
+static bool
+may_wait(const struct ordo_request *request, uint8_t kind, struct ordo_wire_fault *fault)
+{
+    if (ORDO_LIKELY(kind != ORDO_KIND_WAIT || request->reader.count == 1)) {
+        return true;
+    }
+    fault->code = ORDO_RESULT_MALFORMED;
+    (void)snprintf(
+        fault->text,
+        sizeof(fault->text),
+        "command %u: a wait is alone in its request",
+        request->reader.next - 1);
+    return false;
+}
+
 /* The next command that may be staged; false at the end of the request. */
 static bool read_candidate(
     struct ordo_server *server, struct ordo_request *request, struct ordo_candidate *candidate)
@@ -93,7 +159,9 @@ static bool read_candidate(
         struct ordo_writer scratch = ordo_writer_over(candidate->scratch, ORDO_COMMAND_SIZE_MAX);
         candidate->before = request->reader;
         candidate->refused = request->refused;
-        if (ordo_request_next(&request->reader, &candidate->command, &scratch, &fault)) {
+        if (ordo_request_next(&request->reader, &candidate->command, &scratch, &fault) &&
+            may_send(request, candidate->command.kind, &fault) &&
+            may_wait(request, candidate->command.kind, &fault)) {
             return true;
         }
         note_refusal(server, request, &fault);
@@ -144,7 +212,7 @@ static enum staging stage_request(struct ordo_server *server, struct ordo_reques
     if (result == STAGED) {
         ordo_counter_add(&server->malformed, request->refused);
         if (request->staged == 0) {
-            reply_now(server, request, NULL);
+            reply_now(server, request, NULL, 0);
         }
     }
     return result;
@@ -154,19 +222,114 @@ static enum staging stage_request(struct ordo_server *server, struct ordo_reques
  * the less urgent classes as well, or they would take the room that it waits for. */
 static bool stage_class(struct ordo_server *server, uint32_t class, uint32_t *work)
 {
-    struct ordo_request_queue *queue = &server->receiving.queues[class];
+    struct ordo_receiving *own = &server->receiving;
+    struct ordo_request_queue *queue = &own->queues[class];
     while (queue->first != NULL) {
         struct ordo_request *request = queue->first;
         uint32_t staged = request->staged;
         struct ordo_request *next = (struct ordo_request *)request->item.next;
+        uint32_t bytes = request->frame.size;
+        uint32_t count = request->count;
+        if (!ordo_throttle_is_open(&own->throttle, own->now_ns)) {
+            return false;
+        }
         if (stage_request(server, request) == NO_ROOM) {
             *work += request->staged - staged;
             return false;
         }
         queue->first = next;
+        ordo_shed_leave(&own->shed, (enum ordo_wire_class) class, bytes, count, true);
+        ordo_throttle_take(&own->throttle, count);
         *work += 1;
     }
     return true;
+}
+
+/* Refuses what has waited too long: the head of a queue is its oldest. A request of which something
+ * is in the ring is finished. */
+static uint32_t refuse_late(struct ordo_server *server)
+{
+    struct ordo_receiving *own = &server->receiving;
+    uint32_t work = 0;
+    for (uint32_t class = 0; class < ORDO_CLASS_COUNT; class ++) {
+        struct ordo_request_queue *queue = &own->queues[class];
+        struct ordo_request *request = queue->first;
+        while (request != NULL && request->staged == 0 &&
+               ordo_shed_is_late(
+                   &own->shed, (enum ordo_wire_class) class, request->since_ns, own->now_ns)) {
+            struct ordo_request *next = (struct ordo_request *)request->item.next;
+            ordo_shed_leave(&own->shed, request->class, request->frame.size, request->count, false);
+            if (ordo_flag_is_raised(&server->stopping)) {
+                refuse_stopping(server, request);
+            } else {
+                refuse_busy(server, request, "waited too long");
+            }
+            queue->first = next;
+            request = next;
+            work++;
+        }
+    }
+    return work;
+}
+
+/* Everything that waits and has room in the ring, the most urgent first. */
+static uint32_t stage_all(struct ordo_server *server)
+{
+    /* What is due goes after the payment facts that are here, and before everything else. */
+    uint32_t work = 0;
+    bool room = stage_class(server, ORDO_CLASS_FACT, &work);
+    work += ordo_ingress_tick(server->receiving.ingress);
+    for (uint32_t class = ORDO_CLASS_FACT + 1; class < ORDO_CLASS_COUNT && room; class ++) {
+        room = stage_class(server, class, &work);
+    }
+    return work;
+}
+
+/* A queue that is full at this moment is no overload as long as the ring has room: what came in one
+ * cycle may be more than a queue holds. */
+static bool join(struct ordo_server *server, struct ordo_request *request)
+{
+    struct ordo_shed *shed = &server->receiving.shed;
+    uint32_t size = request->frame.size;
+    if (ordo_shed_join(shed, request->class, size, request->count)) {
+        return true;
+    }
+    (void)stage_all(server);
+    return ordo_shed_join(shed, request->class, size, request->count);
+}
+
+/* Into the queue of its class, if there is room. */
+static void admit(struct ordo_server *server, struct ordo_request *request)
+{
+    struct ordo_receiving *own = &server->receiving;
+    if (ordo_flag_is_raised(&server->stopping)) {
+        refuse_stopping(server, request);
+    } else if (join(server, request)) {
+        request->since_ns = own->now_ns;
+        push(&own->queues[request->class], request);
+    } else {
+        ordo_shed_refused(&own->shed, request->count);
+        refuse_busy(server, request, "too many wait");
+    }
+}
+
+/* A service is none of the ring's business: its own thread answers it. */
+static void hand_over(struct ordo_server *server, struct ordo_request *request)
+{
+    struct ordo_wire_fault fault;
+    if (ordo_flag_is_raised(&server->stopping)) {
+        refuse_stopping(server, request);
+    } else if (!may_send(request, request->reader.service, &fault)) {
+        ordo_counter_add(&server->malformed, 1);
+        request->reader.next = 1;
+        note_refusal(server, request, &fault);
+        reply_now(server, request, NULL, 0);
+    } else if (!ordo_feed_deliver(&server->feed, request)) {
+        fault = (struct ordo_wire_fault){.code = ORDO_RESULT_BUSY};
+        (void)snprintf(fault.text, sizeof(fault.text), "too many services wait");
+        ordo_counter_add(&server->busy, 1);
+        reply_now(server, request, &fault, ORDO_FEED_RETRY_MS);
+    }
 }
 
 static uint32_t take_requests(struct ordo_server *server)
@@ -184,30 +347,20 @@ static uint32_t take_requests(struct ordo_server *server)
         request->request_id = request->reader.request_id;
         request->count = request->reader.count;
         request->class = request->reader.class;
-        if (good) {
-            push(&server->receiving.queues[request->class], request);
+        if (request->class == ORDO_CLASS_FACT && !ordo_role_is_urgent(request->role)) {
+            request->class = ORDO_CLASS_COMMAND;
+        }
+        if (good && ordo_request_is_service(&request->reader)) {
+            hand_over(server, request);
+        } else if (good) {
+            admit(server, request);
         } else {
             ordo_counter_add(&server->malformed, 1);
-            reply_now(server, request, &fault);
+            reply_now(server, request, &fault, 0);
         }
     }
     ordo_sequence_set(&server->taken, ordo_sequence_own(&server->taken) + count);
     return count;
-}
-
-uint32_t ordo_ingress_work(void *self)
-{
-    struct ordo_server *server = self;
-    uint32_t work = ordo_doors_work(server);
-    work += take_requests(server);
-    /* What is due goes after the payment facts that are here, and before everything else. */
-    bool room = stage_class(server, ORDO_CLASS_FACT, &work);
-    work += ordo_ingress_tick(server->receiving.ingress);
-    for (uint32_t class = ORDO_CLASS_FACT + 1; class < ORDO_CLASS_COUNT && room; class ++) {
-        room = stage_class(server, class, &work);
-    }
-    work += ordo_ingress_flush(server->receiving.ingress);
-    return work;
 }
 
 static bool is_waiting(const struct ordo_server *server)
@@ -220,10 +373,39 @@ static bool is_waiting(const struct ordo_server *server)
     return false;
 }
 
+/* After a stop: closes the doors when everything that was taken is answered. */
+static uint32_t stop_doors(struct ordo_server *server)
+{
+    struct ordo_receiving *own = &server->receiving;
+    uint64_t answered = ordo_server_answered(server) + ordo_sequence_get(&server->feed.answered);
+    if (own->door_stopped || !ordo_flag_is_raised(&server->stopping) || is_waiting(server) ||
+        answered != ordo_sequence_own(&server->taken)) {
+        return 0;
+    }
+    ordo_doors_stop(server);
+    own->door_stopped = true;
+    return 1;
+}
+
+uint32_t ordo_ingress_work(void *self)
+{
+    struct ordo_server *server = self;
+    struct ordo_receiving *own = &server->receiving;
+    own->now_ns = ordo_clock_monotonic_ns(&server->clock);
+    uint32_t work = ordo_doors_work(server);
+    work += take_requests(server);
+    work += refuse_late(server);
+    work += stage_all(server);
+    work += ordo_ingress_flush(own->ingress);
+    ordo_shed_tick(&own->shed, own->now_ns);
+    return work + stop_doors(server);
+}
+
 bool ordo_ingress_is_drained(void *self)
 {
     const struct ordo_server *server = self;
-    return ordo_inbox_is_empty(&server->inbox) && !is_waiting(server) &&
+    bool open = ordo_flag_is_raised(&server->stopping) && !server->receiving.door_stopped;
+    return !open && ordo_inbox_is_empty(&server->inbox) && !is_waiting(server) &&
            ordo_doors_are_drained(self);
 }
 
@@ -237,7 +419,8 @@ static uint64_t own_deadline_ns(const struct ordo_server *server)
 {
     const struct ordo_ingress *ingress = server->receiving.ingress;
     uint64_t now_ns = ordo_clock_monotonic_ns(&server->clock);
-    if (is_waiting(server)) {
+    bool stopping = ordo_flag_is_raised(&server->stopping) && !server->receiving.door_stopped;
+    if (stopping || is_waiting(server)) {
         return now_ns + WAIT_NS;
     }
     uint64_t deadline_us = ordo_sequence_get(ingress->deadline_us);

@@ -40,6 +40,7 @@ struct listener {
     char url[ORDO_URL_SIZE];
     uint32_t socket;
     enum ordo_door_role role;
+    struct ordo_tls *tls;         /* NULL unless the address is one of tls+tcp */
     struct ordo_sequence id;      /* nng's number of the listener in force */
     struct ordo_counter attached; /* connections that the socket heard of */
     uint32_t failures;
@@ -48,6 +49,7 @@ struct listener {
 struct ordo_nng_listeners {
     struct listener list[ORDO_LISTENERS_MAX];
     uint32_t count;
+    struct ordo_tls_files files;
     int stop; /* an eventfd */
     struct ordo_thread thread;
 };
@@ -92,6 +94,9 @@ static int bind_address(struct listener *own)
     if (ordo_address_ipc_path(own->url) != NULL) {
         error = nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, IPC_MODE);
     }
+    if (own->tls != NULL) {
+        error = nng_listener_set_ptr(listener, NNG_OPT_TLS_CONFIG, ordo_tls_config(own->tls));
+    }
     ordo_sequence_set(&own->id, (uint64_t)nng_listener_id(listener));
     if (error == 0) {
         error = nng_listener_start(listener, 0);
@@ -101,6 +106,13 @@ static int bind_address(struct listener *own)
         ordo_sequence_set(&own->id, 0);
     }
     return error;
+}
+
+void ordo_nng_listeners_use(
+    struct ordo_nng_listeners *listeners, const struct ordo_tls_files *files)
+{
+    ORDO_ASSERT(listeners->count == 0);
+    listeners->files = *files;
 }
 
 enum ordo_err ordo_nng_listen(
@@ -123,12 +135,20 @@ enum ordo_err ordo_nng_listen(
     (void)snprintf(own->url, sizeof(own->url), "%s", url);
     own->socket = socket;
     own->role = role;
+    if (ordo_tls_is_wanted(url)) {
+        err = ordo_tls_open(&listeners->files, role, url, &own->tls, fail);
+    }
+    if (err != ORDO_OK) {
+        return err;
+    }
     nng_socket s = {.id = socket};
     int error = nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, on_attached, listeners);
     if (error == 0) {
         error = bind_address(own);
     }
     if (error != 0) {
+        ordo_tls_close(own->tls);
+        own->tls = NULL;
         return explain(url, error, fail);
     }
     listeners->count++;
@@ -231,6 +251,9 @@ void ordo_nng_listeners_close(struct ordo_nng_listeners *listeners)
         ssize_t written = write(listeners->stop, &one, sizeof(one));
         ORDO_ASSERT(written == (ssize_t)sizeof(one));
         ordo_thread_join(&listeners->thread);
+    }
+    for (uint32_t i = 0; i < listeners->count; i++) {
+        ordo_tls_close(listeners->list[i].tls);
     }
     (void)close(listeners->stop);
     free(listeners);

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "net/role.h"
+#include "net/tls.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +18,11 @@ struct ordo_nng_listeners;
 /* An empty set. Starter thread. */
 enum ordo_err
 ordo_nng_listeners_open(struct ordo_nng_listeners **out, struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* The certificates for addresses of tls+tcp; they are read when one is bound, and must live until
+ * then. Starter thread. */
+void ordo_nng_listeners_use(
+    struct ordo_nng_listeners *listeners, const struct ordo_tls_files *files);
 
 /* Binds one address for a socket of nng, given by its id; what comes through it has the role. An
  * ipc socket gets mode 0600; the file of a dead server is taken over, a living one's is not. CONFIG

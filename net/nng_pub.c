@@ -50,7 +50,7 @@ enum ordo_err ordo_nng_pub_open(
 
 enum ordo_err ordo_nng_pub_listen(struct ordo_nng_pub *pub, const char *url, struct ordo_fail *fail)
 {
-    return ordo_nng_listen(pub->listeners, pub->socket.id, ORDO_ROLE_ALL, url, fail);
+    return ordo_nng_listen(pub->listeners, pub->socket.id, ORDO_ROLE_SUBSCRIBER, url, fail);
 }
 
 void ordo_nng_pub_close(struct ordo_nng_pub *pub)

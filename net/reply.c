@@ -5,7 +5,8 @@
  * that it does not know at the end of a head or a result, so that a later server may add some.
  */
 
-#define HEAD_COUNT    5
+#define HEAD_COUNT    6
+#define HEAD_MIN      5 /* a server before the hint of overload */
 #define DECIDED_COUNT 5
 #define SHORT_COUNT   3
 
@@ -33,6 +34,7 @@ void ordo_reply_begin(
     ordo_mp_write_uint(out, head->time_us);
     ordo_mp_write_uint(out, head->code);
     ordo_mp_write_str(out, head->text);
+    ordo_mp_write_uint(out, head->retry_ms);
     ordo_mp_write_array(out, result_count);
 }
 
@@ -53,6 +55,13 @@ void ordo_reply_refusal(struct ordo_writer *out, uint16_t code, struct ordo_byte
     ordo_mp_write_uint(out, code);
     ordo_mp_write_uint(out, 0);
     ordo_mp_write_str(out, text);
+}
+
+void ordo_reply_body(struct ordo_writer *out, uint64_t seq)
+{
+    ordo_mp_write_array(out, SHORT_COUNT);
+    ordo_mp_write_uint(out, ORDO_RESULT_OK);
+    ordo_mp_write_uint(out, seq);
 }
 
 bool ordo_reply_outcome(
@@ -82,7 +91,7 @@ bool ordo_reply_outcome(
 static void read_head(struct ordo_mp_reader *in, struct ordo_reply_head *head)
 {
     uint32_t count = ordo_mp_read_array(in, UINT32_MAX);
-    if (in->error == NULL && count < HEAD_COUNT) {
+    if (in->error == NULL && count < HEAD_MIN) {
         ordo_mp_fail(in, "expected 5 elements");
     }
     struct ordo_bytes node = ordo_mp_read_raw(in, sizeof(head->node));
@@ -96,6 +105,7 @@ static void read_head(struct ordo_mp_reader *in, struct ordo_reply_head *head)
     head->time_us = ordo_mp_read_uint(in, UINT64_MAX);
     head->code = (uint16_t)ordo_mp_read_uint(in, UINT16_MAX);
     head->text = ordo_mp_read_raw(in, UINT16_MAX);
+    head->retry_ms = count > HEAD_MIN ? (uint32_t)ordo_mp_read_uint(in, UINT32_MAX) : 0;
     ordo_mp_skip_rest(in, count, HEAD_COUNT);
 }
 

@@ -1,4 +1,6 @@
 #include "net/fault.h"
+#include "net/field.h"
+#include "net/service.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,81 +35,17 @@ static const uint8_t *const_fields_of(const struct ordo_command *command)
     return (const uint8_t *)&command->settings;
 }
 
-static bool has_own_id(uint8_t kind)
-{
-    return !ordo_kind_is_query(kind) && kind != ORDO_KIND_FACT;
-}
-
 enum ordo_wire_class ordo_wire_class_of(uint64_t kind)
 {
     bool by_operator = kind >= ORDO_KIND_ISSUE && kind <= ORDO_KIND_CARD_VOID;
     if (kind == ORDO_KIND_FACT || kind == ORDO_KIND_DELIVERY_ACK || by_operator) {
         return ORDO_CLASS_FACT;
     }
-    return kind >= ORDO_QUERY_FIRST ? ORDO_CLASS_QUERY : ORDO_CLASS_COMMAND;
+    bool by_subscriber = kind >= ORDO_KIND_SUBSCRIBER_PUT && kind <= ORDO_KIND_SUBSCRIBER_DROP;
+    return kind >= ORDO_QUERY_FIRST || by_subscriber ? ORDO_CLASS_QUERY : ORDO_CLASS_COMMAND;
 }
 
 /* ---- encode ---- */
-
-static bool is_default(const uint8_t *at, const struct ordo_field *field)
-{
-    switch (field->type) {
-    case ORDO_FIELD_U:
-    case ORDO_FIELD_N:
-        return *(const uint64_t *)(const void *)at == 0;
-    case ORDO_FIELD_T:
-    case ORDO_FIELD_B:
-    case ORDO_FIELD_K:
-        return ((const struct ordo_bytes *)(const void *)at)->size == 0;
-    case ORDO_FIELD_L:
-    case ORDO_FIELD_P:
-        return ((const struct ordo_elements *)(const void *)at)->count == 0;
-    default:
-        return false;
-    }
-}
-
-static void write_elements(
-    struct ordo_writer *out, const struct ordo_elements *elements, enum ordo_field_type type)
-{
-    struct ordo_reader in = ordo_reader_over(elements->raw.data, elements->raw.size);
-    ordo_mp_write_array(out, elements->count);
-    for (uint32_t i = 0; i < elements->count; i++) {
-        if (type == ORDO_FIELD_L) {
-            ordo_mp_write_bin(out, ordo_read_bytes(&in, ORDO_COMMAND_SIZE_MAX));
-            continue;
-        }
-        ordo_mp_write_array(out, 2);
-        ordo_mp_write_uint(out, ordo_read_varint(&in));
-        ordo_mp_write_int(out, ordo_read_zigzag(&in));
-    }
-    ORDO_ASSERT(ordo_reader_done(&in));
-}
-
-static void write_field(struct ordo_writer *out, const uint8_t *at, enum ordo_field_type type)
-{
-    switch (type) {
-    case ORDO_FIELD_U:
-        ordo_mp_write_uint(out, *(const uint64_t *)(const void *)at);
-        break;
-    case ORDO_FIELD_N:
-        ordo_mp_write_int(out, *(const int64_t *)(const void *)at);
-        break;
-    case ORDO_FIELD_T:
-        ordo_mp_write_str(out, *(const struct ordo_bytes *)(const void *)at);
-        break;
-    case ORDO_FIELD_B:
-    case ORDO_FIELD_K:
-        ordo_mp_write_bin(out, *(const struct ordo_bytes *)(const void *)at);
-        break;
-    case ORDO_FIELD_L:
-    case ORDO_FIELD_P:
-        write_elements(out, (const struct ordo_elements *)(const void *)at, type);
-        break;
-    default:
-        out->failed = true;
-    }
-}
 
 void ordo_request_begin(struct ordo_writer *out, uint64_t request_id, uint32_t count)
 {
@@ -124,21 +62,21 @@ void ordo_request_command(struct ordo_writer *out, const struct ordo_command *co
     const struct ordo_command_schema *schema = ordo_schema_of(command->kind);
     ORDO_ASSERT(schema != NULL);
     uint32_t count = schema->field_count;
-    while (count > 0 && is_default(
+    while (count > 0 && ordo_field_is_default(
                             const_fields_of(command) + schema->fields[count - 1].offset,
                             &schema->fields[count - 1])) {
         count--;
     }
     ordo_mp_write_array(out, 3 + count);
     ordo_mp_write_uint(out, command->kind);
-    if (has_own_id(command->kind)) {
+    if (ordo_kind_has_client_id(command->kind)) {
         ordo_mp_write_bin(out, (struct ordo_bytes){command->id, ORDO_ID_SIZE});
     } else {
         ordo_mp_write_nil(out);
     }
     ordo_mp_write_uint(out, command->shop);
     for (uint32_t i = 0; i < count; i++) {
-        write_field(
+        ordo_field_write(
             out, const_fields_of(command) + schema->fields[i].offset, schema->fields[i].type);
     }
 }
@@ -165,7 +103,9 @@ static void scan_commands(struct ordo_request_reader *reader)
     for (uint32_t i = 0; i < reader->count && in.error == NULL; i++) {
         struct ordo_mp_reader peek = in;
         (void)ordo_mp_read_array(&peek, UINT32_MAX);
-        enum ordo_wire_class own = ordo_wire_class_of(ordo_mp_read_uint(&peek, UINT8_MAX));
+        uint64_t kind = ordo_mp_read_uint(&peek, UINT8_MAX);
+        enum ordo_wire_class own = ordo_wire_class_of(kind);
+        reader->service = reader->count == 1 && kind >= ORDO_SERVICE_FIRST ? (uint8_t)kind : 0;
         class = own < class ? own : class;
         ordo_mp_skip(&in);
     }
@@ -185,6 +125,7 @@ bool ordo_request_open(
     reader->count = 0;
     reader->next = 0;
     reader->class = ORDO_CLASS_COMMAND;
+    reader->service = 0;
 
     uint32_t count = ordo_mp_read_array(in, 4);
     if (in->error == NULL && count != 4) {
@@ -229,133 +170,6 @@ bool ordo_request_open(
 
 /* ---- next ---- */
 
-static uint32_t varint_size(uint64_t value)
-{
-    uint32_t size = 1;
-    for (; value >= 0x80; value >>= 7) {
-        size++;
-    }
-    return size;
-}
-
-static int64_t read_amount(struct ordo_mp_reader *in)
-{
-    int64_t value = ordo_mp_read_int(in);
-    if (value > ORDO_AMOUNT_MAX || value < -ORDO_AMOUNT_MAX) {
-        ordo_mp_fail(in, "is above the largest amount");
-        return 0;
-    }
-    return value;
-}
-
-/* A list in msgpack becomes the canonical bytes of its elements, in the scratch. */
-static struct ordo_elements read_elements(
-    struct ordo_mp_reader *in, const struct ordo_field *field, struct ordo_writer *scratch)
-{
-    const uint8_t *begin = scratch->at;
-    uint32_t count = ordo_mp_read_array(in, field->count_max);
-    for (uint32_t i = 0; i < count && in->error == NULL; i++) {
-        if (field->type == ORDO_FIELD_L) {
-            ordo_write_bytes(scratch, ordo_mp_read_raw(in, (uint32_t)field->max));
-            continue;
-        }
-        if (ordo_mp_read_array(in, 2) != 2) {
-            ordo_mp_fail(in, "expected pairs of key and value");
-        }
-        ordo_write_varint(scratch, ordo_mp_read_uint(in, UINT64_MAX));
-        ordo_write_zigzag(scratch, ordo_mp_read_int(in));
-    }
-    if (scratch->failed) {
-        ordo_mp_fail(in, "is too large for one command");
-    }
-    return (struct ordo_elements){{begin, (uint32_t)(scratch->at - begin)}, count};
-}
-
-static struct ordo_bytes read_text(struct ordo_mp_reader *in, uint32_t size_max)
-{
-    struct ordo_bytes text = ordo_mp_read_raw(in, size_max);
-    if (text.size != 0 && !ordo_text_is_valid(text)) {
-        ordo_mp_fail(in, "may have only A-Z a-z 0-9 _ . : -");
-    }
-    return text;
-}
-
-static struct ordo_bytes read_key(struct ordo_mp_reader *in)
-{
-    struct ordo_bytes key = ordo_mp_read_raw(in, ORDO_ID_SIZE);
-    if (in->error == NULL && key.size != 0 && key.size != ORDO_ID_SIZE) {
-        ordo_mp_fail(in, "expected 16 bytes");
-    }
-    return key;
-}
-
-/* Reads one field to its place; returns its size in canonical bytes. */
-static uint32_t read_field(
-    struct ordo_mp_reader *in,
-    const struct ordo_field *field,
-    uint8_t *at,
-    struct ordo_writer *scratch)
-{
-    struct ordo_bytes raw;
-    switch (field->type) {
-    case ORDO_FIELD_U: {
-        uint64_t value = ordo_mp_read_uint(in, field->max);
-        *(uint64_t *)(void *)at = value;
-        return varint_size(value);
-    }
-    case ORDO_FIELD_N: {
-        int64_t value = read_amount(in);
-        *(int64_t *)(void *)at = value;
-        return varint_size(((uint64_t)value << 1) ^ (uint64_t)(value >> 63));
-    }
-    case ORDO_FIELD_T:
-        raw = read_text(in, (uint32_t)field->max);
-        break;
-    case ORDO_FIELD_B:
-        raw = ordo_mp_read_raw(in, (uint32_t)field->max);
-        break;
-    case ORDO_FIELD_K:
-        *(struct ordo_bytes *)(void *)at = read_key(in);
-        return ORDO_ID_SIZE;
-    case ORDO_FIELD_L:
-    case ORDO_FIELD_P: {
-        struct ordo_elements elements = read_elements(in, field, scratch);
-        *(struct ordo_elements *)(void *)at = elements;
-        return varint_size(elements.count) + elements.raw.size;
-    }
-    default:
-        ordo_mp_fail(in, "has a type that this server does not know");
-        return 0;
-    }
-    *(struct ordo_bytes *)(void *)at = raw;
-    return varint_size(raw.size) + raw.size;
-}
-
-/* A field that was left out is 0 or empty; its size in canonical bytes. */
-static uint32_t default_field(const struct ordo_field *field, uint8_t *at)
-{
-    static const struct ordo_elements no_elements;
-    static const struct ordo_bytes no_bytes;
-    switch (field->type) {
-    case ORDO_FIELD_U:
-    case ORDO_FIELD_N:
-        *(uint64_t *)(void *)at = 0;
-        return 1;
-    case ORDO_FIELD_L:
-    case ORDO_FIELD_P:
-        *(struct ordo_elements *)(void *)at = no_elements;
-        return 1;
-    case ORDO_FIELD_K:
-        *(struct ordo_bytes *)(void *)at = no_bytes;
-        return ORDO_ID_SIZE;
-    case ORDO_FIELD_T:
-    case ORDO_FIELD_B:
-    default:
-        *(struct ordo_bytes *)(void *)at = no_bytes;
-        return 1;
-    }
-}
-
 static bool id_is_zero(const uint8_t id[ORDO_ID_SIZE])
 {
     static const uint8_t zero[ORDO_ID_SIZE];
@@ -367,9 +181,9 @@ static uint16_t read_id(struct ordo_mp_reader *in, struct ordo_command *command)
 {
     memset(command->id, 0, ORDO_ID_SIZE);
     bool nil = ordo_mp_peek(in) == ORDO_MP_NIL;
-    if (!has_own_id(command->kind)) {
+    if (!ordo_kind_has_client_id(command->kind)) {
         if (!nil) {
-            ordo_mp_fail(in, "expected nil: queries and facts have no id of the client");
+            ordo_mp_fail(in, "expected nil: queries, facts and subscriber-acks have no id");
         }
         ordo_mp_read_nil(in);
         return ORDO_RESULT_OK;
@@ -399,11 +213,11 @@ static void read_fields(
     const char **field)
 {
     uint8_t *base = fields_of(command);
-    uint32_t size = 1 + ORDO_ID_SIZE + varint_size(command->shop);
+    uint32_t size = 1 + ORDO_ID_SIZE + ordo_field_varint_size(command->shop);
     for (uint32_t i = 0; i < schema->field_count; i++) {
         const struct ordo_field *f = &schema->fields[i];
-        size += i < given ? read_field(in, f, base + f->offset, scratch)
-                          : default_field(f, base + f->offset);
+        size += i < given ? ordo_field_read(in, f, base + f->offset, scratch)
+                          : ordo_field_default(f, base + f->offset);
         if (in->error != NULL) {
             *field = f->name;
             return;
@@ -435,7 +249,10 @@ static bool read_command(
             schema->name);
     }
     if (schema == NULL) {
-        ordo_mp_fail(in, "expected one that this server knows");
+        ordo_mp_fail(
+            in,
+            command->kind >= ORDO_SERVICE_FIRST ? "a service is alone in its request"
+                                                : "expected one that this server knows");
     } else if (count < 3 || count > 3 + schema->field_count) {
         part = schema->name;
         ordo_mp_fail(in, count < 3 ? "expected kind, id, shop" : "has more fields than are known");

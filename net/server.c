@@ -59,6 +59,18 @@ static enum ordo_err alloc_all(struct ordo_server *server)
     if (err == ORDO_OK) {
         err = take(server, "frame", 1, ORDO_WIRE_STREAM_MAX, (void **)&publishing->frame_buffer);
     }
+    if (err == ORDO_OK) {
+        err = take(server, "answer", 1, ORDO_WAIT_REPLY_MAX, (void **)&publishing->answer_buffer);
+    }
+    if (err == ORDO_OK) {
+        err = ordo_waits_init(&publishing->waits, &server->arena, requests, ORDO_WAITED_MAX);
+    }
+    if (err == ORDO_OK) {
+        err = ordo_recent_init(&server->recent, &server->arena, server->config.recent_updates);
+    }
+    if (err == ORDO_OK) {
+        err = ordo_feed_init(&server->feed, server, server->config.data, &server->arena);
+    }
     return err;
 }
 
@@ -71,6 +83,7 @@ check(const struct ordo_server_config *config, struct ordo_server *server, struc
     own->requests_max = own->requests_max == 0 ? ORDO_REQUESTS_DEFAULT : own->requests_max;
     own->request_size_max =
         own->request_size_max == 0 ? ORDO_WIRE_REQUEST_MAX : own->request_size_max;
+    own->recent_updates = own->recent_updates == 0 ? ORDO_FEED_RECENT_DEFAULT : own->recent_updates;
     own->heartbeat_ms = own->heartbeat_ms == 0 ? ORDO_HEARTBEAT_DEFAULT : own->heartbeat_ms;
     if (own->listen_count == 0 || own->listen_count > ORDO_SERVER_URLS_MAX ||
         own->publish_count > ORDO_SERVER_URLS_MAX) {
@@ -81,6 +94,10 @@ check(const struct ordo_server_config *config, struct ordo_server *server, struc
             ORDO_SERVER_URLS_MAX,
             ORDO_SERVER_URLS_MAX);
     }
+    if (own->recent_updates > ORDO_RECENT_MAX) {
+        return ordo_fail_set(
+            fail, ORDO_ERR_CONFIG, "at most %u updates are kept in memory", ORDO_RECENT_MAX);
+    }
     if (own->requests_max > ORDO_REQUESTS_MAX || own->request_size_max > ORDO_WIRE_REQUEST_MAX) {
         return ordo_fail_set(
             fail,
@@ -90,6 +107,22 @@ check(const struct ordo_server_config *config, struct ordo_server *server, struc
             ORDO_WIRE_REQUEST_MAX);
     }
     return ORDO_OK;
+}
+
+/* How much may wait. The queues are shared by all doors, so their shares are reckoned from the
+ * smallest one: creates can then never take all the requests of a door from the facts behind it. */
+static void limit_waiting(struct ordo_server *server)
+{
+    const struct ordo_server_config *config = &server->config;
+    uint64_t now_ns = ordo_clock_monotonic_ns(&server->clock);
+    uint32_t requests = config->requests_max;
+    for (uint32_t i = 0; i < server->door_count; i++) {
+        uint32_t count = server->doors[i].count;
+        requests = count < requests ? count : requests;
+    }
+    ordo_shed_init(&server->receiving.shed, requests, config->queue_bytes, config->wait_ms, now_ns);
+    ordo_throttle_init(
+        &server->receiving.throttle, config->throttle_rate, config->throttle_share, now_ns);
 }
 
 enum ordo_err ordo_server_open(
@@ -119,7 +152,9 @@ enum ordo_err ordo_server_open(
     if (err != ORDO_OK) {
         goto err_after_arena;
     }
+    ordo_nng_listeners_use(server->listeners, &server->config.tls);
     err = ordo_doors_open(server, fail);
+    limit_waiting(server);
     if (err == ORDO_OK) {
         err = publish_all(server, fail);
     }
@@ -156,9 +191,11 @@ void ordo_server_attach(
     server->receiving.ingress = ingress;
     server->replying.stage = reply;
     publishing->stage = publish;
+    publishing->recent = &server->recent;
     server->ingress_waker = ingress_waker;
     publishing->head.update_seq = update_seq;
     memcpy(publishing->head.hash, stream_hash, sizeof(publishing->head.hash));
+    ordo_recent_start(&server->recent, update_seq, stream_hash);
     memcpy(publishing->head.node, server->config.node, sizeof(publishing->head.node));
     ordo_doors_bind(server, ingress_waker);
     ordo_arena_seal(&server->arena);
@@ -197,25 +234,39 @@ struct ordo_agent ordo_server_publish_agent(struct ordo_server *server)
     };
 }
 
-void ordo_server_start(struct ordo_server *server)
+void ordo_server_add_stats(struct ordo_server *server, ordo_stats_more *more, void *context)
+{
+    server->more_stats = more;
+    server->more_context = context;
+}
+
+enum ordo_err ordo_server_start(struct ordo_server *server, struct ordo_fail *fail)
 {
     ORDO_ASSERT(server->receiving.ingress != NULL);
+    enum ordo_err err = ordo_feed_start(&server->feed, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
     ordo_doors_start(server);
     ordo_nng_listeners_start(server->listeners);
+    return ORDO_OK;
 }
 
 void ordo_server_stop(struct ordo_server *server)
 {
-    ordo_doors_stop(server);
+    ordo_flag_raise(&server->stopping);
+    ordo_waker_signal(server->ingress_waker);
 }
 
 void ordo_server_close(struct ordo_server *server)
 {
+    ordo_feed_stop(&server->feed);
     ordo_nng_listeners_close(server->listeners);
     ordo_doors_close(server);
     if (server->pub != NULL) {
         ordo_nng_pub_close(server->pub);
     }
+    ordo_feed_fini(&server->feed);
     ordo_arena_fini(&server->arena);
     free(server);
 }
@@ -228,7 +279,13 @@ void ordo_server_stats(const struct ordo_server *server, struct ordo_server_stat
         .requests = ordo_sequence_get(&server->taken),
         .commands = ordo_counter_get(&server->commands),
         .malformed = ordo_counter_get(&server->malformed),
-        .busy = ordo_counter_get(&server->busy),
+        .busy = ordo_counter_get(&server->busy) + ordo_counter_get(&server->waits_refused),
+        .shed =
+            {
+                ordo_counter_get(&server->shed[ORDO_CLASS_FACT]),
+                ordo_counter_get(&server->shed[ORDO_CLASS_QUERY]),
+                ordo_counter_get(&server->shed[ORDO_CLASS_COMMAND]),
+            },
         .replies = doors.sent,
         .replies_failed = doors.failed,
         .connections = doors.accepted,

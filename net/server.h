@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "net/polled_door.h"
+#include "net/tls.h"
 #include "pipeline/ingress.h"
 #include "ring/runner.h"
 #include "ring/stage.h"
@@ -20,7 +21,7 @@
 struct ordo_server;
 
 struct ordo_server_listen {
-    const char *url; /* of nng: ipc:///path, tcp://127.0.0.1:port */
+    const char *url; /* of nng: ipc:///path, tcp://127.0.0.1:port, tls+tcp://host:port */
     enum ordo_door_role role;
 };
 
@@ -36,12 +37,19 @@ struct ordo_server_config {
     uint32_t listen_count;
     const char *publish[ORDO_SERVER_URLS_MAX];
     uint32_t publish_count;
+    struct ordo_tls_files tls; /* for addresses of tls+tcp; publish takes the CA of subscribers */
     enum ordo_polled_use use_polled;
     struct ordo_polled_config polled;
     uint32_t requests_max;     /* in flight over all clients; 0 = the default, 4096 */
     uint32_t request_size_max; /* bytes of one request frame; 0 = the default, 1 MiB */
     uint32_t heartbeat_ms;     /* 0 = the default, 200 */
-    uint8_t node[16];          /* in the heartbeat: which journal this stream belongs to */
+    uint64_t queue_bytes;      /* of request frames that may wait; 0 = the default, 64 MiB */
+    uint32_t wait_ms[3];       /* facts, queries, others: how long; 0 = the default (shed.h) */
+    uint64_t throttle_rate;    /* commands a second at most; 0 = no limit */
+    uint32_t throttle_share;   /* percent of the time in which requests are taken; 0 = no limit */
+    uint32_t recent_updates;   /* kept in memory for fetch; 0 = the default, 262,144 */
+    const char *data; /* the journal's folder, for what is older, and for histories; NULL = none */
+    uint8_t node[16]; /* in the heartbeat: which journal this stream belongs to */
 };
 
 /* Binds every URL, so that a port in use or a bad URL is known before traffic: UNAVAILABLE or
@@ -68,11 +76,20 @@ struct ordo_agent ordo_server_ingress_agent(struct ordo_server *server);
 struct ordo_agent ordo_server_reply_agent(struct ordo_server *server);
 struct ordo_agent ordo_server_publish_agent(struct ordo_server *server);
 
-/* Begins to receive. Starter thread, after the runners were started. */
-void ordo_server_start(struct ordo_server *server);
+/* Numbers that the program adds to those of `stats`: calls add with `to` for each. The feed's
+ * thread. */
+typedef void
+ordo_stats_more(void *context, void (*add)(void *to, const char *name, uint64_t value), void *to);
 
-/* No new requests are taken (they get SHUTTING_DOWN or wait for the client's retry); those taken
- * are answered while the runners drain. Any thread; does not block. */
+/* Before the start. */
+void ordo_server_add_stats(struct ordo_server *server, ordo_stats_more *more, void *context);
+
+/* Begins to receive. Starter thread, after the runners were started. Errors as ordo_thread_start:
+ * nothing was started then. */
+enum ordo_err ordo_server_start(struct ordo_server *server, struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* From now on a request gets SHUTTING_DOWN; those that wait are decided and answered while the
+ * runners drain, then the ingress agent stops the doors. Any thread; does not block. */
 void ordo_server_stop(struct ordo_server *server);
 
 /* After the runners have ended: closes the sockets and frees everything. Blocks until nng's
@@ -83,7 +100,8 @@ struct ordo_server_stats {
     uint64_t requests;
     uint64_t commands;
     uint64_t malformed;
-    uint64_t busy;
+    uint64_t busy;    /* commands refused with BUSY */
+    uint64_t shed[3]; /* requests refused whole with BUSY: facts, queries, others */
     uint64_t replies;
     uint64_t replies_failed;
     uint64_t connections; /* accepted by the polled door */

@@ -10,6 +10,7 @@
  * check before they change, and a refusal changes only the history of the order it names.
  */
 
+/* tidy: allow function-size (one line a kind) */
 static uint16_t decide(struct ordo_state *s)
 {
     const struct ordo_command *command = &s->command;
@@ -66,6 +67,16 @@ static uint16_t decide(struct ordo_state *s)
         return ordo_decide_channel_put(s, &command->channel_put);
     case ORDO_KIND_CHAIN:
         return ordo_decide_chain(s, &command->chain);
+    case ORDO_KIND_SUBSCRIBER_PUT:
+        return ordo_decide_subscriber_put(s, &command->subscriber_put);
+    case ORDO_KIND_SUBSCRIBER_ACK:
+        return ordo_decide_subscriber_ack(s, &command->subscriber_ack);
+    case ORDO_KIND_PARK:
+        return ordo_decide_park(s, &command->park);
+    case ORDO_KIND_UNPARK:
+        return ordo_decide_unpark(s, &command->unpark);
+    case ORDO_KIND_SUBSCRIBER_DROP:
+        return ordo_decide_subscriber_drop(s, &command->subscriber_drop);
     case ORDO_KIND_GET:
     case ORDO_KIND_CARDS:
     case ORDO_KIND_LIST:
@@ -74,6 +85,10 @@ static uint16_t decide(struct ordo_state *s)
     case ORDO_KIND_FIND:
     case ORDO_KIND_COUPON:
     case ORDO_KIND_SETTINGS_GET:
+    case ORDO_KIND_SUBSCRIBER:
+    case ORDO_KIND_SUBSCRIBERS:
+    case ORDO_KIND_PARKS:
+    case ORDO_KIND_WAIT:
     default:
         ORDO_ASSERT(command->kind == ORDO_KIND_TICK); /* queries are answered elsewhere */
         return ORDO_RESULT_MALFORMED;
@@ -132,12 +147,23 @@ static void conclude(
     };
 }
 
+/* Who waits for units gets them now; but subscribers' commands change no order. */
+static void serve(struct ordo_state *s)
+{
+    bool by_subscriber =
+        s->command.kind >= ORDO_KIND_SUBSCRIBER_PUT && s->command.kind <= ORDO_KIND_SUBSCRIBER_DROP;
+    if (!by_subscriber) {
+        ordo_serve(s);
+    }
+}
+
+/* Without an id: a command of the server's own, or an ack, which may be repeated always. */
 static void
-apply_internal(struct ordo_state *s, struct ordo_writer *out, struct ordo_applied *applied)
+apply_unidentified(struct ordo_state *s, struct ordo_writer *out, struct ordo_applied *applied)
 {
     (void)ordo_head_edit(s, ORDO_HEAD); /* once for all that the decision counts */
     s->outcome.result.code = decide(s);
-    ordo_serve(s);
+    serve(s);
     conclude(s, NULL, out, applied);
 }
 
@@ -179,7 +205,7 @@ static void apply_identified(
         return;
     }
     if (result->code == ORDO_RESULT_OK) {
-        ordo_serve(s);
+        serve(s);
     }
     conclude(s, content, out, applied);
 }
@@ -204,8 +230,10 @@ void ordo_apply(
         uint16_t code = ordo_answer_query(state, outcome);
         *applied =
             (struct ordo_applied){.seq = head->seq, .update_seq = head->update_seq, .code = code};
-    } else if (ordo_kind_is_internal(state->command.kind)) {
-        apply_internal(state, outcome, applied);
+    } else if (
+        ordo_kind_is_internal(state->command.kind) ||
+        state->command.kind == ORDO_KIND_SUBSCRIBER_ACK) {
+        apply_unidentified(state, outcome, applied);
     } else {
         apply_identified(state, command, outcome, applied);
     }

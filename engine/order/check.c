@@ -74,6 +74,10 @@ static enum ordo_err check_list(const struct ordo_state *s, uint8_t state, struc
         if (ordo_order_at(s, row)->state != state || s->links[row].prev != prev) {
             return BROKEN(fail, "the list of %s is broken at row %u", ordo_state_name(state), row);
         }
+        if (prev != 0 && ordo_order_at(s, prev)->changed_us > ordo_order_at(s, row)->changed_us) {
+            return BROKEN(
+                fail, "row %u is in %s longer than the one before", row, ordo_state_name(state));
+        }
         prev = row;
         if (++count > ordo_head(s)->orders_in[state]) {
             break;
@@ -119,6 +123,9 @@ enum ordo_err ordo_state_check(const struct ordo_state *state, struct ordo_fail 
     }
     if (err == ORDO_OK) {
         err = ordo_check_holds(state, fail);
+    }
+    if (err == ORDO_OK) {
+        err = ordo_check_subscribers(state, fail);
     }
     return err;
 }

@@ -13,6 +13,7 @@
 #include "order/outcome.h"
 #include "order/settings.h"
 #include "order/state.h"
+#include "order/subscriber_rows.h"
 #include "order/table.h"
 
 /* X(NAME, name, log2 of the rows in a chunk) */
@@ -31,7 +32,9 @@
     X(EXTRA, extra, 7)                                                                             \
     X(COUPON, coupon, 6)                                                                           \
     X(CHANNEL, channel, 6)                                                                         \
-    X(ID, id, 7)
+    X(ID, id, 7)                                                                                   \
+    X(SUBSCRIBER, subscriber, 5)                                                                   \
+    X(PARK, park, 6)
 
 enum ordo_table_id {
 #define ORDO_TABLE_ENUM(NAME, name, shift) ORDO_TABLE_##NAME,
@@ -67,7 +70,8 @@ struct ordo_head_row {
     uint32_t serve_last;
     uint32_t id_oldest_s; /* when the oldest of them was decided */
     uint32_t id_newest_s;
-    uint32_t reserved;
+    uint32_t subscriber_free; /* chains of rows given back */
+    uint32_t park_free;
     uint64_t outcome_hash; /* rolling, over the outcome bytes of every journaled command */
     struct ordo_settings_values settings;
 };
@@ -340,6 +344,8 @@ enum ordo_index_id {
     ORDO_INDEX_ID,
     ORDO_INDEX_COUPON,
     ORDO_INDEX_CHANNEL,
+    ORDO_INDEX_SUBSCRIBER,
+    ORDO_INDEX_PARK,
     ORDO_INDEX_COUNT
 };
 

@@ -12,6 +12,9 @@
  * from the one before it: 13 bits with a mantissa of 8, exact below 512 seconds and never more than
  * 1/256 too long. A step is reckoned from the time as it was kept, so errors do not add up, and an
  * id never looks older than it is.
+ *
+ * A kind is kept as its low 5 bits: kinds 0 and the internal ones have no ids, so that 32 stands in
+ * for 0, and the next ones for those.
  */
 
 #define FORGET_MAX 2
@@ -60,6 +63,14 @@ static uint64_t content_of(const struct ordo_id_row *id)
 static uint64_t content_kept(const uint8_t *content)
 {
     return ordo_get_le64(content) & 0xffffffffffffull;
+}
+
+/* What tells kinds with ids apart. */
+static uint32_t kind_kept(uint8_t kind)
+{
+    ORDO_ASSERT(ordo_kind_has_client_id(kind) || kind == ORDO_KIND_FACT);
+    ORDO_ASSERT(kind <= ORDO_KIND_SUBSCRIBER_DROP);
+    return kind & 31;
 }
 
 static uint32_t pack(uint32_t code, uint32_t kind, uint32_t disposition, uint32_t step)
@@ -179,7 +190,7 @@ void ordo_id_add(struct ordo_state *s, const uint8_t *content)
     id->shop = s->command.shop;
     id->content_low = (uint32_t)kept;
     id->seq_low = (uint32_t)result->seq;
-    id->packed = pack(result->code, s->command.kind, result->disposition, step);
+    id->packed = pack(result->code, kind_kept(s->command.kind), result->disposition, step);
     id->content_high = (uint16_t)(kept >> 32);
     id->seq_state = (uint16_t)((result->seq >> 32 & 0xfff) | (uint32_t)result->state << 12);
     ordo_index_insert(&s->indexes[ORDO_INDEX_ID], s->id_hash, row);
@@ -190,7 +201,7 @@ void ordo_id_answer(
 {
     const struct ordo_id_row *id = ordo_id_at(s, row);
     *result = (struct ordo_result){.seq = 0};
-    if ((id->packed >> 10 & 31) != s->command.kind) {
+    if ((id->packed >> 10 & 31) != kind_kept(s->command.kind)) {
         result->code = ORDO_RESULT_ID_KIND;
     } else if (id->shop != s->command.shop) {
         result->code = ORDO_RESULT_ID_SHOP;

@@ -20,7 +20,7 @@
 
 /* Which rows these are: grows whenever the fields of a row or the list of tables change, and goes
  * with every image, because a row does not say what it is. */
-#define ORDO_IMAGE_LAYOUT 1
+#define ORDO_IMAGE_LAYOUT 2
 
 struct ordo_image_section {
     uint32_t id;        /* the same for ever: from 0 without gaps, 0 is the head */

@@ -8,6 +8,7 @@
 #define ORDO_ORDER_PARTS_H
 
 #include "order/domain.h"
+#include "order/query.h"
 
 /* ---- orders.c: the order table, state lists, transitions ---- */
 
@@ -434,6 +435,40 @@ uint16_t ordo_decide_cancel(struct ordo_state *s, const struct ordo_cancel *canc
 uint16_t ordo_decide_delivery_ack(struct ordo_state *s, const struct ordo_delivery_ack *ack);
 uint16_t ordo_decide_tick(struct ordo_state *s, const struct ordo_tick *tick);
 uint16_t ordo_decide_resume(struct ordo_state *s, const struct ordo_resume *resume);
+
+/* ---- subscribers.c: cursors in the stream, orders set aside ---- */
+
+uint64_t ordo_subscriber_hash(uint32_t shop, struct ordo_bytes name);
+uint32_t ordo_subscriber_find(const struct ordo_state *s, uint32_t shop, struct ordo_bytes name);
+uint64_t ordo_park_hash(uint32_t subscriber, uint32_t order_shop, struct ordo_bytes order_id);
+uint32_t ordo_park_find(
+    const struct ordo_state *s,
+    uint32_t subscriber,
+    uint32_t order_shop,
+    struct ordo_bytes order_id);
+uint16_t ordo_decide_subscriber_put(struct ordo_state *s, const struct ordo_subscriber_put *put);
+uint16_t ordo_decide_subscriber_ack(struct ordo_state *s, const struct ordo_subscriber_ack *ack);
+uint16_t ordo_decide_park(struct ordo_state *s, const struct ordo_park *park);
+uint16_t ordo_decide_unpark(struct ordo_state *s, const struct ordo_unpark *unpark);
+uint16_t ordo_decide_subscriber_drop(struct ordo_state *s, const struct ordo_subscriber_drop *drop);
+void ordo_subscriber_view(
+    const struct ordo_state *s, uint32_t row, struct ordo_subscriber_view *view);
+/* Views of a page; their count. *next is where the next page begins, 0 = nowhere. */
+uint64_t ordo_subscribers_page(
+    const struct ordo_state *s,
+    const struct ordo_subscribers *query,
+    uint64_t *next,
+    struct ordo_writer *out);
+uint64_t ordo_parks_page(
+    const struct ordo_state *s,
+    uint32_t subscriber,
+    const struct ordo_parks *query,
+    uint64_t *next,
+    struct ordo_writer *out);
+
+/* ---- check_subscribers.c: the part of ordo_state_check that is about them ---- */
+enum ordo_err
+ordo_check_subscribers(const struct ordo_state *s, struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* ---- read.c: answers a query; writes the whole outcome and returns the code ---- */
 uint16_t ordo_answer_query(struct ordo_state *s, struct ordo_writer *out);

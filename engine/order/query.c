@@ -147,3 +147,58 @@ void ordo_head_view_decode(struct ordo_reader *in, struct ordo_head_view *view)
     }
     view->orders = ordo_read_varint(in);
 }
+
+void ordo_subscriber_view_encode(const struct ordo_subscriber_view *view, struct ordo_writer *out)
+{
+    ordo_write_bytes(out, view->subscriber);
+    ordo_write_varint(out, view->acked);
+    ordo_write_varint(out, view->acked_us);
+    ordo_write_varint(out, view->created_us);
+    ordo_write_varint(out, view->parks);
+}
+
+void ordo_subscriber_view_decode(struct ordo_reader *in, struct ordo_subscriber_view *view)
+{
+    view->subscriber = ordo_read_bytes(in, ORDO_SUBSCRIBER_MAX);
+    view->acked = ordo_read_varint(in);
+    view->acked_us = ordo_read_varint(in);
+    view->created_us = ordo_read_varint(in);
+    view->parks = ordo_read_varint(in);
+}
+
+void ordo_park_view_encode(const struct ordo_park_view *view, struct ordo_writer *out)
+{
+    ordo_write_varint(out, view->order_shop);
+    ordo_write_bytes(out, view->order_id);
+    ordo_write_varint(out, view->first_update);
+    ordo_write_varint(out, view->parked_us);
+    ordo_write_bytes(out, view->reason);
+}
+
+void ordo_park_view_decode(struct ordo_reader *in, struct ordo_park_view *view)
+{
+    view->order_shop = (uint32_t)read_max(in, UINT32_MAX);
+    view->order_id = ordo_read_bytes(in, ORDO_ORDER_ID_MAX);
+    view->first_update = ordo_read_varint(in);
+    view->parked_us = ordo_read_varint(in);
+    view->reason = ordo_read_bytes(in, ORDO_REASON_MAX);
+}
+
+void ordo_waited_view_encode(const struct ordo_waited_view *view, struct ordo_writer *out)
+{
+    ordo_write_bytes(out, view->order_id);
+    ordo_write_u8(out, view->state);
+    ordo_write_varint(out, view->version);
+    ordo_write_varint(out, view->seq);
+}
+
+void ordo_waited_view_decode(struct ordo_reader *in, struct ordo_waited_view *view)
+{
+    view->order_id = ordo_read_bytes(in, ORDO_ORDER_ID_MAX);
+    view->state = ordo_read_u8(in);
+    view->version = (uint32_t)read_max(in, UINT32_MAX);
+    view->seq = ordo_read_varint(in);
+    if (view->state >= ORDO_STATE_COUNT) {
+        ordo_reader_fail(in);
+    }
+}

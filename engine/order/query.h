@@ -13,6 +13,10 @@
  *          an order in state NONE that only payments have named
  *   COUPON ordo_coupon_view
  *   SETTINGS_GET count, then (key, zigzag value) of every setting in force
+ *   SUBSCRIBER ordo_subscriber_view
+ *   SUBSCRIBERS count, next (0 = no more), then that many ordo_subscriber_view
+ *   PARKS  count, next, then that many ordo_park_view
+ *   WAIT   count, then for each order that was asked for an ordo_waited_view
  * The body follows only the code OK.
  */
 #ifndef ORDO_ORDER_QUERY_H
@@ -79,6 +83,30 @@ struct ordo_head_view {
     uint64_t orders;
 };
 
+struct ordo_subscriber_view {
+    struct ordo_bytes subscriber;
+    uint64_t acked;    /* update_seq: everything up to it was worked off */
+    uint64_t acked_us; /* when that was last said */
+    uint64_t created_us;
+    uint64_t parks; /* orders set aside */
+};
+
+struct ordo_park_view {
+    uint32_t order_shop;
+    struct ordo_bytes order_id;
+    uint64_t first_update; /* update_seq */
+    uint64_t parked_us;
+    struct ordo_bytes reason;
+};
+
+/* How an order stands that somebody waits for; all zero but its number when nobody named it. */
+struct ordo_waited_view {
+    struct ordo_bytes order_id;
+    uint8_t state;
+    uint32_t version;
+    uint64_t seq; /* its newest command */
+};
+
 void ordo_order_view_encode(const struct ordo_order_view *view, struct ordo_writer *out);
 void ordo_order_view_decode(struct ordo_reader *in, struct ordo_order_view *view);
 void ordo_stock_view_encode(const struct ordo_stock_view *view, struct ordo_writer *out);
@@ -87,6 +115,12 @@ void ordo_coupon_view_encode(const struct ordo_coupon_view *view, struct ordo_wr
 void ordo_coupon_view_decode(struct ordo_reader *in, struct ordo_coupon_view *view);
 void ordo_head_view_encode(const struct ordo_head_view *view, struct ordo_writer *out);
 void ordo_head_view_decode(struct ordo_reader *in, struct ordo_head_view *view);
+void ordo_subscriber_view_encode(const struct ordo_subscriber_view *view, struct ordo_writer *out);
+void ordo_subscriber_view_decode(struct ordo_reader *in, struct ordo_subscriber_view *view);
+void ordo_park_view_encode(const struct ordo_park_view *view, struct ordo_writer *out);
+void ordo_park_view_decode(struct ordo_reader *in, struct ordo_park_view *view);
+void ordo_waited_view_encode(const struct ordo_waited_view *view, struct ordo_writer *out);
+void ordo_waited_view_decode(struct ordo_reader *in, struct ordo_waited_view *view);
 
 /* Writes the result in front of a query's outcome. seq is the slot's. */
 void ordo_result_encode(const struct ordo_result *result, uint64_t seq, struct ordo_writer *out);

@@ -101,6 +101,36 @@ answer_find(struct ordo_state *s, const struct ordo_find *find, struct ordo_writ
     return answer_get(s, ordo_payment_at(s, payment)->order, out);
 }
 
+/* ---- pages: count and next stand before the views, and are known after them ---- */
+
+#define PAGE_HEAD_MAX (2 * ORDO_VARINT_MAX)
+
+struct page {
+    uint8_t *room;
+    uint8_t *views;
+};
+
+static struct page begin_page(struct ordo_writer *out)
+{
+    struct page page = {.room = ordo_write_room(out, PAGE_HEAD_MAX)};
+    ORDO_ASSERT(page.room != NULL);
+    page.views = out->at;
+    return page;
+}
+
+static void
+end_page(const struct page *page, uint64_t count, uint64_t next, struct ordo_writer *out)
+{
+    uint8_t bytes[PAGE_HEAD_MAX];
+    size_t views_size = (size_t)(out->at - page->views);
+    struct ordo_writer head = ordo_writer_over(bytes, sizeof(bytes));
+    ordo_write_varint(&head, count);
+    ordo_write_varint(&head, next);
+    memcpy(page->room, bytes, ordo_writer_size(&head));
+    memmove(page->room + ordo_writer_size(&head), page->views, views_size);
+    out->at = page->room + ordo_writer_size(&head) + views_size;
+}
+
 /* ---- lists ---- */
 
 #define ROWS_LOOKED_AT_MAX 4096 /* of other shops or placeholders, in one page */
@@ -139,16 +169,22 @@ static bool first_order(const struct ordo_state *s, uint8_t state, uint64_t afte
  * then the one to go on with. */
 static uint64_t list_page(
     const struct ordo_state *s,
-    uint8_t state,
-    uint64_t limit,
+    const struct ordo_list *list,
     uint32_t *order,
     struct ordo_writer *out)
 {
     struct ordo_order_view view;
+    uint8_t state = (uint8_t)list->state;
+    uint64_t until_us = list->until_us == 0 ? UINT64_MAX : list->until_us;
     uint64_t count = 0;
-    for (uint32_t i = 0; i < ROWS_LOOKED_AT_MAX && *order != 0 && count < limit; i++) {
+    for (uint32_t i = 0; i < ROWS_LOOKED_AT_MAX && *order != 0 && count < list->limit; i++) {
         const struct ordo_order_row *o = ordo_order_at(s, *order);
-        if (o->shop == s->command.shop && o->state != ORDO_STATE_NONE) {
+        if (o->changed_us > until_us && state != ORDO_STATE_NONE) {
+            *order = 0; /* those behind it changed later still */
+            return count;
+        }
+        bool wanted = o->changed_us <= until_us && o->state != ORDO_STATE_NONE;
+        if (o->shop == s->command.shop && wanted) {
             uint8_t *begin = out->at;
             view_order(s, *order, &view);
             ordo_order_view_encode(&view, out);
@@ -167,7 +203,6 @@ static uint64_t list_page(
 static uint16_t
 answer_list(struct ordo_state *s, const struct ordo_list *list, struct ordo_writer *out)
 {
-    uint8_t head_bytes[2 * ORDO_VARINT_MAX];
     uint8_t state = (uint8_t)list->state;
     uint32_t order = 0;
     if (list->state >= ORDO_STATE_COUNT || !first_order(s, state, list->after, &order)) {
@@ -175,19 +210,9 @@ answer_list(struct ordo_state *s, const struct ordo_list *list, struct ordo_writ
         return ORDO_RESULT_LIST_MOVED;
     }
     put_result(s, ORDO_RESULT_OK, 0, out);
-    /* count and next stand before the views, and are known after them */
-    uint8_t *room = ordo_write_room(out, sizeof(head_bytes));
-    ORDO_ASSERT(room != NULL);
-    uint8_t *views = out->at;
-    uint64_t count = list_page(s, state, list->limit, &order, out);
-    size_t views_size = (size_t)(out->at - views);
-
-    struct ordo_writer head = ordo_writer_over(head_bytes, sizeof(head_bytes));
-    ordo_write_varint(&head, count);
-    ordo_write_varint(&head, mark_of(s, order));
-    memcpy(room, head_bytes, ordo_writer_size(&head));
-    memmove(room + ordo_writer_size(&head), views, views_size);
-    out->at = room + ordo_writer_size(&head) + views_size;
+    struct page page = begin_page(out);
+    uint64_t count = list_page(s, list, &order, out);
+    end_page(&page, count, mark_of(s, order), out);
     return ORDO_RESULT_OK;
 }
 
@@ -285,6 +310,57 @@ static uint16_t answer_settings(struct ordo_state *s, struct ordo_writer *out)
     return ORDO_RESULT_OK;
 }
 
+/* ---- subscribers, and who waits ---- */
+
+static uint16_t
+answer_subscriber(struct ordo_state *s, struct ordo_bytes name, struct ordo_writer *out)
+{
+    struct ordo_subscriber_view view;
+    uint64_t next;
+    uint32_t row = ordo_subscriber_find(s, s->command.shop, name);
+    uint16_t code = row == 0 ? ORDO_RESULT_SUBSCRIBER_UNKNOWN : ORDO_RESULT_OK;
+    put_result(s, code, 0, out);
+    if (row != 0 && s->command.kind == ORDO_KIND_PARKS) {
+        struct page page = begin_page(out);
+        uint64_t count = ordo_parks_page(s, row, &s->command.parks, &next, out);
+        end_page(&page, count, next, out);
+    } else if (row != 0) {
+        ordo_subscriber_view(s, row, &view);
+        ordo_subscriber_view_encode(&view, out);
+    }
+    return code;
+}
+
+static uint16_t answer_subscribers(struct ordo_state *s, struct ordo_writer *out)
+{
+    uint64_t next;
+    put_result(s, ORDO_RESULT_OK, 0, out);
+    struct page page = begin_page(out);
+    uint64_t count = ordo_subscribers_page(s, &s->command.subscribers, &next, out);
+    end_page(&page, count, next, out);
+    return ORDO_RESULT_OK;
+}
+
+/* How each order stands, placeholders too: who waits is told of whatever is done with the number.
+ */
+static uint16_t
+answer_wait(struct ordo_state *s, const struct ordo_wait *wait, struct ordo_writer *out)
+{
+    struct ordo_reader in = ordo_reader_over(wait->orders.raw.data, wait->orders.raw.size);
+    put_result(s, ORDO_RESULT_OK, 0, out);
+    ordo_write_varint(out, wait->orders.count);
+    for (uint32_t i = 0; i < wait->orders.count; i++) {
+        struct ordo_bytes order_id = ordo_read_bytes(&in, ORDO_ORDER_ID_MAX);
+        uint32_t row = order_id.size == 0 ? 0 : ordo_order_find(s, s->command.shop, order_id);
+        const struct ordo_order_row *o = ordo_order_at(s, row); /* row 0 is all zero */
+        struct ordo_waited_view view = {
+            .order_id = order_id, .state = o->state, .version = o->version, .seq = o->last_seq};
+        ordo_waited_view_encode(&view, out);
+    }
+    ORDO_ASSERT(ordo_reader_done(&in));
+    return ORDO_RESULT_OK;
+}
+
 uint16_t ordo_answer_query(struct ordo_state *s, struct ordo_writer *out)
 {
     const struct ordo_command *command = &s->command;
@@ -302,6 +378,14 @@ uint16_t ordo_answer_query(struct ordo_state *s, struct ordo_writer *out)
         return answer_settings(s, out);
     case ORDO_KIND_COUPON:
         return answer_coupon(s, &command->coupon, out);
+    case ORDO_KIND_SUBSCRIBER:
+        return answer_subscriber(s, command->subscriber.subscriber, out);
+    case ORDO_KIND_PARKS:
+        return answer_subscriber(s, command->parks.subscriber, out);
+    case ORDO_KIND_SUBSCRIBERS:
+        return answer_subscribers(s, out);
+    case ORDO_KIND_WAIT:
+        return answer_wait(s, &command->wait, out);
     default:
         ORDO_ASSERT(command->kind == ORDO_KIND_HEAD);
         return answer_head(s, out);

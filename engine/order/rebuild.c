@@ -169,6 +169,45 @@ static bool same_channel(const struct ordo_state *s, uint32_t a, uint32_t b)
     return c->shop == d->shop && c->channel == d->channel;
 }
 
+static struct ordo_bytes subscriber_name(const struct ordo_subscriber_row *at)
+{
+    return (struct ordo_bytes){at->name, at->name_size};
+}
+
+static bool hash_subscriber(const struct ordo_state *s, uint32_t row, uint64_t *hash)
+{
+    const struct ordo_subscriber_row *at = ordo_subscriber_at(s, row);
+    *hash = ordo_subscriber_hash(at->shop, subscriber_name(at));
+    return at->name_size != 0;
+}
+
+static bool same_subscriber(const struct ordo_state *s, uint32_t a, uint32_t b)
+{
+    const struct ordo_subscriber_row *p = ordo_subscriber_at(s, a);
+    const struct ordo_subscriber_row *q = ordo_subscriber_at(s, b);
+    return p->shop == q->shop && ordo_bytes_equal(subscriber_name(p), subscriber_name(q));
+}
+
+static struct ordo_bytes parked_number(const struct ordo_park_row *at)
+{
+    return (struct ordo_bytes){at->order_id, at->order_id_size};
+}
+
+static bool hash_park(const struct ordo_state *s, uint32_t row, uint64_t *hash)
+{
+    const struct ordo_park_row *at = ordo_park_at(s, row);
+    *hash = ordo_park_hash(at->subscriber, at->order_shop, parked_number(at));
+    return at->subscriber != 0;
+}
+
+static bool same_park(const struct ordo_state *s, uint32_t a, uint32_t b)
+{
+    const struct ordo_park_row *p = ordo_park_at(s, a);
+    const struct ordo_park_row *q = ordo_park_at(s, b);
+    bool same = p->subscriber == q->subscriber && p->order_shop == q->order_shop;
+    return same && ordo_bytes_equal(parked_number(p), parked_number(q));
+}
+
 static bool hash_id(const struct ordo_state *s, uint32_t row, uint64_t *hash)
 {
     const uint8_t *id = ordo_id_at(s, row)->id;
@@ -200,6 +239,13 @@ static const struct shape {
     {ORDO_INDEX_ID, ORDO_TABLE_ID, hash_id, same_id, "id", false},
     {ORDO_INDEX_COUPON, ORDO_TABLE_COUPON, hash_coupon, same_coupon, "coupon", false},
     {ORDO_INDEX_CHANNEL, ORDO_TABLE_CHANNEL, hash_channel, same_channel, "channel", false},
+    {ORDO_INDEX_SUBSCRIBER,
+     ORDO_TABLE_SUBSCRIBER,
+     hash_subscriber,
+     same_subscriber,
+     "subscriber",
+     false},
+    {ORDO_INDEX_PARK, ORDO_TABLE_PARK, hash_park, same_park, "park", false},
 };
 
 static uint32_t

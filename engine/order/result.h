@@ -3,7 +3,7 @@
  * Numbers are for ever: they stand in journals and on the wire. Codes are banded by module so that
  * a reader knows who refused: 0 ok, 1-99 the edge, 100-199 identity, 200-299 order, 300-399
  * payment, 400-499 stock, 500-599 holds and quotas, 600-699 coupons, 700-799 settings and products,
- * 800-899 capacity.
+ * 800-899 capacity, 900-999 the stream and its subscribers.
  */
 #ifndef ORDO_ORDER_RESULT_H
 #define ORDO_ORDER_RESULT_H
@@ -154,7 +154,28 @@
       "full_extras",                                                                               \
       "the table of coupons used, second keys and waiting orders is full")                         \
     X(FULL_COUPONS, 807, "full_coupons", "the coupon table is full")                               \
-    X(FULL_CHANNELS, 808, "full_channels", "the channel table is full")
+    X(FULL_CHANNELS, 808, "full_channels", "the channel table is full")                            \
+    X(FULL_SUBSCRIBERS, 809, "full_subscribers", "the subscriber table is full")                   \
+    X(SUBSCRIBER_UNKNOWN,                                                                          \
+      900,                                                                                         \
+      "subscriber_unknown",                                                                        \
+      "no subscriber of this name in this shop: put it first")                                     \
+    X(SUBSCRIBER_INVALID,                                                                          \
+      901,                                                                                         \
+      "subscriber_invalid",                                                                        \
+      "the name of a subscriber is 1-32 of A-Z a-z 0-9 _ . : -")                                   \
+    X(SUBSCRIBER_AHEAD, 902, "subscriber_ahead", "the stream has not come that far")               \
+    X(PARKS_FULL, 903, "parks_full", "as many orders are parked as may be: the cursor stops here") \
+    X(PARK_UNKNOWN, 904, "park_unknown", "this order is not parked for this subscriber")           \
+    X(UPDATES_AHEAD,                                                                               \
+      905,                                                                                         \
+      "updates_ahead",                                                                             \
+      "the stream has not come that far: it may be another one")                                   \
+    X(HISTORY_UNKNOWN, 906, "history_unknown", "this sequence is not the order's")                 \
+    X(JOURNAL_UNREADABLE,                                                                          \
+      907,                                                                                         \
+      "journal_unreadable",                                                                        \
+      "the journal cannot be read there: the text beside the code says where")
 
 enum ordo_result_code {
 #define ORDO_RESULT(NAME, number, name, text) ORDO_RESULT_##NAME = number,

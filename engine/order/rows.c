@@ -59,6 +59,14 @@ static const struct reference {
     REFERENCE(EXTRA, extra, queue_next, ORDER),
     REFERENCE(EXTRA, extra, card, CARD),
     REFERENCE(COUPON, coupon, product, PRODUCT),
+    REFERENCE(HEAD, head, subscriber_free, SUBSCRIBER),
+    REFERENCE(HEAD, head, park_free, PARK),
+    REFERENCE(SUBSCRIBER, subscriber, park_first, PARK),
+    REFERENCE(SUBSCRIBER, subscriber, park_last, PARK),
+    REFERENCE(SUBSCRIBER, subscriber, next_free, SUBSCRIBER),
+    REFERENCE(PARK, park, subscriber, SUBSCRIBER),
+    REFERENCE(PARK, park, prev, PARK),
+    REFERENCE(PARK, park, next, PARK),
 };
 
 static enum ordo_err check_reference(
@@ -197,6 +205,19 @@ static const char *check_coupon(const struct ordo_state *s, uint32_t row)
     return ordo_coupon_at(s, row)->coupon_size <= ORDO_COUPON_MAX ? NULL : "its text is too long";
 }
 
+static const char *check_subscriber(const struct ordo_state *s, uint32_t row)
+{
+    return ordo_subscriber_at(s, row)->name_size <= ORDO_SUBSCRIBER_MAX ? NULL
+                                                                        : "its name is too long";
+}
+
+static const char *check_park(const struct ordo_state *s, uint32_t row)
+{
+    const struct ordo_park_row *park = ordo_park_at(s, row);
+    bool fit = park->order_id_size <= ORDO_ORDER_ID_MAX && park->reason_size <= ORDO_REASON_MAX;
+    return fit ? NULL : "its texts are too long";
+}
+
 static const struct {
     enum ordo_table_id table;
     check_row *check;
@@ -210,6 +231,8 @@ static const struct {
     {ORDO_TABLE_ATTEMPT, check_attempt, "attempt"},
     {ORDO_TABLE_PAYMENT, check_payment, "payment"},
     {ORDO_TABLE_COUPON, check_coupon, "coupon"},
+    {ORDO_TABLE_SUBSCRIBER, check_subscriber, "subscriber"},
+    {ORDO_TABLE_PARK, check_park, "park"},
 };
 
 /* Row 0 and the rows after the last are zero: the first is read as "none", the others are handed

@@ -100,6 +100,21 @@ static const struct ordo_field channel_put_fields[] = {ROWS(CHANNEL_PUT)};
 #define HOLDER struct ordo_chain
 static const struct ordo_field chain_fields[] = {ROWS(CHAIN)};
 #undef HOLDER
+#define HOLDER struct ordo_subscriber_put
+static const struct ordo_field subscriber_put_fields[] = {ROWS(SUBSCRIBER_PUT)};
+#undef HOLDER
+#define HOLDER struct ordo_subscriber_ack
+static const struct ordo_field subscriber_ack_fields[] = {ROWS(SUBSCRIBER_ACK)};
+#undef HOLDER
+#define HOLDER struct ordo_park
+static const struct ordo_field park_fields[] = {ROWS(PARK)};
+#undef HOLDER
+#define HOLDER struct ordo_unpark
+static const struct ordo_field unpark_fields[] = {ROWS(UNPARK)};
+#undef HOLDER
+#define HOLDER struct ordo_subscriber_drop
+static const struct ordo_field subscriber_drop_fields[] = {ROWS(SUBSCRIBER_DROP)};
+#undef HOLDER
 #define HOLDER struct ordo_get
 static const struct ordo_field get_fields[] = {ROWS(GET)};
 #undef HOLDER
@@ -123,6 +138,18 @@ static const struct ordo_field coupon_fields[] = {ROWS(COUPON)};
 #undef HOLDER
 #define HOLDER struct ordo_settings_get
 static const struct ordo_field settings_get_fields[] = {ROWS(SETTINGS_GET)};
+#undef HOLDER
+#define HOLDER struct ordo_subscriber
+static const struct ordo_field subscriber_fields[] = {ROWS(SUBSCRIBER)};
+#undef HOLDER
+#define HOLDER struct ordo_subscribers
+static const struct ordo_field subscribers_fields[] = {ROWS(SUBSCRIBERS)};
+#undef HOLDER
+#define HOLDER struct ordo_parks
+static const struct ordo_field parks_fields[] = {ROWS(PARKS)};
+#undef HOLDER
+#define HOLDER struct ordo_wait
+static const struct ordo_field wait_fields[] = {ROWS(WAIT)};
 #undef HOLDER
 #undef ROW
 
@@ -299,14 +326,17 @@ bool ordo_command_decode(struct ordo_bytes bytes, struct ordo_command *command)
     const uint8_t *stamps = NULL;
 
     command->kind = ordo_read_u8(in);
-    if (ordo_kind_is_query(command->kind)) {
-        memset(command->id, 0, ORDO_ID_SIZE);
-    } else {
+    memset(command->id, 0, ORDO_ID_SIZE);
+    if (!ordo_kind_is_query(command->kind)) {
         const uint8_t *id = ordo_read_raw(in, ORDO_ID_SIZE);
         if (id == NULL) {
             return false;
         }
         memcpy(command->id, id, ORDO_ID_SIZE);
+        bool has_id = (ordo_get_le64(id) | ordo_get_le64(id + 8)) != 0;
+        if (command->kind == ORDO_KIND_SUBSCRIBER_ACK && has_id) {
+            return false;
+        }
     }
     command->shop = (uint32_t)get_u(in, UINT32_MAX);
     switch ((enum ordo_command_kind)command->kind) {
@@ -362,7 +392,7 @@ bool ordo_member_decode(struct ordo_bytes bytes, struct ordo_command *member)
 struct ordo_bytes ordo_command_order_id(const struct ordo_command *command)
 {
     static const struct ordo_bytes none = {NULL, 0};
-    switch ((enum ordo_command_kind)command->kind) {
+    switch (command->kind) {
     case ORDO_KIND_CREATE:
         return command->create.order_id;
     case ORDO_KIND_ATTEMPT:
@@ -397,25 +427,7 @@ struct ordo_bytes ordo_command_order_id(const struct ordo_command *command)
         return command->get.order_id;
     case ORDO_KIND_CARDS:
         return command->cards.order_id;
-    case ORDO_KIND_SETTINGS:
-    case ORDO_KIND_PRODUCT_PUT:
-    case ORDO_KIND_CARD_IMPORT:
-    case ORDO_KIND_TICK:
-    case ORDO_KIND_RESUME:
-    case ORDO_KIND_LIST:
-    case ORDO_KIND_STOCK:
-    case ORDO_KIND_HEAD:
-    case ORDO_KIND_CONTINUE:
-    case ORDO_KIND_RECALL:
-    case ORDO_KIND_CARD_VOID:
-    case ORDO_KIND_COUPON_PUT:
-    case ORDO_KIND_CHANNEL_PUT:
-    case ORDO_KIND_CHAIN:
-    case ORDO_KIND_FIND:
-    case ORDO_KIND_COUPON:
-    case ORDO_KIND_SETTINGS_GET:
-        return none;
-    default:
+    default: /* a park is about an order of whatever shop, and touches none */
         return none;
     }
 }

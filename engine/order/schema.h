@@ -6,11 +6,12 @@
  * on the wire (net/codec.h). All three are driven by ORDO_COMMANDS, so a new field or command is
  * one line here.
  *
- * Canonical bytes: kind u8; 16 bytes of command id unless a query; shop as LEB128; then the fields
- * in the order of the list: U and N as LEB128 / zigzag LEB128, T and B as LEB128 length and bytes,
- * K as 16 bytes, L as LEB128 count and that many B, P as LEB128 count and that many (LEB128 key,
- * zigzag value). One value has one form. Fields after STAMPS are not part of a command's content:
- * they never influence an outcome or its identity.
+ * Canonical bytes: kind u8; 16 bytes of command id unless a query (zeros for a subscriber-ack,
+ * which has no identity); shop as LEB128; then the fields in the order of the list: U and N as
+ * LEB128 / zigzag LEB128, T and B as LEB128 length and bytes, K as 16 bytes, L as LEB128 count and
+ * that many B, P as LEB128 count and that many (LEB128 key, zigzag value). One value has one form.
+ * Fields after STAMPS are not part of a command's content: they never influence an outcome or its
+ * identity.
  */
 #ifndef ORDO_ORDER_SCHEMA_H
 #define ORDO_ORDER_SCHEMA_H
@@ -27,6 +28,7 @@
 #define ORDO_MERCHANT_MAX     32    /* bytes of a merchant account at a gateway */
 #define ORDO_COUPON_MAX       32    /* bytes */
 #define ORDO_OPERATOR_MAX     32    /* bytes */
+#define ORDO_SUBSCRIBER_MAX   32    /* bytes of a subscriber's name */
 #define ORDO_REASON_MAX       64    /* bytes of free text */
 #define ORDO_TRACE_MAX        64    /* bytes: a W3C traceparent has 55 */
 #define ORDO_QUANTITY_MAX     64    /* units of one order: an outcome names at most 64 cards */
@@ -36,6 +38,8 @@
 #define ORDO_VOID_MAX         256   /* card numbers that one card-void spans */
 #define ORDO_CHAIN_MAX        8     /* members of one chain */
 #define ORDO_MEMBER_MAX       512   /* bytes of one of them */
+#define ORDO_WAIT_ORDERS_MAX  1024  /* orders of one wait */
+#define ORDO_WAIT_MS_MAX      60000 /* ms that one may last */
 #define ORDO_COMMAND_SIZE_MAX 65535 /* canonical bytes of one command */
 #define ORDO_QUERY_FIRST      0x80  /* kinds from here on are queries: not journaled, no id */
 #define ORDO_AMOUNT_MAX                                                                            \
@@ -196,6 +200,33 @@
 #define ORDO_CHAIN_FIELDS(U, N, T, B, K, L, P, STAMPS)                                             \
     L(members, ORDO_CHAIN_MAX, ORDO_MEMBER_MAX) STAMPS T(trace, ORDO_TRACE_MAX)
 
+/* Cursors of those who read the status stream, and the orders that they have set aside. */
+#define ORDO_SUBSCRIBER_PUT_FIELDS(U, N, T, B, K, L, P, STAMPS)                                    \
+    T(subscriber, ORDO_SUBSCRIBER_MAX)                                                             \
+    U(acked, UINT64_MAX) /* an update_seq; UINT64_MAX = the newest there is */                     \
+    U(reset, 1)          /* 1 = also of one that exists */                                         \
+    STAMPS T(operator_name, ORDO_OPERATOR_MAX)
+
+/* No id: it may be repeated always, and only ever goes forward. */
+#define ORDO_SUBSCRIBER_ACK_FIELDS(U, N, T, B, K, L, P, STAMPS)                                    \
+    T(subscriber, ORDO_SUBSCRIBER_MAX) U(acked, UINT64_MAX) STAMPS
+
+#define ORDO_PARK_FIELDS(U, N, T, B, K, L, P, STAMPS)                                              \
+    T(subscriber, ORDO_SUBSCRIBER_MAX)                                                             \
+    U(order_shop, UINT32_MAX)                                                                      \
+    T(order_id, ORDO_ORDER_ID_MAX)                                                                 \
+    U(first_update, UINT64_MAX) /* the first that could not be worked off */                       \
+    STAMPS B(reason, ORDO_REASON_MAX)
+
+#define ORDO_UNPARK_FIELDS(U, N, T, B, K, L, P, STAMPS)                                            \
+    T(subscriber, ORDO_SUBSCRIBER_MAX)                                                             \
+    U(order_shop, UINT32_MAX)                                                                      \
+    T(order_id, ORDO_ORDER_ID_MAX)                                                                 \
+    STAMPS T(operator_name, ORDO_OPERATOR_MAX)
+
+#define ORDO_SUBSCRIBER_DROP_FIELDS(U, N, T, B, K, L, P, STAMPS)                                   \
+    T(subscriber, ORDO_SUBSCRIBER_MAX) ORDO_BY_OPERATOR(T, B) STAMPS
+
 /* Internal commands: only ingress makes them; from a client they are refused. */
 #define ORDO_TICK_FIELDS(U, N, T, B, K, L, P, STAMPS) U(now_us, UINT64_MAX) STAMPS
 #define ORDO_RESUME_FIELDS(U, N, T, B, K, L, P, STAMPS)                                            \
@@ -210,7 +241,9 @@
 #define ORDO_LIST_FIELDS(U, N, T, B, K, L, P, STAMPS)                                              \
     U(state, 255)        /* enum ordo_order_state; 0 = every state */                              \
     U(after, UINT64_MAX) /* page on: `next` of the page before; 0 = from the start */              \
-    U(limit, 256) STAMPS
+    U(limit, 256)                                                                                  \
+    U(until_us, UINT64_MAX) /* not 0: only orders whose last change is not after it */             \
+    STAMPS
 #define ORDO_STOCK_FIELDS(U, N, T, B, K, L, P, STAMPS) U(product, UINT32_MAX) STAMPS
 #define ORDO_HEAD_FIELDS(U, N, T, B, K, L, P, STAMPS)  STAMPS
 /* The order of a payment by the gateway's number. */
@@ -221,6 +254,21 @@
     STAMPS
 #define ORDO_COUPON_FIELDS(U, N, T, B, K, L, P, STAMPS)       T(coupon, ORDO_COUPON_MAX) STAMPS
 #define ORDO_SETTINGS_GET_FIELDS(U, N, T, B, K, L, P, STAMPS) STAMPS
+#define ORDO_SUBSCRIBER_FIELDS(U, N, T, B, K, L, P, STAMPS)                                        \
+    T(subscriber, ORDO_SUBSCRIBER_MAX) STAMPS
+#define ORDO_SUBSCRIBERS_FIELDS(U, N, T, B, K, L, P, STAMPS)                                       \
+    U(after, UINT64_MAX) U(limit, 256) STAMPS
+#define ORDO_PARKS_FIELDS(U, N, T, B, K, L, P, STAMPS)                                             \
+    T(subscriber, ORDO_SUBSCRIBER_MAX) U(after, UINT64_MAX) U(limit, 256) STAMPS
+/* Answered by net when it is so; apply says how the orders stand. */
+#define ORDO_WAIT_FIELDS(U, N, T, B, K, L, P, STAMPS)                                              \
+    U(timeout_ms, ORDO_WAIT_MS_MAX)                                                                \
+    U(until_seq, UINT64_MAX) /* until this is durable; 0 = none */                                 \
+    L(orders, ORDO_WAIT_ORDERS_MAX, ORDO_ORDER_ID_MAX)                                             \
+    U(states, 4095)      /* a sum of 1 << enum ordo_order_state; 0 = any */                        \
+    U(since, UINT64_MAX) /* and touched after this seq; 0 = whenever */                            \
+    U(all, 1)            /* 1 = all of the orders, 0 = one of them */                              \
+    STAMPS
 
 /* X(NAME, name, kind on wire and disk, name for people). Numbers are for ever; 24 is kept for the
  * tasks of sagas. */
@@ -251,6 +299,11 @@
     X(COUPON_PUT, coupon_put, 25, "coupon-put")                                                    \
     X(CHANNEL_PUT, channel_put, 26, "channel-put")                                                 \
     X(CHAIN, chain, 27, "chain")                                                                   \
+    X(SUBSCRIBER_PUT, subscriber_put, 28, "subscriber-put")                                        \
+    X(SUBSCRIBER_ACK, subscriber_ack, 29, "subscriber-ack")                                        \
+    X(PARK, park, 30, "park")                                                                      \
+    X(UNPARK, unpark, 31, "unpark")                                                                \
+    X(SUBSCRIBER_DROP, subscriber_drop, 32, "subscriber-drop")                                     \
     X(GET, get, 0x80, "get")                                                                       \
     X(CARDS, cards, 0x81, "cards")                                                                 \
     X(LIST, list, 0x82, "list")                                                                    \
@@ -258,7 +311,11 @@
     X(HEAD, head, 0x84, "head")                                                                    \
     X(FIND, find, 0x85, "find")                                                                    \
     X(COUPON, coupon, 0x86, "coupon")                                                              \
-    X(SETTINGS_GET, settings_get, 0x87, "settings-get")
+    X(SETTINGS_GET, settings_get, 0x87, "settings-get")                                            \
+    X(SUBSCRIBER, subscriber, 0x88, "subscriber")                                                  \
+    X(SUBSCRIBERS, subscribers, 0x89, "subscribers")                                               \
+    X(PARKS, parks, 0x8a, "parks")                                                                 \
+    X(WAIT, wait, 0x8b, "wait")
 
 enum ordo_command_kind {
 #define ORDO_KIND(NAME, name, number, text) ORDO_KIND_##NAME = number,
@@ -383,6 +440,13 @@ static inline bool ordo_kind_is_query(uint8_t kind)
 static inline bool ordo_kind_is_internal(uint8_t kind)
 {
     return kind >= ORDO_KIND_TICK && kind <= ORDO_KIND_CONTINUE;
+}
+
+/* Carries an id of its client's making; without one a fact is known by its content, and a
+ * subscriber-ack is remembered by nobody. */
+static inline bool ordo_kind_has_client_id(uint8_t kind)
+{
+    return !ordo_kind_is_query(kind) && kind != ORDO_KIND_FACT && kind != ORDO_KIND_SUBSCRIBER_ACK;
 }
 
 /* Writes the canonical bytes and sets command->content_size. The caller has checked the values

@@ -27,6 +27,8 @@
     X(11, extras_max, 1000000, 16, 100000000, 1, "orders with a coupon, a second key or a wait")   \
     X(12, coupons_max, 1000, 1, 1000000, 1, "coupons of all shops")                                \
     X(13, channels_max, 256, 1, 65536, 1, "channels of all shops that have rules of their own")    \
+    X(14, subscribers_max, 64, 1, 65536, 1, "subscribers of all shops")                            \
+    X(15, parks_max, 10000, 1, 1000000, 1, "parked orders of all subscribers")                     \
     X(20, hold_ttl_s, 900, 1, 604800, 0, "seconds an unpaid hold lives")                           \
     X(21,                                                                                          \
       late_window_s,                                                                               \

@@ -33,6 +33,8 @@ static void rows_for(const struct ordo_settings_values *v, uint64_t rows[ORDO_TA
     rows[ORDO_TABLE_EXTRA] = (uint64_t)v->extras_max;
     rows[ORDO_TABLE_COUPON] = (uint64_t)v->coupons_max;
     rows[ORDO_TABLE_CHANNEL] = (uint64_t)v->channels_max;
+    rows[ORDO_TABLE_SUBSCRIBER] = (uint64_t)v->subscribers_max;
+    rows[ORDO_TABLE_PARK] = (uint64_t)v->parks_max;
 }
 
 bool ordo_limits_set(struct ordo_state *s, const struct ordo_settings_values *settings)
@@ -120,6 +122,8 @@ static enum ordo_err create_indexes(
         [ORDO_INDEX_ID] = {"id index", ORDO_TABLE_ID},
         [ORDO_INDEX_COUPON] = {"coupon index", ORDO_TABLE_COUPON},
         [ORDO_INDEX_CHANNEL] = {"channel index", ORDO_TABLE_CHANNEL},
+        [ORDO_INDEX_SUBSCRIBER] = {"subscriber index", ORDO_TABLE_SUBSCRIBER},
+        [ORDO_INDEX_PARK] = {"park index", ORDO_TABLE_PARK},
     };
     for (uint32_t i = 0; i < ORDO_INDEX_COUNT; i++) {
         uint64_t count = rows[shapes[i].table];

@@ -45,6 +45,8 @@ static uint32_t size_bound(const struct ordo_command *command)
         lists = command->settings.pairs.raw.size;
     } else if (command->kind == ORDO_KIND_CHAIN) {
         lists = command->chain.members.raw.size;
+    } else if (command->kind == ORDO_KIND_WAIT) {
+        lists = command->wait.orders.raw.size;
     }
     ORDO_ASSERT(lists <= ORDO_COMMAND_SIZE_MAX);
     return FIXED_SIZE_MAX + (uint32_t)lists;

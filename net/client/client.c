@@ -1,4 +1,4 @@
-#include "net/client/client.h"
+#include "net/client/client_parts.h"
 
 #include "base/assert.h"
 #include "order/result.h"
@@ -69,6 +69,9 @@ enum ordo_err ordo_client_open(
     if (client->config.patience_ms == 0) {
         client->config.patience_ms = ORDO_CLIENT_PATIENCE_MS;
     }
+    if (client->config.silence_ms == 0) {
+        client->config.silence_ms = ORDO_CLIENT_SILENCE_MS;
+    }
     client->clock = ordo_clock_system();
     client->timer_ns = UINT64_MAX;
     for (client->slot_count = 1; client->slot_count < client->config.requests_max;) {
@@ -113,6 +116,15 @@ void ordo_client_close(struct ordo_client *client)
     free(client->encode);
     free(client->slots);
     free(client);
+}
+
+void ordo_client_drop(
+    struct ordo_client *client, void (*drop)(void *context, void *user), void *context)
+{
+    for (struct ordo_request *request = client->oldest; request != NULL; request = request->newer) {
+        drop(context, request->user);
+        request->user = NULL;
+    }
 }
 
 /* ---- a request's way in and out ---- */
@@ -211,9 +223,11 @@ void ordo_client_finish(struct ordo_client *client, struct ordo_request *request
     ordo_request_free(request);
 }
 
-static enum ordo_err submit(
+/* Takes over what was encoded as one request; with sizes of each command. */
+static enum ordo_err submit_encoded(
     struct ordo_client *client,
-    struct ordo_command *commands,
+    struct ordo_bytes encoded,
+    const uint32_t *sizes,
     uint32_t count,
     uint64_t patience_ms,
     struct ordo_request **out)
@@ -222,23 +236,11 @@ static enum ordo_err submit(
     if (client->in_flight >= client->config.requests_max) {
         return ORDO_ERR_FULL;
     }
-    struct ordo_writer writer = ordo_writer_over(client->encode, ORDO_WIRE_REQUEST_MAX - 64);
-    for (uint32_t i = 0; i < count; i++) {
-        struct ordo_command *command = &commands[i];
-        bool own_id = !ordo_kind_is_query(command->kind) && command->kind != ORDO_KIND_FACT;
-        size_t before = ordo_writer_size(&writer);
-        if (own_id && id_is_zero(command->id)) {
-            ordo_client_id(client, command->id);
-        }
-        ordo_request_command(&writer, command);
-        client->sizes[i] = (uint32_t)(ordo_writer_size(&writer) - before);
-    }
-    if (writer.failed) {
+    if (encoded.size > ORDO_CLIENT_ENCODED_MAX) {
         return ORDO_ERR_LIMIT;
     }
-    struct ordo_bytes encoded = {client->encode, (uint32_t)ordo_writer_size(&writer)};
     struct ordo_request *request =
-        ordo_request_make(&client->sp, take_slot(client), encoded, client->sizes, count);
+        ordo_request_make(&client->sp, take_slot(client), encoded, sizes, count);
     if (request == NULL) {
         return ORDO_ERR_NO_MEMORY;
     }
@@ -258,6 +260,93 @@ static enum ordo_err submit(
     ordo_client_enqueue(client, request);
     *out = request;
     return ORDO_OK;
+}
+
+static enum ordo_err submit(
+    struct ordo_client *client,
+    struct ordo_command *commands,
+    uint32_t count,
+    uint64_t patience_ms,
+    struct ordo_request **out)
+{
+    ORDO_ASSERT(count > 0 && count <= ORDO_WIRE_COMMANDS_MAX);
+    if (client->in_flight >= client->config.requests_max) {
+        return ORDO_ERR_FULL;
+    }
+    struct ordo_writer writer = ordo_writer_over(client->encode, ORDO_CLIENT_ENCODED_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        size_t before = ordo_writer_size(&writer);
+        ordo_client_encode(client, &commands[i], &writer);
+        client->sizes[i] = (uint32_t)(ordo_writer_size(&writer) - before);
+    }
+    if (writer.failed) {
+        return ORDO_ERR_LIMIT;
+    }
+    struct ordo_bytes encoded = {client->encode, (uint32_t)ordo_writer_size(&writer)};
+    return submit_encoded(client, encoded, client->sizes, count, patience_ms, out);
+}
+
+void ordo_client_encode(
+    struct ordo_client *client, struct ordo_command *command, struct ordo_writer *out)
+{
+    if (ordo_kind_has_client_id(command->kind) && id_is_zero(command->id)) {
+        ordo_client_id(client, command->id);
+    }
+    if (command->kind == ORDO_KIND_WAIT) {
+        uint64_t until = ordo_clock_monotonic_ns(&client->clock) +
+                         command->wait.timeout_ms % (ORDO_WAIT_MS_MAX + 1) * ORDO_NS_PER_MS;
+        client->rest_ns = until > client->rest_ns ? until : client->rest_ns;
+    }
+    ordo_request_command(out, command);
+}
+
+/* A service is written as a whole frame; its element is what stands behind the frame's head. */
+static enum ordo_err submit_service(
+    struct ordo_client *client,
+    const struct ordo_service *service,
+    uint64_t patience_ms,
+    struct ordo_request **out)
+{
+    uint8_t head[32];
+    struct ordo_writer begin = ordo_writer_over(head, sizeof(head));
+    struct ordo_writer frame = ordo_writer_over(client->encode, ORDO_CLIENT_ENCODED_MAX);
+    ordo_request_begin(&begin, 0, 1);
+    ordo_service_encode(&frame, 0, service);
+    ORDO_ASSERT(!begin.failed);
+    if (frame.failed) {
+        return ORDO_ERR_LIMIT;
+    }
+    uint32_t head_size = (uint32_t)ordo_writer_size(&begin);
+    uint32_t size = (uint32_t)ordo_writer_size(&frame) - head_size;
+    struct ordo_bytes encoded = {client->encode + head_size, size};
+    return submit_encoded(client, encoded, &size, 1, patience_ms, out);
+}
+
+enum ordo_err
+ordo_client_send_service(struct ordo_client *client, const struct ordo_service *service, void *user)
+{
+    struct ordo_request *request = NULL;
+    enum ordo_err err = submit_service(client, service, client->config.patience_ms, &request);
+    if (err == ORDO_OK) {
+        request->user = user;
+    }
+    return err;
+}
+
+enum ordo_err ordo_client_send_encoded(
+    struct ordo_client *client,
+    struct ordo_bytes encoded,
+    const uint32_t *sizes,
+    uint32_t count,
+    void *user)
+{
+    struct ordo_request *request = NULL;
+    enum ordo_err err =
+        submit_encoded(client, encoded, sizes, count, client->config.patience_ms, &request);
+    if (err == ORDO_OK) {
+        request->user = user;
+    }
+    return err;
 }
 
 enum ordo_err ordo_client_send(
@@ -347,6 +436,27 @@ ordo_client_connect(struct ordo_client *client, uint32_t timeout_ms, struct ordo
     return ordo_fail_set(fail, client->last_fail.err, "%s", client->last_fail.text);
 }
 
+static void begin_call(struct ordo_client *client)
+{
+    ORDO_ASSERT(!client->in_callback);
+    ordo_request_free(client->called);
+    client->called = NULL;
+}
+
+static void finish_call(
+    struct ordo_client *client,
+    struct ordo_request *request,
+    uint32_t timeout_ms,
+    const struct ordo_answer **answers)
+{
+    request->blocking = true;
+    while (client->called == NULL) {
+        (void)ordo_client_poll(client, timeout_ms); /* its deadline ends it at the latest */
+    }
+    ordo_request_answers(client->called, client->called_code, client->answers);
+    *answers = client->answers;
+}
+
 enum ordo_err ordo_client_call(
     struct ordo_client *client,
     struct ordo_command *commands,
@@ -354,22 +464,28 @@ enum ordo_err ordo_client_call(
     uint32_t timeout_ms,
     const struct ordo_answer **answers)
 {
-    ORDO_ASSERT(!client->in_callback);
-    ordo_request_free(client->called);
-    client->called = NULL;
-
     struct ordo_request *request = NULL;
+    begin_call(client);
     enum ordo_err err = submit(client, commands, count, timeout_ms, &request);
-    if (err != ORDO_OK) {
-        return err;
+    if (err == ORDO_OK) {
+        finish_call(client, request, timeout_ms, answers);
     }
-    request->blocking = true;
-    while (client->called == NULL) {
-        (void)ordo_client_poll(client, timeout_ms); /* its deadline ends it at the latest */
+    return err;
+}
+
+enum ordo_err ordo_client_call_service(
+    struct ordo_client *client,
+    const struct ordo_service *service,
+    uint32_t timeout_ms,
+    const struct ordo_answer **answer)
+{
+    struct ordo_request *request = NULL;
+    begin_call(client);
+    enum ordo_err err = submit_service(client, service, timeout_ms, &request);
+    if (err == ORDO_OK) {
+        finish_call(client, request, timeout_ms, answer);
     }
-    ordo_request_answers(client->called, client->called_code, client->answers);
-    *answers = client->answers;
-    return ORDO_OK;
+    return err;
 }
 
 /* ---- looks ---- */

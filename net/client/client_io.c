@@ -1,4 +1,4 @@
-#include "net/client/client.h"
+#include "net/client/client_parts.h"
 
 #include "base/assert.h"
 #include "order/result.h"
@@ -14,6 +14,7 @@
  *
  * A peer can be gone without a word (its machine lost power). So a connection on which something
  * is awaited and nothing at all was heard for ORDO_CLIENT_SILENCE_MS is given up like a lost one.
+ * A `wait` may rest at the server for its own time on top of that.
  */
 
 #define SEND_PARTS_MAX   32 /* requests of one sendmsg() */
@@ -56,6 +57,7 @@ static void requeue(struct ordo_client *client)
 static void lose(struct ordo_client *client, uint64_t now)
 {
     ordo_sp_close(&client->sp);
+    client->rest_ns = 0; /* a connect is not resting */
     requeue(client);
     client->connect_pause_ns =
         next_pause(client->connect_pause_ns, CONNECT_FIRST_NS, CONNECT_LAST_NS);
@@ -178,6 +180,7 @@ static uint32_t on_message(struct ordo_client *client, struct ordo_bytes message
         ordo_client_finish(client, request, ORDO_RESULT_UNKNOWN);
         return 1;
     }
+    memcpy(client->node, request->node, sizeof(client->node));
     if (busy == 0) {
         ordo_client_finish(client, request, ORDO_RESULT_OK);
         return 1;
@@ -185,7 +188,9 @@ static uint32_t on_message(struct ordo_client *client, struct ordo_bytes message
     client->stats.busy += busy;
     request->phase = ORDO_REQUEST_WAITING;
     request->pause_ns = next_pause(request->pause_ns, PAUSE_FIRST_NS, PAUSE_LAST_NS);
-    request->retry_ns = now + jittered(client, request->pause_ns);
+    uint64_t wished_ns = request->retry_ms * ORDO_NS_PER_MS;
+    uint64_t pause_ns = request->pause_ns > wished_ns ? request->pause_ns : wished_ns;
+    request->retry_ns = now + jittered(client, pause_ns);
     if (request->retry_ns < client->timer_ns) {
         client->timer_ns = request->retry_ns;
     }
@@ -269,28 +274,35 @@ static uint32_t run_timers(struct ordo_client *client, uint64_t now)
     return ended;
 }
 
+static uint64_t silent_at(const struct ordo_client *client)
+{
+    uint64_t heard = client->heard_ns > client->rest_ns ? client->heard_ns : client->rest_ns;
+    return heard + client->config.silence_ms * ORDO_NS_PER_MS;
+}
+
 static bool is_silent(const struct ordo_client *client, uint64_t now)
 {
     bool waits = client->sp.phase == ORDO_SP_CONNECTING ||
                  client->sp.phase == ORDO_SP_GREETING_SENT || client->in_flight > 0;
-    return client->sp.phase != ORDO_SP_CLOSED && waits &&
-           now >= client->heard_ns + ORDO_CLIENT_SILENCE_MS * ORDO_NS_PER_MS;
+    return client->sp.phase != ORDO_SP_CLOSED && waits && now >= silent_at(client);
 }
 
 uint32_t ordo_client_work(struct ordo_client *client, uint64_t now_ns)
 {
-    uint32_t ended = run_timers(client, now_ns);
+    uint32_t ended = 0;
+    if (connect_if_due(client, now_ns) && send_queue(client, now_ns)) {
+        ended += receive_replies(client, now_ns);
+    }
+    /* behind the receive: a caller that was busy for long has its replies in the socket */
+    ended += run_timers(client, now_ns);
     if (is_silent(client, now_ns)) {
         (void)ordo_fail_set(
             &client->last_fail,
             ORDO_ERR_TIMEOUT,
-            "%s: nothing was heard for %d ms",
+            "%s: nothing was heard for %u ms",
             client->sp.url,
-            ORDO_CLIENT_SILENCE_MS);
+            client->config.silence_ms);
         lose(client, now_ns);
-    }
-    if (connect_if_due(client, now_ns) && send_queue(client, now_ns)) {
-        ended += receive_replies(client, now_ns);
     }
     if (client->sp.phase == ORDO_SP_OPEN && client->queue != NULL) {
         (void)send_queue(client, now_ns); /* what callbacks have sent leaves at once */
@@ -304,7 +316,7 @@ uint64_t ordo_client_due_ns(const struct ordo_client *client)
     if (client->sp.phase == ORDO_SP_CLOSED) {
         return client->connect_ns < due ? client->connect_ns : due;
     }
-    uint64_t silent = client->heard_ns + ORDO_CLIENT_SILENCE_MS * ORDO_NS_PER_MS;
+    uint64_t silent = silent_at(client);
     if (client->in_flight > 0 || client->sp.phase != ORDO_SP_OPEN) {
         due = silent < due ? silent : due;
     }

@@ -217,6 +217,8 @@ bool ordo_request_take(
         }
         take_results(request, &reader, busy);
     }
+    request->retry_ms = reader.head.retry_ms;
+    memcpy(request->node, reader.head.node, sizeof(request->node));
     uint32_t size = 0;
     for (uint32_t i = 0; i < request->left; i++) {
         size += request->sizes[i];

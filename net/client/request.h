@@ -6,7 +6,7 @@
 #ifndef ORDO_NET_CLIENT_REQUEST_H
 #define ORDO_NET_CLIENT_REQUEST_H
 
-#include "net/client/ordo.h"
+#include "net/client/client.h"
 #include "net/client/sp.h"
 
 enum ordo_request_phase {
@@ -33,6 +33,8 @@ struct ordo_request {
     uint64_t deadline_ns;
     uint64_t retry_ns;
     uint64_t pause_ns; /* the last pause after BUSY */
+    uint8_t node[16];  /* the journal that answered last */
+    uint32_t retry_ms; /* the server's own wish, of the last reply; 0 = none */
     void *user;
     struct ordo_request_span *spans; /* count */
     uint32_t *sizes;                 /* left: bytes of each command in the frame */

@@ -348,6 +348,8 @@ void interleave(const struct plan *plan)
     w.settings.extras_max = 16;
     w.settings.coupons_max = 1;
     w.settings.channels_max = 1;
+    w.settings.subscribers_max = 1;
+    w.settings.parks_max = 1;
     w.plan = plan;
 #ifdef ORDO_DEBUG_CHECKS
     w.depth = plan->fixed + ((plan->depth - plan->fixed) * 3 + 1) /

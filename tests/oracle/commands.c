@@ -350,6 +350,13 @@ void history_make(struct history *h, struct oracle *o, struct ordo_command *c)
         break;
     case ORDO_KIND_CONTINUE:
         break;
+    case ORDO_KIND_SUBSCRIBER_PUT:
+    case ORDO_KIND_SUBSCRIBER_ACK:
+    case ORDO_KIND_PARK:
+    case ORDO_KIND_UNPARK:
+    case ORDO_KIND_SUBSCRIBER_DROP:
+        history_make_reader(h, o, c);
+        break;
     default:
         history_make_verb(h, o, c);
     }

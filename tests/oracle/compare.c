@@ -188,7 +188,7 @@ bool pair_apply(struct pair *pair, uint64_t time_us, struct ordo_bytes bytes)
 
 /* ---- the dump ---- */
 
-static uint16_t ask(struct pair *pair, uint64_t time_us, struct ordo_command *query)
+uint16_t pair_ask(struct pair *pair, uint64_t time_us, struct ordo_command *query)
 {
     uint8_t bytes[256];
     struct ordo_writer w = ordo_writer_over(bytes, sizeof(bytes));
@@ -218,10 +218,10 @@ static bool same_order(struct pair *pair, uint64_t time_us, uint32_t index)
     }
     query.get.order_id = b.order_id;
     if (!is_known(&b)) {
-        SAME(pair, "code of get", ask(pair, time_us, &query), ORDO_RESULT_ORDER_UNKNOWN);
+        SAME(pair, "code of get", pair_ask(pair, time_us, &query), ORDO_RESULT_ORDER_UNKNOWN);
         return true;
     }
-    SAME(pair, "code of get", ask(pair, time_us, &query), ORDO_RESULT_OK);
+    SAME(pair, "code of get", pair_ask(pair, time_us, &query), ORDO_RESULT_OK);
     ordo_order_view_decode(&pair->body, &a);
     SAME(pair, "get is whole", ordo_reader_done(&pair->body), true);
     SAME(pair, "order: product", a.product, b.product);
@@ -256,7 +256,7 @@ static bool same_stock(struct pair *pair, uint64_t time_us, uint32_t index)
         return true;
     }
     query.stock.product = b.product;
-    SAME(pair, "code of stock", ask(pair, time_us, &query), ORDO_RESULT_OK);
+    SAME(pair, "code of stock", pair_ask(pair, time_us, &query), ORDO_RESULT_OK);
     ordo_stock_view_decode(&pair->body, &a);
     SAME(pair, "stock is whole", ordo_reader_done(&pair->body), true);
     SAME(pair, "stock: price", a.price, b.price);
@@ -282,7 +282,7 @@ static bool same_coupon(struct pair *pair, uint64_t time_us, uint32_t index)
         return true;
     }
     query.coupon.coupon = b.coupon;
-    SAME(pair, "code of coupon", ask(pair, time_us, &query), ORDO_RESULT_OK);
+    SAME(pair, "code of coupon", pair_ask(pair, time_us, &query), ORDO_RESULT_OK);
     ordo_coupon_view_decode(&pair->body, &a);
     SAME(pair, "coupon: product", a.product, b.product);
     SAME(pair, "coupon: discount", a.discount, b.discount);
@@ -311,7 +311,7 @@ static bool same_payment(struct pair *pair, uint64_t time_us, uint32_t index)
     query.find.channel = p.channel;
     query.find.merchant.data = (const uint8_t *)p.merchant;
     query.find.merchant.size = (uint32_t)strlen(p.merchant);
-    SAME(pair, "code of find", ask(pair, time_us, &query), ORDO_RESULT_OK);
+    SAME(pair, "code of find", pair_ask(pair, time_us, &query), ORDO_RESULT_OK);
     ordo_order_view_decode(&pair->body, &a);
     bool found = oracle_order(pair->oracle, p.order, &query.shop, &b);
     SAME(pair, "find", found && ordo_bytes_equal(a.order_id, b.order_id), true);
@@ -388,6 +388,9 @@ bool pair_dump(struct pair *pair, uint64_t time_us)
         if (!same_payment(pair, time_us, i)) {
             return false;
         }
+    }
+    if (!pair_same_readers(pair, time_us)) {
+        return false;
     }
     uint64_t next_us = oracle_next_deadline_us(pair->oracle);
     SAME(pair, "next deadline", ordo_state_next_deadline_us(pair->state), next_us);

@@ -40,6 +40,10 @@ void pair_fini(struct pair *pair);
 /* One command in canonical bytes through both; false when the answers differ. */
 bool pair_apply(struct pair *pair, uint64_t time_us, struct ordo_bytes command);
 
+/* A query: its code; the body is in pair->body. */
+uint16_t pair_ask(struct pair *pair, uint64_t time_us, struct ordo_command *query);
+bool pair_same_readers(struct pair *pair, uint64_t time_us);
+
 /* Everything that can be asked, the engine's own invariants and its digests. */
 bool pair_dump(struct pair *pair, uint64_t time_us);
 

@@ -60,6 +60,8 @@ struct ordo_settings_values history_settings(void)
     v.extras_max = 256;
     v.coupons_max = 32;
     v.channels_max = 32;
+    v.subscribers_max = 4;
+    v.parks_max = 9;
     return v;
 }
 
@@ -81,15 +83,17 @@ static void make_crowd(struct history *h)
 
 /* Relative frequency of the kinds; a history leaves some out and overdoes others. */
 static const uint8_t usual[HISTORY_KINDS] = {
-    [ORDO_KIND_SETTINGS] = 2,    [ORDO_KIND_PRODUCT_PUT] = 3,  [ORDO_KIND_CARD_IMPORT] = 4,
-    [ORDO_KIND_CREATE] = 24,     [ORDO_KIND_ATTEMPT] = 10,     [ORDO_KIND_FACT] = 34,
-    [ORDO_KIND_CANCEL] = 4,      [ORDO_KIND_DELIVERY_ACK] = 6, [ORDO_KIND_TICK] = 14,
-    [ORDO_KIND_RESUME] = 1,      [ORDO_KIND_CONTINUE] = 3,     [ORDO_KIND_EXTEND] = 3,
-    [ORDO_KIND_RELEASE] = 3,     [ORDO_KIND_ISSUE] = 4,        [ORDO_KIND_MARK_PAID] = 4,
-    [ORDO_KIND_ACCEPT] = 4,      [ORDO_KIND_REFUND] = 6,       [ORDO_KIND_FREEZE] = 3,
-    [ORDO_KIND_UNFREEZE] = 3,    [ORDO_KIND_NOTE] = 2,         [ORDO_KIND_REPLACE] = 3,
-    [ORDO_KIND_RECALL] = 3,      [ORDO_KIND_CARD_VOID] = 2,    [ORDO_KIND_COUPON_PUT] = 2,
-    [ORDO_KIND_CHANNEL_PUT] = 2, [ORDO_KIND_CHAIN] = 4,
+    [ORDO_KIND_SETTINGS] = 2,        [ORDO_KIND_PRODUCT_PUT] = 3,  [ORDO_KIND_CARD_IMPORT] = 4,
+    [ORDO_KIND_CREATE] = 24,         [ORDO_KIND_ATTEMPT] = 10,     [ORDO_KIND_FACT] = 34,
+    [ORDO_KIND_CANCEL] = 4,          [ORDO_KIND_DELIVERY_ACK] = 6, [ORDO_KIND_TICK] = 14,
+    [ORDO_KIND_RESUME] = 1,          [ORDO_KIND_CONTINUE] = 3,     [ORDO_KIND_EXTEND] = 3,
+    [ORDO_KIND_RELEASE] = 3,         [ORDO_KIND_ISSUE] = 4,        [ORDO_KIND_MARK_PAID] = 4,
+    [ORDO_KIND_ACCEPT] = 4,          [ORDO_KIND_REFUND] = 6,       [ORDO_KIND_FREEZE] = 3,
+    [ORDO_KIND_UNFREEZE] = 3,        [ORDO_KIND_NOTE] = 2,         [ORDO_KIND_REPLACE] = 3,
+    [ORDO_KIND_RECALL] = 3,          [ORDO_KIND_CARD_VOID] = 2,    [ORDO_KIND_COUPON_PUT] = 2,
+    [ORDO_KIND_CHANNEL_PUT] = 2,     [ORDO_KIND_CHAIN] = 4,        [ORDO_KIND_SUBSCRIBER_PUT] = 2,
+    [ORDO_KIND_SUBSCRIBER_ACK] = 3,  [ORDO_KIND_PARK] = 3,         [ORDO_KIND_UNPARK] = 2,
+    [ORDO_KIND_SUBSCRIBER_DROP] = 1,
 };
 
 void history_begin(struct history *h, uint64_t seed, uint64_t number)
@@ -213,6 +217,11 @@ static void append(struct history *h, struct ordo_command *command)
     h->count++;
 }
 
+static bool has_id(uint8_t kind)
+{
+    return ordo_kind_has_client_id(kind) && !ordo_kind_is_internal(kind);
+}
+
 /* A command that was there comes again: as it was, from another shop, or another one with its id.
  */
 static bool repeat(struct history *h, struct ordo_command *command)
@@ -228,8 +237,7 @@ static bool repeat(struct history *h, struct ordo_command *command)
         command->shop ^= history_chance(h, 4) ? 1 : 0;
         return true;
     }
-    bool has_id = !ordo_kind_is_internal(before.kind) && before.kind != ORDO_KIND_FACT;
-    if (has_id && command->kind != ORDO_KIND_FACT && !ordo_kind_is_internal(command->kind)) {
+    if (has_id(before.kind) && has_id(command->kind)) {
         memcpy(command->id, before.id, ORDO_ID_SIZE);
         return true;
     }
@@ -267,8 +275,7 @@ void history_next(struct history *h, struct oracle *o)
     command.shop = history_chance(h, 1) ? 1 : 0;
     h->text_count = 0;
     history_make(h, o, &command);
-    bool internal = ordo_kind_is_internal(command.kind);
-    if (!repeat(h, &command) && !internal && command.kind != ORDO_KIND_FACT &&
+    if (!repeat(h, &command) && has_id(command.kind) &&
         !(history_chance(h, 1) && history_chance(h, h->adversity))) {
         ordo_put_le64(command.id, ++h->next_id);
         ordo_put_le64(command.id + 8, 77);

@@ -15,7 +15,7 @@
 #define HISTORY_COMMANDS_MAX 2000
 #define HISTORY_ORDERS_MAX   40
 #define HISTORY_BYTES_MAX    (8u << 20)
-#define HISTORY_KINDS        (ORDO_KIND_CHAIN + 1)
+#define HISTORY_KINDS        (ORDO_KIND_SUBSCRIBER_DROP + 1)
 
 struct history_item {
     uint64_t time_us;
@@ -78,6 +78,9 @@ struct ordo_bytes history_text(struct history *h, const char *prefix, uint32_t n
 void history_make(struct history *h, struct oracle *o, struct ordo_command *command);
 void history_fill_create(
     struct history *h, struct oracle *o, uint32_t shop, uint32_t nth, struct ordo_create *c);
+
+/* commands_readers.c */
+void history_make_reader(struct history *h, struct oracle *o, struct ordo_command *command);
 
 /* commands_money.c */
 void history_make_fact(struct history *h, struct oracle *o, struct ordo_command *command);

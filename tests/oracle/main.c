@@ -141,7 +141,8 @@ static bool is_exempt(uint16_t code)
 {
     return (code >= ORDO_RESULT_BUSY && code <= ORDO_RESULT_SHUTTING_DOWN) ||
            code == ORDO_RESULT_LIST_MOVED || code == ORDO_RESULT_LINKED_FAILED ||
-           code >= ORDO_RESULT_FULL_ORDERS;
+           (code >= ORDO_RESULT_FULL_ORDERS && code < ORDO_RESULT_FULL_SUBSCRIBERS) ||
+           code > ORDO_RESULT_PARK_UNKNOWN;
 }
 
 static uint32_t count_missing(void)

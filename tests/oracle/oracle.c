@@ -1,6 +1,6 @@
 /* The frame of the oracle: identity, the effects of a command, settings and the dump. What the
  * commands do stands in oracle_orders.c (lives of orders), oracle_stock.c (products and units),
- * oracle_money.c (payment facts) and oracle_verbs.c (operators).
+ * oracle_money.c (payment facts), oracle_verbs.c (operators) and oracle_readers.c (subscribers).
  *
  * A command touches orders; each is in the answer once, the command's own first. Versions and flags
  * are read at the end, so that an effect says how the order is after the command.
@@ -31,6 +31,9 @@ void oracle_reset(struct oracle *o, const struct ordo_settings_values *settings)
     t->place = 0;
     o->settings = *settings;
     o->seq = o->now = 0;
+    memset(o->subscribers, 0, sizeof(o->subscribers));
+    o->park_count = 0;
+    o->updates = 0;
     o->product_count = o->coupon_count = o->channel_count = o->id_count = o->noted_count = 0;
 }
 
@@ -193,6 +196,9 @@ static uint16_t settings(struct oracle *o, const struct ordo_settings *s)
 static uint16_t decide(struct oracle *o, const struct ordo_command *c, struct o_order *own)
 {
     uint32_t shop = c->shop;
+    if (o_is_readers(c->kind)) {
+        return o_reader(o, c);
+    }
     switch (c->kind) {
     case ORDO_KIND_SETTINGS:
         return settings(o, &c->settings);
@@ -314,9 +320,9 @@ void oracle_apply(
     o->number = 0;
     answer->effect_count = answer->posting_count = 0;
     answer->journaled = false;
-    bool internal = ordo_kind_is_internal(command->kind);
-    struct o_id *known = internal ? NULL : find_id(o, command->id);
-    if (!internal) {
+    bool no_id = ordo_kind_is_internal(command->kind) || command->kind == ORDO_KIND_SUBSCRIBER_ACK;
+    struct o_id *known = no_id ? NULL : find_id(o, command->id);
+    if (!no_id) {
         static const uint8_t none[ORDO_ID_SIZE];
         if (memcmp(command->id, none, ORDO_ID_SIZE) == 0) {
             answer->result = (struct ordo_result){.code = ORDO_RESULT_ID_MISSING};
@@ -341,11 +347,12 @@ void oracle_apply(
         }
         answer->effect_count = 0;
     }
-    if (code == ORDO_RESULT_OK) {
+    if (code == ORDO_RESULT_OK && !o_is_readers(command->kind)) {
         o_serve(o);
     }
     finish(o, command, code);
-    if (!internal && known == NULL) {
+    o->updates += o_transitions(o);
+    if (!no_id && known == NULL) {
         ORDO_ASSERT(o->id_count < O_IDS_MAX);
         asked.result = answer->result;
         o->ids[o->id_count++] = asked;

@@ -59,6 +59,11 @@ bool oracle_coupon(
     const struct oracle *o, uint32_t index, uint32_t *shop, struct ordo_coupon_view *view);
 bool oracle_balance(const struct oracle *o, uint32_t index, struct ordo_balance *balance);
 
+/* The subscriber in this row, without a name when it is nobody's; and its parks. */
+bool oracle_subscriber(
+    const struct oracle *o, uint32_t row, uint32_t *shop, struct ordo_subscriber_view *view);
+bool oracle_park(const struct oracle *o, uint32_t row, uint32_t index, struct ordo_park_view *view);
+
 /* The payment at index: its number and the order whose it is. */
 struct oracle_payment {
     uint32_t shop;

@@ -7,15 +7,17 @@
 #include "oracle.h"
 #include "order/machine.h"
 
-#define O_ORDERS_MAX   96
-#define O_PRODUCTS_MAX 16
-#define O_CARDS_MAX    4096
-#define O_PAYMENTS_MAX 2100
-#define O_IDS_MAX      2100
-#define O_COUPONS_MAX  16
-#define O_CHANNELS_MAX 64
-#define O_BALANCES_MAX 128
-#define O_ATTEMPTS_MAX 16
+#define O_ORDERS_MAX      96
+#define O_PRODUCTS_MAX    16
+#define O_CARDS_MAX       4096
+#define O_PAYMENTS_MAX    2100
+#define O_IDS_MAX         2100
+#define O_COUPONS_MAX     16
+#define O_CHANNELS_MAX    64
+#define O_BALANCES_MAX    128
+#define O_ATTEMPTS_MAX    16
+#define O_SUBSCRIBERS_MAX 8
+#define O_PARKS_MAX       16
 
 #define O_SECOND 1000000ull
 
@@ -107,6 +109,23 @@ struct o_channel {
     struct ordo_channel_put put;
 };
 
+struct o_subscriber {
+    uint32_t shop;
+    char name[ORDO_SUBSCRIBER_MAX + 1]; /* "" = nobody */
+    uint64_t acked;
+    uint64_t acked_us;
+    uint64_t created_us;
+};
+
+struct o_park {
+    const struct o_subscriber *of;
+    uint32_t order_shop;
+    char order_id[ORDO_ORDER_ID_MAX + 1];
+    char reason[ORDO_REASON_MAX + 1];
+    uint64_t first_update;
+    uint64_t parked_us;
+};
+
 struct o_id {
     uint8_t id[ORDO_ID_SIZE];
     uint8_t kind;
@@ -142,10 +161,14 @@ struct oracle {
     uint32_t coupon_count;
     uint32_t channel_count;
     uint32_t id_count;
+    uint32_t park_count;  /* in the order of parking */
+    uint64_t updates;     /* made before the command in work */
     uint32_t noted_count; /* products to be served, in their order */
     struct o_product *noted[O_PRODUCTS_MAX];
     struct o_channel channels[O_CHANNELS_MAX];
     struct o_id ids[O_IDS_MAX];
+    struct o_subscriber subscribers[O_SUBSCRIBERS_MAX];
+    struct o_park parks[O_PARKS_MAX];
     struct o_tables t;
     uint64_t events_seen[ORDO_EVENT_COUNT];
     struct o_tables before; /* a chain */
@@ -226,6 +249,10 @@ void o_move(
 void o_tell_payment(struct oracle *o, const struct o_order *order, uint32_t channel);
 uint16_t o_fact(struct oracle *o, uint32_t shop, const struct ordo_fact *f);
 uint16_t o_channel_put(struct oracle *o, uint32_t shop, const struct ordo_channel_put *put);
+
+/* oracle_readers.c */
+bool o_is_readers(uint8_t kind);
+uint16_t o_reader(struct oracle *o, const struct ordo_command *c);
 
 /* oracle_verbs.c */
 uint16_t o_verb(struct oracle *o, const struct ordo_command *c);

@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/uring.h"
 #include "net/address.h"
+#include "node_stats.h"
+#include "replay_mark.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -86,6 +88,12 @@ recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fa
     if (err != ORDO_OK) {
         return err;
     }
+    struct ordo_replay_mark mark;
+    err = ordo_replay_mark_open(&mark, config->data, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    node->replay.mark = ordo_replay_mark_seq(&mark);
     err = ordo_restart_load(&node->restart, config->data, &node->replay, fail);
     if (err == ORDO_OK) {
         err = ordo_journal_recover_many(
@@ -96,6 +104,8 @@ recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fa
             &node->recovery,
             fail);
     }
+    node->replay.mark = NULL;
+    ordo_replay_mark_close(&mark);
     if (err != ORDO_OK) {
         return err;
     }
@@ -180,12 +190,21 @@ open_server(struct ordo_node *node, const struct ordo_config *config, struct ord
         .requests_max = config->requests_max,
         .request_size_max = config->request_size_max,
         .heartbeat_ms = config->heartbeat_ms,
+        .data = config->data,
+        .throttle_rate = config->throttle_rate,
+        .throttle_share = config->throttle_share,
     };
     for (uint32_t i = 0; i < config->listen_count; i++) {
         server.listen[i].url = config->listen[i];
+        server.listen[i].role = config->listen_roles[i];
     }
     for (uint32_t i = 0; i < config->publish_count; i++) {
         server.publish[i] = config->publish[i];
+    }
+    server.tls.certificate = config->tls_certificate;
+    server.tls.key = config->tls_key;
+    for (uint32_t i = 0; i < config->tls_ca_count; i++) {
+        server.tls.ca[config->tls_ca[i].role] = config->tls_ca[i].file;
     }
     ordo_journal_node(node->journal, server.node);
     return ordo_server_open(&server, &node->server, fail);
@@ -245,6 +264,7 @@ static enum ordo_err lay_out(
         &pipeline->ingress_runner->waker,
         head->update_seq,
         hash);
+    ordo_server_add_stats(node->server, ordo_node_stats, node);
     return ORDO_OK;
 }
 
@@ -352,8 +372,12 @@ enum ordo_err ordo_node_start(struct ordo_node *node, struct ordo_fail *fail)
         err = ordo_pipeline_start(&node->pipeline, fail);
     }
     if (err == ORDO_OK) {
-        ordo_server_start(node->server);
-    } else {
+        err = ordo_server_start(node->server, fail);
+        if (err != ORDO_OK) {
+            ordo_pipeline_stop(&node->pipeline);
+        }
+    }
+    if (err != ORDO_OK) {
         ordo_snapshotter_stop(&node->snapshotter);
     }
     return err;

@@ -18,6 +18,7 @@ static const struct benchmark benchmarks[] = {
     {"journal", ordo_bench_journal, "the journal against a plain writer on the same disk"},
     {"e2e", ordo_bench_e2e, "lifecycles from one client through the whole node, durable"},
     {"snapshot", ordo_bench_snapshot, "commits beside a snapshot, and without one"},
+    {"stream", ordo_bench_stream, "catching up with the status stream out of the files"},
 };
 
 #define BENCHMARK_COUNT (sizeof(benchmarks) / sizeof(benchmarks[0]))

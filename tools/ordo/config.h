@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "journal/journal.h"
+#include "net/role.h"
 #include "order/settings.h"
 #include "ring/wait.h"
 
@@ -29,14 +30,25 @@ struct ordo_config {
     char key[ORDO_CONFIG_PATH_MAX];  /* the card key file, outside of the data folder; default:
                                         DATA.key */
     char listen[ORDO_CONFIG_URLS_MAX][ORDO_CONFIG_URL_MAX];
+    enum ordo_door_role listen_roles[ORDO_CONFIG_URLS_MAX];
     uint32_t listen_count; /* default: ipc://DATA/ordo.ipc */
     char publish[ORDO_CONFIG_URLS_MAX][ORDO_CONFIG_URL_MAX];
-    uint32_t publish_count;   /* default: ipc://DATA/updates.ipc */
+    uint32_t publish_count;                     /* default: ipc://DATA/updates.ipc */
+    char tls_certificate[ORDO_CONFIG_PATH_MAX]; /* of addresses of tls+tcp, with its key; "" = none
+                                                 */
+    char tls_key[ORDO_CONFIG_PATH_MAX];
+    struct {
+        enum ordo_door_role role;
+        char file[ORDO_CONFIG_PATH_MAX]; /* the CA that signs who has the role */
+    } tls_ca[ORDO_ROLE_COUNT];
+    uint32_t tls_ca_count;
     uint32_t polled;          /* enum ordo_polled_use */
     uint32_t connections_max; /* of a listener of the polled door */
     uint32_t requests_max;
     uint32_t request_size_max; /* bytes */
     uint32_t heartbeat_ms;
+    uint64_t throttle_rate;         /* commands a second; 0 = no limit */
+    uint32_t throttle_share;        /* percent of the time; 0 = no limit */
     uint32_t layout;                /* enum ordo_config_layout */
     uint32_t strategy;              /* enum ordo_wait_strategy */
     int cpus[ORDO_CONFIG_CPUS_MAX]; /* of the engine's threads in the order of their start; the rest

@@ -16,7 +16,17 @@
 #include <stddef.h>
 #include <string.h>
 
-enum key_type { KEY_PATH, KEY_URLS, KEY_CPUS, KEY_COUNT, KEY_SIZE, KEY_CHOICE };
+enum key_type {
+    KEY_PATH,
+    KEY_URLS,
+    KEY_ROLE_URLS,
+    KEY_ROLE_FILES,
+    KEY_CPUS,
+    KEY_COUNT,
+    KEY_SIZE,
+    KEY_CHOICE,
+    KEY_THROTTLE
+};
 
 struct key {
     const char *name; /* section.key */
@@ -63,13 +73,17 @@ struct key {
 static const struct key keys[] = {
     PATH("node.data", data, "data"),
     PATH("node.key", key, NULL),
-    LIST("net.listen", KEY_URLS, listen, listen_count),
+    LIST("net.listen", KEY_ROLE_URLS, listen, listen_count),
     LIST("net.publish", KEY_URLS, publish, publish_count),
     CHOICE("net.polled", polled, "auto", "auto", "on", "off"),
     NUMBER("net.connections_max", KEY_COUNT, connections_max, "1024", 1, 65536, false),
     NUMBER("net.requests_max", KEY_COUNT, requests_max, "4096", 1, 65536, false),
     NUMBER("net.request_size_max", KEY_COUNT, request_size_max, "1Mi", 65536, 1u << 26, false),
     NUMBER("net.heartbeat_ms", KEY_COUNT, heartbeat_ms, "200", 1, 60000, false),
+    PATH("net.tls_certificate", tls_certificate, NULL),
+    PATH("net.tls_key", tls_key, NULL),
+    LIST("net.tls_ca", KEY_ROLE_FILES, tls_ca, tls_ca_count),
+    {.name = "net.throttle", .type = KEY_THROTTLE, .standard = "off"},
     CHOICE("threads.layout", layout, "shared", "shared", "compact", "dedicated"),
     CHOICE("threads.strategy", strategy, "park", "spin", "yield", "park"),
     LIST("threads.cpus", KEY_CPUS, cpus, cpu_count),
@@ -189,23 +203,6 @@ static bool set_choice(struct ordo_config_setter *setter, const struct key *key,
     return ordo_config_refuse(setter, key->name, value, wanted);
 }
 
-static bool add_url(struct ordo_config_setter *setter, const struct key *key, const char *url)
-{
-    uint32_t *count = member(setter, key->count_offset);
-    char(*urls)[ORDO_CONFIG_URL_MAX] = member(setter, key->offset);
-    size_t size = strlen(url);
-
-    if (strstr(url, "://") == NULL || size >= ORDO_CONFIG_URL_MAX) {
-        return ordo_config_refuse(
-            setter, key->name, url, "a URL such as tcp://127.0.0.1:7400 or ipc:///run/ordo.ipc");
-    }
-    if (*count == ORDO_CONFIG_URLS_MAX) {
-        return ordo_config_refuse(setter, key->name, url, "possible: at most 8 URLs");
-    }
-    memcpy(urls[(*count)++], url, size + 1);
-    return true;
-}
-
 static bool add_cpu(struct ordo_config_setter *setter, const struct key *key, const char *text)
 {
     uint64_t cpu;
@@ -217,6 +214,33 @@ static bool add_cpu(struct ordo_config_setter *setter, const struct key *key, co
     }
     setter->config->cpus[setter->config->cpu_count++] = (int)cpu;
     return true;
+}
+
+static bool add_item(struct ordo_config_setter *setter, const struct key *key, const char *item)
+{
+    switch (key->type) {
+    case KEY_ROLE_URLS:
+        return ordo_config_add_listen(setter, key->name, item);
+    case KEY_URLS:
+        return ordo_config_add_publish(setter, key->name, item);
+    case KEY_ROLE_FILES:
+        return ordo_config_add_ca(setter, key->name, item);
+    case KEY_CPUS:
+        return add_cpu(setter, key, item);
+    case KEY_PATH:
+    case KEY_COUNT:
+    case KEY_SIZE:
+    case KEY_CHOICE:
+    case KEY_THROTTLE:
+        break;
+    }
+    return false;
+}
+
+static bool is_list(const struct key *key)
+{
+    return key->type == KEY_URLS || key->type == KEY_ROLE_URLS || key->type == KEY_ROLE_FILES ||
+           key->type == KEY_CPUS;
 }
 
 /* Elements are separated by commas or blanks; the same key may also be given again. */
@@ -232,8 +256,7 @@ static bool add_list(struct ordo_config_setter *setter, const struct key *key, c
     memcpy(copy, value, size + 1);
     for (char *item = strtok_r(copy, ", \t", &rest); item != NULL;
          item = strtok_r(NULL, ", \t", &rest)) {
-        bool good = key->type == KEY_URLS ? add_url(setter, key, item) : add_cpu(setter, key, item);
-        if (!good) {
+        if (!add_item(setter, key, item)) {
             return false;
         }
     }
@@ -246,7 +269,7 @@ bool ordo_config_set(struct ordo_config_setter *setter, size_t index, const char
     bool again = setter->set_by[index] == setter->source;
 
     setter->set_by[index] = setter->source;
-    if (key->type == KEY_URLS || key->type == KEY_CPUS) {
+    if (is_list(key)) {
         if (!again) {
             memset(member(setter, key->count_offset), 0, sizeof(uint32_t));
         }
@@ -263,7 +286,11 @@ bool ordo_config_set(struct ordo_config_setter *setter, size_t index, const char
         return set_number(setter, key, value);
     case KEY_CHOICE:
         return set_choice(setter, key, value);
+    case KEY_THROTTLE:
+        return ordo_config_set_throttle(setter, key->name, value);
     case KEY_URLS:
+    case KEY_ROLE_URLS:
+    case KEY_ROLE_FILES:
     case KEY_CPUS:
         break;
     }
@@ -347,9 +374,13 @@ print_list(const struct ordo_config *config, const struct key *key, const char *
 
     memcpy(&count, base + key->count_offset, sizeof(count));
     for (uint32_t i = 0; i < count; i++) {
-        if (key->type == KEY_URLS) {
+        if (key->type == KEY_ROLE_URLS) {
+            ordo_config_print_listen(config, name, i, out);
+        } else if (key->type == KEY_URLS) {
             (void)fprintf(
                 out, "%s = %s\n", name, (const char *)base + key->offset + i * ORDO_CONFIG_URL_MAX);
+        } else if (key->type == KEY_ROLE_FILES) {
+            ordo_config_print_ca(config, name, i, out);
         } else {
             (void)fprintf(out, "%s = %d\n", name, config->cpus[i]);
         }
@@ -382,7 +413,12 @@ print_value(const struct ordo_config *config, const struct key *key, const char 
         memcpy(&small, base, sizeof(small));
         (void)fprintf(out, "%s = %s\n", name, key->choices[small]);
         break;
+    case KEY_THROTTLE:
+        ordo_config_print_throttle(config, name, out);
+        break;
     case KEY_URLS:
+    case KEY_ROLE_URLS:
+    case KEY_ROLE_FILES:
     case KEY_CPUS:
         print_list(config, key, name, out);
         break;

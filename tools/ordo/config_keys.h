@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#define ORDO_CONFIG_KEYS 25
+#define ORDO_CONFIG_KEYS 29
 
 enum ordo_config_source {
     ORDO_CONFIG_FROM_NOWHERE,
@@ -39,5 +39,23 @@ bool ordo_config_set_named(struct ordo_config_setter *setter, const char *name, 
 /* Puts "PLACE: NAME = "VALUE" is not WANTED" into fail; always false. */
 bool ordo_config_refuse(
     struct ordo_config_setter *setter, const char *name, const char *value, const char *wanted);
+
+/* ---- config_net.c: the values of [net] that are more than a number or a path ---- */
+
+/* One element: "[ROLE=]URL", "URL", "ROLE=FILE". */
+bool ordo_config_add_listen(struct ordo_config_setter *setter, const char *name, const char *item);
+bool ordo_config_add_publish(struct ordo_config_setter *setter, const char *name, const char *item);
+bool ordo_config_add_ca(struct ordo_config_setter *setter, const char *name, const char *item);
+
+/* "off", "20%", "5000" */
+bool ordo_config_set_throttle(
+    struct ordo_config_setter *setter, const char *name, const char *value);
+
+/* As a line of a file. index: of the list. */
+void ordo_config_print_listen(
+    const struct ordo_config *config, const char *name, uint32_t index, FILE *out);
+void ordo_config_print_ca(
+    const struct ordo_config *config, const char *name, uint32_t index, FILE *out);
+void ordo_config_print_throttle(const struct ordo_config *config, const char *name, FILE *out);
 
 #endif

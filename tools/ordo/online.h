@@ -8,7 +8,7 @@
 #define ORDO_TOOLS_ONLINE_H
 
 #include "base/err.h"
-#include "net/client/ordo.h"
+#include "net/client/client.h"
 #include "net/client/seal.h"
 #include "order/query.h"
 

@@ -19,10 +19,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FLAGS_MAX     64
-#define LOOK_NS       (50 * 1000000l) /* how often the starter looks for a failed journal */
-#define OPTION_CONFIG 0x300
-#define OPTION_PRINT  0x301
+#define FLAGS_MAX       64
+#define LOOK_NS         (50 * 1000000l) /* how often the starter looks for a failed journal */
+#define OPTION_CONFIG   0x300
+#define OPTION_PRINT    0x301
+#define OPTION_THROTTLE 0x302
 
 struct serve_options {
     struct ordo_config_flag flags[FLAGS_MAX];
@@ -76,6 +77,9 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
         return 0;
     case 's':
         add_set(options, state, argument);
+        return 0;
+    case OPTION_THROTTLE:
+        add_flag(options, state, "net.throttle", argument);
         return 0;
     case OPTION_CONFIG:
         options->file = argument;
@@ -172,8 +176,20 @@ int ordo_verb_serve(int argc, char **argv)
     static const struct argp_option table[] = {
         {"data", 'd', "DIR", 0, "The data folder (default data); made when missing", 1},
         {"key", 'k', "FILE", 0, "The card key file (default DIR.key); made when missing", 1},
-        {"listen", 'l', "URL", 0, "Take requests here, e.g. tcp://127.0.0.1:5570; repeatable", 1},
+        {"listen",
+         'l',
+         "[ROLE=]URL",
+         0,
+         "Take requests here, e.g. tcp://127.0.0.1:5570 or client=tls+tcp://0.0.0.0:5571; "
+         "repeatable. Roles: all (default), client, deliverer, subscriber, replica, operator",
+         1},
         {"publish", 'p', "URL", 0, "Send the status stream here; repeatable", 1},
+        {"throttle",
+         OPTION_THROTTLE,
+         "PERCENT|RATE",
+         0,
+         "Take requests only so many percent of the time (20%), or so many commands a second",
+         1},
         {"config", OPTION_CONFIG, "FILE", 0, "Read this INI file first", 1},
         {"set", 's', "SECTION.KEY=VALUE", 0, "Any key of the file; repeatable", 1},
         {"print-config", OPTION_PRINT, NULL, 0, "Print the configuration in force and end", 1},

@@ -116,6 +116,15 @@ static const struct phrase results[] = {
     R(FULL_EXTRAS, "优惠券、来源标识和排队订单的表已满"),
     R(FULL_COUPONS, "优惠券表已满"),
     R(FULL_CHANNELS, "渠道表已满"),
+    R(FULL_SUBSCRIBERS, "订阅者表已满"),
+    R(SUBSCRIBER_UNKNOWN, "该店铺没有这个订阅者:请先设置"),
+    R(SUBSCRIBER_INVALID, "订阅者名称无效:须为 1 到 32 个字符 A-Z a-z 0-9 _ . : -"),
+    R(SUBSCRIBER_AHEAD, "变更流还没有到这个序号"),
+    R(PARKS_FULL, "搁置的订单已达上限:游标停在这里"),
+    R(PARK_UNKNOWN, "该订阅者没有搁置这个订单"),
+    R(UPDATES_AHEAD, "变更流还没有到这个序号:可能是另一条流"),
+    R(HISTORY_UNKNOWN, "这个序号不属于该订单"),
+    R(JOURNAL_UNREADABLE, "日志在该处无法读取:代码旁的文字说明位置"),
 };
 
 const char *ordo_why_result(enum ordo_language language, uint16_t code)
@@ -279,6 +288,11 @@ static const struct phrase commands[] = {
     K(COUPON_PUT, "a coupon was made or changed", "设置优惠券"),
     K(CHANNEL_PUT, "a payment channel was made or changed", "设置支付渠道"),
     K(CHAIN, "the shop asked for several orders, all or none", "店铺组合下单,全成或全不成"),
+    K(SUBSCRIBER_PUT, "a subscriber's cursor was put", "设置订阅者游标"),
+    K(SUBSCRIBER_ACK, "a subscriber worked off updates", "订阅者确认已处理的变更"),
+    K(PARK, "a subscriber set an order aside", "订阅者搁置订单"),
+    K(UNPARK, "an order that was set aside is worked off again", "恢复处理被搁置的订单"),
+    K(SUBSCRIBER_DROP, "an operator dropped a subscriber", "操作员删除订阅者"),
 };
 
 const char *ordo_why_command(enum ordo_language language, uint8_t kind)

@@ -2,6 +2,7 @@
  * result code and every setting stands there as one line. A line that is missing is printed as it
  * must be.
  */
+#include "net/service.h"
 #include "order/result.h"
 #include "order/schema.h"
 #include "order/settings.h"
@@ -45,21 +46,34 @@ static size_t describe(const struct ordo_field *f, char *out, size_t room)
     return (size_t)size;
 }
 
+static void expect_schema(const struct ordo_command_schema *schema)
+{
+    char line[1024];
+    size_t size = (size_t)snprintf(line, sizeof(line), "| %u | %s |", schema->kind, schema->name);
+    for (uint32_t k = 0; k < schema->field_count; k++) {
+        const char *before = k == schema->content_field_count ? " / " : k == 0 ? " " : ", ";
+        size += (size_t)snprintf(line + size, sizeof(line) - size, "%s", before);
+        size += describe(&schema->fields[k], line + size, sizeof(line) - size);
+    }
+    snprintf(line + size, sizeof(line) - size, " |");
+    expect_line(line);
+}
+
 Test(readme, has_every_command_with_its_fields)
 {
     read_readme();
     const struct ordo_command_schema *schema;
     for (uint32_t i = 0; (schema = ordo_schema_at(i)) != NULL; i++) {
-        char line[1024];
-        size_t size =
-            (size_t)snprintf(line, sizeof(line), "| %u | %s |", schema->kind, schema->name);
-        for (uint32_t k = 0; k < schema->field_count; k++) {
-            const char *before = k == schema->content_field_count ? " / " : k == 0 ? " " : ", ";
-            size += (size_t)snprintf(line + size, sizeof(line) - size, "%s", before);
-            size += describe(&schema->fields[k], line + size, sizeof(line) - size);
-        }
-        snprintf(line + size, sizeof(line) - size, " |");
-        expect_line(line);
+        expect_schema(schema);
+    }
+}
+
+Test(readme, has_every_service_with_its_fields)
+{
+    read_readme();
+    const struct ordo_command_schema *schema;
+    for (uint32_t i = 0; (schema = ordo_service_schema_at(i)) != NULL; i++) {
+        expect_schema(schema);
     }
 }
 

@@ -81,7 +81,12 @@ static inline void node_decide(
 
 static inline void node_query(struct node *n, uint8_t kind, struct ordo_writer *out)
 {
-    ordo_result_encode(&(struct ordo_result){.code = ORDO_RESULT_OK}, 0, out);
+    bool known = kind == ORDO_KIND_HEAD || kind == ORDO_KIND_CARDS;
+    uint16_t code = known ? ORDO_RESULT_OK : ORDO_RESULT_ORDER_UNKNOWN;
+    ordo_result_encode(&(struct ordo_result){.code = code}, 0, out);
+    if (!known) {
+        return;
+    }
     if (kind == ORDO_KIND_CARDS) { /* a body of the size that the test asked for */
         static const uint8_t sealed[1000];
         ordo_write_varint(out, n->cards_size / 1000);
@@ -93,6 +98,18 @@ static inline void node_query(struct node *n, uint8_t kind, struct ordo_writer *
     }
     struct ordo_head_view head = {.seq = n->seq, .update_seq = n->update_seq};
     ordo_head_view_encode(&head, out);
+}
+
+/* Every order that is waited for is unknown. */
+static inline void node_wait(const struct ordo_wait *wait, struct ordo_writer *out)
+{
+    struct ordo_reader in = ordo_reader_over(wait->orders.raw.data, wait->orders.raw.size);
+    ordo_result_encode(&(struct ordo_result){.code = ORDO_RESULT_OK}, 0, out);
+    ordo_write_varint(out, wait->orders.count);
+    for (uint32_t i = 0; i < wait->orders.count; i++) {
+        struct ordo_waited_view view = {.order_id = ordo_read_bytes(&in, ORDO_ORDER_ID_MAX)};
+        ordo_waited_view_encode(&view, out);
+    }
 }
 
 /* Some command kinds the fake does not decide: it takes creates, facts, acks and cancels, and
@@ -116,7 +133,9 @@ static inline uint32_t node_apply_work(void *self)
         }
         struct ordo_writer out = ordo_writer_over(room, ORDO_QUERY_SIZE_MAX);
         cr_assert(ordo_command_decode(ordo_ring_command(&n->ring, slot), &command));
-        if (ordo_kind_is_query(command.kind)) {
+        if (command.kind == ORDO_KIND_WAIT) {
+            node_wait(&command.wait, &out);
+        } else if (ordo_kind_is_query(command.kind)) {
             node_query(n, command.kind, &out);
         } else if (!ordo_kind_is_internal(command.kind)) {
             node_decide(n, slot, &command, &out);
@@ -184,7 +203,7 @@ static inline void node_open(struct node *n, uint64_t capacity)
     ordo_runner_init(&n->runner, "node", ORDO_WAIT_PARK, ORDO_CPU_ANY);
     ordo_server_attach(
         n->server, &n->ingress, &n->reply, &n->publish, &n->runner.waker, 0, no_hash);
-    ordo_server_start(n->server);
+    cr_assert_eq(ordo_server_start(n->server, &fail), ORDO_OK, "%s", fail.text);
 }
 
 static inline void node_run(struct node *n)

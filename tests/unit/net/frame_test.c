@@ -53,7 +53,8 @@ random_elements(struct random *r, struct store *s, const struct ordo_field *fiel
             ordo_write_zigzag(&s->out, (int64_t)random_next(r));
             continue;
         }
-        struct ordo_bytes element = {own, (uint32_t)random_below(r, 200)};
+        uint64_t size_max = field->max < 200 ? field->max : 200;
+        struct ordo_bytes element = {own, (uint32_t)random_below(r, size_max + 1)};
         memset(own, (int)random_below(r, 256), element.size);
         ordo_write_bytes(&s->out, element);
     }
@@ -100,7 +101,7 @@ random_command(struct random *r, struct store *s, uint8_t kind, struct ordo_comm
     memset(command, 0, sizeof(*command));
     command->kind = kind;
     command->shop = (uint32_t)random_wide(r);
-    if (!ordo_kind_is_query(kind) && kind != ORDO_KIND_FACT) {
+    if (ordo_kind_has_client_id(kind)) {
         for (int i = 0; i < ORDO_ID_SIZE; i++) {
             command->id[i] = (uint8_t)(random_next(r) | 1);
         }
@@ -207,7 +208,7 @@ Test(frame, reads_a_batch_in_order_and_knows_its_class)
     cr_assert_eq(reader.class, ORDO_CLASS_FACT);
 }
 
-Test(frame, puts_operators_beside_facts_and_the_shop_behind_queries)
+Test(frame, puts_operators_beside_facts_and_the_shop_behind_queries_and_subscribers)
 {
     static const uint8_t first[] = {
         ORDO_KIND_FACT,
@@ -225,10 +226,10 @@ Test(frame, puts_operators_beside_facts_and_the_shop_behind_queries)
     };
     const struct ordo_command_schema *schema;
     for (uint32_t i = 0; (schema = ordo_schema_at(i)) != NULL; i++) {
-        enum ordo_wire_class expected = memchr(first, schema->kind, sizeof(first)) != NULL
-                                            ? ORDO_CLASS_FACT
-                                        : ordo_kind_is_query(schema->kind) ? ORDO_CLASS_QUERY
-                                                                           : ORDO_CLASS_COMMAND;
+        enum ordo_wire_class expected =
+            memchr(first, schema->kind, sizeof(first)) != NULL ? ORDO_CLASS_FACT
+            : schema->kind >= ORDO_KIND_SUBSCRIBER_PUT         ? ORDO_CLASS_QUERY
+                                                               : ORDO_CLASS_COMMAND;
         cr_assert_eq(ordo_wire_class_of(schema->kind), expected, "%s", schema->name);
     }
 }
@@ -375,10 +376,10 @@ Test(frame, names_the_command_and_field_that_is_wrong)
          "command 0: kind continue is made by the server alone"},
         {"93 cc80 ID 00",
          ORDO_RESULT_MALFORMED,
-         "command 0: field id: expected nil: queries and facts have no id of the client"},
+         "command 0: field id: expected nil: queries, facts and subscriber-acks have no id"},
         {"93 06 ID 00",
          ORDO_RESULT_MALFORMED,
-         "command 0: field id: expected nil: queries and facts have no id of the client"},
+         "command 0: field id: expected nil: queries, facts and subscriber-acks have no id"},
         {"94 07 c0 00 a131",
          ORDO_RESULT_ID_MISSING,
          "command 0: a command needs an id of 16 bytes that are not all zero"},

@@ -102,7 +102,7 @@ Test(reply, has_the_bytes_of_the_specification)
     expect_documented(
         written(&out),
         "94 01 4d"
-        "95 c4100102030405060708090a0b0c0d0e0f10 cd03e8 cf00060a24181e4000 00 a0"
+        "96 c4100102030405060708090a0b0c0d0e0f10 cd03e8 cf00060a24181e4000 00 a0 00"
         "92 95 00 cd03e7 06 03 01"
         "93 02 00 a3626164");
 }
@@ -110,13 +110,15 @@ Test(reply, has_the_bytes_of_the_specification)
 Test(reply, refusing_a_whole_frame_has_code_and_text_in_its_head)
 {
     struct ordo_writer out = ordo_writer_over(frame_bytes, sizeof(frame_bytes));
-    struct ordo_reply_head head = {.code = ORDO_RESULT_MALFORMED, .text = text("why")};
+    struct ordo_reply_head head = {
+        .code = ORDO_RESULT_MALFORMED, .text = text("why"), .retry_ms = 250};
     struct ordo_reply_reader reader;
     struct ordo_wire_fault fault;
     ordo_reply_begin(&out, 0, &head, 0);
     cr_assert(ordo_reply_open(&reader, written(&out), &fault), "%s", fault.text);
     cr_assert_eq(reader.head.code, ORDO_RESULT_MALFORMED);
     cr_assert(ordo_bytes_equal(reader.head.text, text("why")));
+    cr_assert_eq(reader.head.retry_ms, 250);
     cr_assert_eq(reader.count, 0);
 }
 
@@ -345,7 +347,7 @@ Test(reply, with_elements_of_a_later_version_is_read)
     struct ordo_wire_fault fault;
     uint8_t bytes[256];
     struct ordo_bytes frame = bytes_of(
-        "95 01 07 97 ID 05 06 00 a0 c3 9101 93 96 00 05 06 03 01 c0 94 02 00 a162 81a16101"
+        "95 01 07 98 ID 05 06 00 a0 14 c3 9101 93 96 00 05 06 03 01 c0 94 02 00 a162 81a16101"
         "94 00 05 c0 c0 c2",
         bytes,
         sizeof(bytes));

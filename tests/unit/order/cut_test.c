@@ -3,7 +3,7 @@
  * Method: random commands of every kind; two images, one a mark, which get only what cuts give;
  * reference copies of all chunks at each begin. Replay one seed:
  * ORDO_SEED=n build/debug/tests/unit/order/cut_test */
-#include "desk.h"
+#include "readers.h"
 
 #include "order/cut.h"
 #include "order/domain.h"
@@ -71,7 +71,7 @@ static void step(void)
 {
     steps++;
     shop.time_us += below(SECOND_US);
-    switch (below(14)) {
+    switch (below(15)) {
     case 0:
         (void)cancel(&shop, an_order());
         break;
@@ -101,6 +101,9 @@ static void step(void)
     case 9:
     case 10:
         pay_any();
+        break;
+    case 11:
+        read_any(&shop, below(1u << 20));
         break;
     default:
         create_any();

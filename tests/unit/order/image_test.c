@@ -3,6 +3,7 @@
  * Method: random commands over few orders; the image goes chunk by chunk into a state in a sealed
  * arena; then both get the same commands. Bytes of every section are bent one at a time.
  * Replay one seed: ORDO_SEED=n build/debug/tests/unit/order/image_test */
+#include "readers.h"
 #include "stockroom.h"
 
 #include "base/hash.h"
@@ -34,7 +35,7 @@ static void step(uint64_t *seed, uint32_t index)
     const char *stem = number % 3 == 0 ? "pi_3Nabc" : "20261123220014100";
     (void)snprintf(trade, sizeof(trade), "%s%u%u", stem, number, below(seed, 5) / 4);
     shop.time_us += below(seed, SECOND_US / 2);
-    switch (below(seed, 12)) {
+    switch (below(seed, 13)) {
     case 0:
         (void)cancel(&shop, order);
         return;
@@ -60,6 +61,9 @@ static void step(uint64_t *seed, uint32_t index)
     case 8:
         (void)make_fact(&shop, ORDO_FACT_PAY, order, trade, PRICE - (below(seed, 9) == 0 ? 1 : 0));
         (void)shop_send(&shop);
+        return;
+    case 9:
+        read_any(&shop, below(seed, 1u << 20));
         return;
     default:
         (void)make_create(&shop, order, below(seed, 20), 1);

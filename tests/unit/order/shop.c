@@ -23,6 +23,8 @@ struct ordo_settings_values shop_small(void)
     v.extras_max = 2000;
     v.coupons_max = 16;
     v.channels_max = 16;
+    v.subscribers_max = 8;
+    v.parks_max = 150;
     return v;
 }
 
@@ -92,7 +94,7 @@ uint16_t shop_resend(struct shop *shop)
 uint16_t shop_send(struct shop *shop)
 {
     uint8_t kind = shop->command.kind;
-    if (!ordo_kind_is_query(kind) && !ordo_kind_is_internal(kind) && kind != ORDO_KIND_FACT) {
+    if (ordo_kind_has_client_id(kind) && !ordo_kind_is_internal(kind)) {
         shop_new_id(shop, shop->command.id);
     }
     shop_encode(shop);

@@ -147,9 +147,14 @@ Test(config, what_is_printed_loads_to_the_same)
         {"threads.strategy", "spin"},
         {"net.publish", "ipc:///p"},
         {"net.publish", "tcp://127.0.0.1:9"},
+        {"net.listen", "client=tls+tcp://127.0.0.1:5,ipc:///a=b"},
+        {"net.tls_ca", "client=/c.pem"},
+        {"net.tls_ca", "subscriber=/s.pem"},
+        {"net.tls_key", "/k.pem"},
+        {"net.throttle", "20%"},
         {"journal.segment_size", "3Mi"},
     };
-    cr_assert_eq(ordo_config_load(&config, NULL, flags, 5, &fail), ORDO_OK, "%s", fail.text);
+    cr_assert_eq(ordo_config_load(&config, NULL, flags, 10, &fail), ORDO_OK, "%s", fail.text);
     write_file("");
     FILE *out = fopen(file, "w");
     ordo_config_print(&config, out);
@@ -157,4 +162,54 @@ Test(config, what_is_printed_loads_to_the_same)
     cr_assert_eq(ordo_config_load(&again, file, NULL, 0, &fail), ORDO_OK, "%s", fail.text);
     unlink(file);
     cr_assert_eq(memcmp(&config, &again, sizeof(config)), 0);
+}
+
+Test(config, gives_a_listener_the_role_in_front_of_its_address)
+{
+    struct ordo_config_flag flags[] = {
+        {"net.listen", "client=tls+tcp://0.0.0.0:5"},
+        {"net.listen", "operator=ipc:///run/o.ipc,ipc:///run/client=1.ipc"},
+        {"net.tls_ca", "client=/etc/c.pem"},
+        {"net.throttle", "5k"},
+    };
+    cr_assert_eq(ordo_config_load(&config, NULL, flags, 4, &fail), ORDO_OK, "%s", fail.text);
+    cr_assert_eq(config.listen_count, 3);
+    cr_assert_str_eq(config.listen[0], "tls+tcp://0.0.0.0:5");
+    cr_assert_eq(config.listen_roles[0], ORDO_ROLE_CLIENT);
+    cr_assert_eq(config.listen_roles[1], ORDO_ROLE_OPERATOR);
+    cr_assert_str_eq(config.listen[2], "ipc:///run/client=1.ipc");
+    cr_assert_eq(config.listen_roles[2], ORDO_ROLE_ALL);
+    cr_assert_eq(config.tls_ca_count, 1);
+    cr_assert_eq(config.tls_ca[0].role, ORDO_ROLE_CLIENT);
+    cr_assert_str_eq(config.tls_ca[0].file, "/etc/c.pem");
+    cr_assert_eq(config.throttle_rate, 5000);
+    cr_assert_eq(config.throttle_share, 0);
+}
+
+Test(config, refuses_roles_certificates_and_throttles_that_are_none)
+{
+    static const char *const bad[][2] = {
+        {"net.listen", "clients=tcp://127.0.0.1:1"},
+        {"net.listen", "=tcp://127.0.0.1:1"},
+        {"net.listen", "client=nowhere"},
+        {"net.publish", "client=nowhere"},
+        {"net.tls_ca", "/etc/c.pem"},
+        {"net.tls_ca", "nobody=/etc/c.pem"},
+        {"net.tls_ca", "client="},
+        {"net.tls_ca", "client=/a,client=/b"},
+        {"net.throttle", "0"},
+        {"net.throttle", "101%"},
+        {"net.throttle", "%"},
+        {"net.throttle", "fast"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct ordo_config_flag flag = {bad[i][0], bad[i][1]};
+        cr_assert_eq(
+            ordo_config_load(&config, NULL, &flag, 1, &fail),
+            ORDO_ERR_CONFIG,
+            "%s = %s",
+            bad[i][0],
+            bad[i][1]);
+        cr_assert_not_null(strstr(fail.text, bad[i][0]), "%s", fail.text);
+    }
 }

@@ -2,8 +2,8 @@
  * request until all have come, then answers them backwards; over ipc and over tcp. A real PUB
  * socket sends what a subscription must take.
  */
-#include "net/client/ordo.h"
-#include "net/client/subscription.h"
+#include "net/client/client.h"
+#include "net/client/tail.h"
 
 #include "fake_peer.h"
 #include "order/result.h"
@@ -189,26 +189,16 @@ Test(client_nng, gets_2000_replies_to_2000_requests_outstanding_over_tcp, .timeo
 
 static uint32_t heartbeats;
 
-static bool no_update(void *context, const struct ordo_update *update)
+static enum ordo_err on_frame(void *context, struct ordo_bytes frame, struct ordo_fail *fail)
 {
+    struct ordo_stream_reader reader;
+    struct ordo_wire_fault fault;
     (void)context;
-    (void)update;
-    cr_assert(false, "no update was sent");
-    return false;
-}
-
-static bool no_gap(void *context, const struct ordo_gap *gap)
-{
-    (void)context;
-    cr_assert(false, "gap: %s", ordo_gap_name(gap->reason));
-    return false;
-}
-
-static void on_heartbeat(void *context, const struct ordo_heartbeat *heartbeat)
-{
-    (void)context;
-    cr_assert_eq(heartbeat->update_seq, 77);
+    (void)fail;
+    cr_assert(ordo_stream_open(&reader, frame, &fault), "%s", fault.text);
+    cr_assert_eq(reader.heartbeat.update_seq, 77);
     heartbeats++;
+    return ORDO_OK;
 }
 
 static void publish(nng_socket socket)
@@ -226,20 +216,20 @@ Test(client_nng, subscribes_to_a_real_pub_socket, .timeout = 60)
     char url[96];
     nng_socket socket;
     struct ordo_fail fail;
-    struct ordo_subscription *subscription = NULL;
+    struct ordo_tail tail;
     cr_assert_not_null(mkdtemp(folder));
     snprintf(url, sizeof(url), "ipc://%s/sock", folder);
     cr_assert_eq(nng_pub0_open(&socket), 0);
     cr_assert_eq(nng_listen(socket, url, NULL, 0), 0);
-    struct ordo_subscription_config config = {
-        .url = url, .on_update = no_update, .on_gap = no_gap, .on_heartbeat = on_heartbeat};
-    cr_assert_eq(ordo_subscription_open(&config, &subscription, &fail), ORDO_OK);
-    cr_assert_eq(ordo_subscription_connect(subscription, 5000, &fail), ORDO_OK, "%s", fail.text);
+    cr_assert_eq(ordo_tail_init(&tail, url, &fail), ORDO_OK);
+    cr_assert_eq(ordo_tail_connect(&tail, 5000, &fail), ORDO_OK, "%s", fail.text);
     while (heartbeats < HEARTBEATS) { /* PUB may drop: it is asked until enough have come */
+        uint64_t now = ordo_clock_monotonic_ns(&tail.clock);
         publish(socket);
-        cr_assert_eq(ordo_subscription_poll(subscription, 1, &fail), ORDO_OK, "%s", fail.text);
+        ordo_tail_wait(&tail, now, now + ORDO_NS_PER_MS);
+        cr_assert_eq(ordo_tail_work(&tail, now, on_frame, NULL, &fail), ORDO_OK, "%s", fail.text);
     }
-    ordo_subscription_close(subscription);
+    ordo_tail_fini(&tail);
     nng_close(socket);
     rmdir(folder);
 }

@@ -1,7 +1,7 @@
 /* Goal: every command ends, whatever the peer does. Method: a peer made by hand, driven between two
  * polls of the client on the same thread, so that there is no timing in these tests.
  */
-#include "net/client/ordo.h"
+#include "net/client/client.h"
 
 #include "fake_peer.h"
 #include "order/result.h"

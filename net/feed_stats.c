@@ -1,0 +1,99 @@
+#include "net/feed.h"
+
+#include "net/desk.h"
+#include "order/result.h"
+
+/* Numbers that somebody else counts anyway; each is a snapshot of its own. Rates are made by who
+ * asks twice. Names are for people and may change; those of time end in _us.
+ */
+
+#define STATS_SIZE_MAX (ORDO_STATS_MAX * (ORDO_STAT_NAME_MAX + 16))
+
+struct numbers {
+    struct ordo_writer out;
+    uint32_t count;
+};
+
+static void add(void *context, const char *name, uint64_t value)
+{
+    struct numbers *numbers = context;
+    if (numbers->count < ORDO_STATS_MAX) {
+        ordo_stats_number(&numbers->out, name, value);
+        numbers->count++;
+    }
+}
+
+static void add_server(const struct ordo_server *server, struct numbers *to)
+{
+    struct ordo_server_stats stats;
+    ordo_server_stats(server, &stats);
+    add(to, "requests", stats.requests);
+    add(to, "commands", stats.commands);
+    add(to, "malformed", stats.malformed);
+    add(to, "busy", stats.busy);
+    add(to, "shed.facts", stats.shed[ORDO_CLASS_FACT]);
+    add(to, "shed.queries", stats.shed[ORDO_CLASS_QUERY]);
+    add(to, "shed.commands", stats.shed[ORDO_CLASS_COMMAND]);
+    add(to, "replies", stats.replies);
+    add(to, "replies.failed", stats.replies_failed);
+    add(to, "stream.updates", stats.updates_published);
+    add(to, "stream.frames", stats.frames_published);
+}
+
+/* Where each stage of this folder stands; those of the engine are the program's to add. */
+static void add_stages(const struct ordo_server *server, struct numbers *to)
+{
+    add(to, "ring.claimed", ordo_sequence_get(&server->receiving.ingress->sequencer->published));
+    add(to, "ring.replied", ordo_sequence_get(&server->replying.stage->sequence));
+    add(to, "ring.published", ordo_sequence_get(&server->publishing.stage->sequence));
+    add(to, "seq.durable", ordo_sequence_get(&server->head_seq));
+    add(to, "update.head", ordo_recent_head(&server->recent));
+}
+
+static void add_feed(const struct ordo_feed *feed, struct numbers *to)
+{
+    uint64_t answered = ordo_sequence_get(&feed->answered);
+    add(to, "feed.requests", answered);
+    add(to, "feed.waiting", ordo_sequence_get(&feed->handed) - answered);
+    add(to, "feed.busy", ordo_counter_get(&feed->busy));
+    add(to, "feed.fetches", ordo_counter_get(&feed->fetches));
+    add(to, "feed.fetches_memory", ordo_counter_get(&feed->fetches_memory));
+    add(to, "feed.updates", ordo_counter_get(&feed->updates));
+    add(to, "feed.histories", ordo_counter_get(&feed->histories));
+    add(to, "feed.failures", ordo_counter_get(&feed->failures));
+    add(to, "feed.journal_bytes", feed->walk.bytes);
+    add(to, "feed.searches", feed->walk.searches);
+    add(to, "feed.places", feed->walk.place_count);
+}
+
+static void add_lag(const struct ordo_lag *lag, struct numbers *to)
+{
+    add(to, "sync.acks", ordo_counter_get(&lag->count));
+    add(to, "sync.p50_us", ordo_lag_quantile(lag, 0.5));
+    add(to, "sync.p99_us", ordo_lag_quantile(lag, 0.99));
+    add(to, "sync.max_us", ordo_counter_get(&lag->max_us));
+}
+
+struct ordo_bytes ordo_feed_stats(struct ordo_feed *feed, const struct ordo_feed_ask *ask)
+{
+    const struct ordo_server *server = feed->server;
+    uint8_t bytes[ORDO_FEED_HEAD_ROOM];
+    struct ordo_writer head = ordo_writer_over(bytes, sizeof(bytes));
+    struct numbers numbers = {
+        .out = ordo_writer_over(feed->reply + ORDO_FEED_HEAD_ROOM, STATS_SIZE_MAX)};
+    add(&numbers, "time_us", ask->time_us);
+    add_server(server, &numbers);
+    add_stages(server, &numbers);
+    add_feed(feed, &numbers);
+    add_lag(&server->publishing.lag, &numbers);
+    if (server->more_stats != NULL) {
+        server->more_stats(server->more_context, add, &numbers);
+    }
+    ordo_feed_begin(feed, ask, &head, ORDO_RESULT_OK);
+    ordo_stats_begin(&head, numbers.count);
+    ORDO_ASSERT(!head.failed && !numbers.out.failed);
+    size_t size = ordo_writer_size(&head);
+    uint8_t *begin = numbers.out.begin - size;
+    memcpy(begin, bytes, size);
+    return (struct ordo_bytes){begin, (uint32_t)(numbers.out.at - begin)};
+}
