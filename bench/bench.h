@@ -10,5 +10,6 @@
 int ordo_bench_ring(int argc, char **argv);
 int ordo_bench_apply(int argc, char **argv);
 int ordo_bench_journal(int argc, char **argv);
+int ordo_bench_stream(int argc, char **argv);
 
 #endif

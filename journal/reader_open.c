@@ -225,13 +225,14 @@ static enum ordo_err search(
     if (err != ORDO_OK || begins_before(header, by, value)) {
         return err;
     }
-    while (low < high) {
+    while (low < high) { /* what does not hold counts as behind: who walks into it is told */
         uint64_t middle = high - (high - low) / 2;
-        err = peek_sure(reader, middle, header, fail);
-        if (err != ORDO_OK) {
+        err = ordo_reader_peek(reader, middle, header, fail);
+        if (err != ORDO_OK && err != ORDO_ERR_EMPTY) {
             return err;
         }
-        if (begins_before(header, by, value)) {
+        bool holds = err == ORDO_OK && header->number == middle;
+        if (holds && begins_before(header, by, value)) {
             low = middle;
         } else {
             high = middle - 1;

@@ -8,7 +8,7 @@
  * A request belongs to one at a time: the door, the inbox, the ingress agent, and from its last
  * slot on the reply agent. While some of its slots are on their way and others not yet, both look
  * at it, but at different things: what the reply agent reads was written before the slot it is
- * looking at.
+ * looking at. A wait, alone in its request, is the publish agent's from its slot on.
  */
 #ifndef ORDO_NET_DESK_H
 #define ORDO_NET_DESK_H
@@ -23,6 +23,7 @@
 #include "net/nng_pub.h"
 #include "net/server.h"
 #include "net/shed.h"
+#include "net/waits.h"
 
 #define ORDO_DOORS_MAX         2
 #define ORDO_REFUSAL_TEXTS_MAX 16 /* of one request; further ones have the code alone */
@@ -32,6 +33,7 @@
 #define ORDO_REQUESTS_DEFAULT  4096    /* in flight */
 #define ORDO_REQUESTS_MAX      1048576 /* what a token can name, and more than nng can carry */
 #define ORDO_HEARTBEAT_DEFAULT 200     /* ms */
+#define ORDO_WAIT_REPLY_MAX    65536   /* bytes: 1,024 orders of at most 50 bytes, and a head */
 
 /* Elements of one request that never became slots, in their order. */
 struct ordo_refusals {
@@ -133,6 +135,8 @@ struct ordo_publishing {
     uint64_t slot_last;       /* the last update of the slot at hand */
     const uint8_t *slot_hash; /* and the stream hash after it */
     struct ordo_lag lag;
+    struct ordo_waits waits;
+    uint8_t *answer_buffer; /* ORDO_WAIT_REPLY_MAX bytes */
 };
 
 /* A door, and its part of the requests. */
@@ -159,7 +163,8 @@ struct ordo_server {
     struct ordo_flag stopping;     /* the starter: what comes from now on is refused */
     struct ordo_sequence taken;    /* ingress: requests out of the inbox */
     struct ordo_sequence refused;  /* ingress: of these, answered without a slot */
-    struct ordo_sequence answered; /* reply: the others */
+    struct ordo_sequence answered; /* reply: the others, apart from */
+    struct ordo_sequence waited;   /* publish: those that waited */
     struct ordo_sequence head_seq; /* reply: durable, for heads of replies without a slot */
     struct ordo_sequence head_us;
 
@@ -167,6 +172,7 @@ struct ordo_server {
     struct ordo_counter malformed;
     struct ordo_counter busy;
     struct ordo_counter shed[ORDO_CLASS_COUNT]; /* whole requests, by class */
+    struct ordo_counter waits_refused;          /* publish: no room for their orders */
     struct ordo_counter updates_published;
     struct ordo_counter frames_published;
 
@@ -179,6 +185,13 @@ struct ordo_server {
     struct ordo_replying replying;   /* reply agent */
     struct ordo_publishing publishing;
 };
+
+/* Requests that have had their reply, of those taken and not handed to the feed. Any thread. */
+static inline uint64_t ordo_server_answered(const struct ordo_server *server)
+{
+    return ordo_sequence_get(&server->answered) + ordo_sequence_get(&server->refused) +
+           ordo_sequence_get(&server->waited);
+}
 
 static inline uint32_t
 ordo_request_index(const struct ordo_server *server, const struct ordo_request *request)

@@ -111,6 +111,9 @@ void ordo_reply_begin(
 void ordo_reply_result(struct ordo_writer *out, const struct ordo_result *result);
 void ordo_reply_refusal(struct ordo_writer *out, uint16_t code, struct ordo_bytes text);
 
+/* A query's result up to its body, which must follow. */
+void ordo_reply_body(struct ordo_writer *out, uint64_t seq);
+
 /* From a slot's outcome bytes; seq is the slot's. False when they are no outcome of this kind: our
  * own apply wrote them, so that is a fault of ours. */
 bool ordo_reply_outcome(

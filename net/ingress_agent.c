@@ -334,8 +334,7 @@ static bool is_waiting(const struct ordo_server *server)
 static uint32_t stop_doors(struct ordo_server *server)
 {
     struct ordo_receiving *own = &server->receiving;
-    uint64_t answered = ordo_sequence_get(&server->answered) + ordo_sequence_own(&server->refused) +
-                        ordo_sequence_get(&server->feed.answered);
+    uint64_t answered = ordo_server_answered(server) + ordo_sequence_get(&server->feed.answered);
     if (own->door_stopped || !ordo_flag_is_raised(&server->stopping) || is_waiting(server) ||
         answered != ordo_sequence_own(&server->taken)) {
         return 0;

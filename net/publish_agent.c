@@ -12,6 +12,10 @@
  *
  * A heartbeat goes out every heartbeat_ms, and once a quarter of that after the last frame of a
  * burst, so that a subscriber who lost the burst's end learns it soon.
+ *
+ * Who waits for an order or a sequence waits here (waits.h): this agent sees every decision behind
+ * durable in the order of the ring, so a wait begins exactly where apply has looked at its orders.
+ * While nobody waits, a slot without updates is not even decoded.
  */
 
 #define QUIET_PART        4
@@ -73,7 +77,18 @@ static void visit_update(void *context, const struct ordo_update *update)
     ordo_lag_note(&own->lag, update->update_seq, update->time_us);
 }
 
-/* The updates of one slot; afterwards the head is behind it. */
+static void decode_outcome(struct ordo_server *server, const struct ordo_slot *slot)
+{
+    struct ordo_publishing *own = &server->publishing;
+    struct ordo_ring *ring = own->stage->ring;
+    bool good = ordo_command_decode(ordo_ring_command(ring, slot), &own->command);
+    ORDO_ASSERT(good); /* ingress encoded it, apply decided it */
+    good =
+        ordo_outcome_decode(ordo_ring_outcome(ring, slot), slot->seq, &own->command, &own->outcome);
+    ORDO_ASSERT(good);
+}
+
+/* The updates of one slot, decoded; afterwards the head is behind it. */
 static void take_updates(struct ordo_server *server, uint64_t cursor, const struct ordo_slot *slot)
 {
     struct ordo_publishing *own = &server->publishing;
@@ -82,11 +97,6 @@ static void take_updates(struct ordo_server *server, uint64_t cursor, const stru
     if (used + SLOT_UPDATES_SIZE + FRAME_HEAD_MAX > ORDO_WIRE_STREAM_MAX) {
         send_updates(server);
     }
-    bool good = ordo_command_decode(ordo_ring_command(ring, slot), &own->command);
-    ORDO_ASSERT(good); /* ingress encoded it, apply decided it */
-    good =
-        ordo_outcome_decode(ordo_ring_outcome(ring, slot), slot->seq, &own->command, &own->outcome);
-    ORDO_ASSERT(good);
     uint64_t first = slot->update_seq - slot->update_count + 1;
     ORDO_ASSERT(first == own->head.update_seq + 1); /* no gap may begin here */
     uint32_t before = own->count;
@@ -98,6 +108,84 @@ static void take_updates(struct ordo_server *server, uint64_t cursor, const stru
     memcpy(own->head.hash, ordo_ring_mark(ring, cursor), sizeof(own->head.hash));
     own->head.update_seq = slot->update_seq;
 }
+
+/* ---- who waits ---- */
+
+static void send_answer(struct ordo_server *server, uint32_t request, struct ordo_writer *out)
+{
+    ORDO_ASSERT(!out->failed);
+    ordo_server_reply(
+        server, request, (struct ordo_bytes){out->begin, (uint32_t)ordo_writer_size(out)});
+    ordo_sequence_set(&server->waited, ordo_sequence_own(&server->waited) + 1);
+}
+
+static struct ordo_writer begin_answer(struct ordo_server *server, uint64_t request_id)
+{
+    struct ordo_publishing *own = &server->publishing;
+    struct ordo_writer out = ordo_writer_over(own->answer_buffer, ORDO_WAIT_REPLY_MAX);
+    struct ordo_reply_head head = {
+        .durable_seq = own->head.durable_seq, .time_us = own->head.time_us};
+    memcpy(head.node, server->config.node, sizeof(head.node));
+    ordo_reply_begin(&out, request_id, &head, 1);
+    return out;
+}
+
+static void answer_wait(struct ordo_server *server, uint32_t request)
+{
+    struct ordo_publishing *own = &server->publishing;
+    struct ordo_writer out = begin_answer(server, ordo_waits_request_id(&own->waits, request));
+    ordo_reply_body(&out, own->head.durable_seq);
+    ordo_waits_write(&own->waits, request, &out);
+    ordo_waits_remove(&own->waits, request);
+    send_answer(server, request, &out);
+}
+
+/* Those whose time has come; after a stop all, with what holds. */
+static uint32_t answer_waits(struct ordo_server *server, uint64_t now_ns)
+{
+    struct ordo_publishing *own = &server->publishing;
+    uint32_t count = 0;
+    uint32_t request;
+    while (own->waits.count != 0 &&
+           ordo_waits_next(&own->waits, own->head.durable_seq, now_ns, &request)) {
+        answer_wait(server, request);
+        count++;
+    }
+    while (ordo_flag_is_raised(&server->stopping) && ordo_waits_any(&own->waits, &request)) {
+        answer_wait(server, request);
+        count++;
+    }
+    return count;
+}
+
+static void begin_wait(struct ordo_server *server, const struct ordo_slot *slot)
+{
+    static const char text[] = "so many orders are waited for that these have no room";
+    struct ordo_publishing *own = &server->publishing;
+    struct ordo_bytes outcome = ordo_ring_outcome(own->stage->ring, slot);
+    struct ordo_reader body = ordo_reader_over(outcome.data, outcome.size);
+    struct ordo_result result;
+    uint32_t request = ordo_token_request(slot->token);
+    ORDO_ASSERT(request < server->config.requests_max);
+    uint64_t request_id = server->requests[request].request_id;
+    uint64_t now_ns = ordo_clock_monotonic_ns(&server->clock);
+    bool good = ordo_command_decode(ordo_ring_command(own->stage->ring, slot), &own->command);
+    ORDO_ASSERT(good); /* ingress encoded it */
+    good = ordo_result_decode(&body, slot->seq, &result) && result.code == ORDO_RESULT_OK;
+    ORDO_ASSERT(good); /* apply refuses no wait */
+    if (ordo_waits_add(&own->waits, request, request_id, &own->command, &body, now_ns)) {
+        return;
+    }
+    struct ordo_writer out = begin_answer(server, request_id);
+    ordo_reply_refusal(
+        &out,
+        ORDO_RESULT_BUSY,
+        (struct ordo_bytes){(const uint8_t *)text, (uint32_t)sizeof(text) - 1});
+    ordo_counter_add(&server->waits_refused, 1);
+    send_answer(server, request, &out);
+}
+
+/* ---- slots ---- */
 
 /* A subscriber has worked off what he acked: how long did it take from the change to here? */
 static void take_ack(struct ordo_server *server, const struct ordo_slot *slot)
@@ -111,6 +199,33 @@ static void take_ack(struct ordo_server *server, const struct ordo_slot *slot)
         &own->lag, own->recent, own->command.shop, &own->command.subscriber_ack, slot->time_us);
 }
 
+static void take_slot(struct ordo_server *server, uint64_t cursor, const struct ordo_slot *slot)
+{
+    struct ordo_publishing *own = &server->publishing;
+    bool journaled = (slot->flags & ORDO_SLOT_JOURNALED) != 0;
+    bool awaited = journaled && own->waits.count != 0;
+    bool updates = journaled && slot->update_count != 0;
+    if (updates || awaited) {
+        decode_outcome(server, slot);
+    }
+    if (updates) {
+        take_updates(server, cursor, slot);
+    }
+    if (slot->kind == ORDO_KIND_SUBSCRIBER_ACK) {
+        take_ack(server, slot);
+    }
+    own->head.durable_seq = slot->seq;
+    own->head.time_us = slot->time_us;
+    if (awaited) {
+        ordo_waits_take(&own->waits, &own->outcome);
+    } else if (slot->kind == ORDO_KIND_WAIT && (slot->flags & ORDO_SLOT_ANSWER) != 0) {
+        begin_wait(server, slot);
+    } else {
+        return;
+    }
+    (void)answer_waits(server, 0); /* times are looked at once a cycle */
+}
+
 static uint32_t take_slots(struct ordo_server *server)
 {
     struct ordo_publishing *own = &server->publishing;
@@ -121,15 +236,7 @@ static uint32_t take_slots(struct ordo_server *server)
     }
     uint64_t last = stage->next + count - 1;
     for (uint64_t cursor = stage->next; cursor <= last; cursor++) {
-        const struct ordo_slot *slot = ordo_ring_slot(stage->ring, cursor);
-        if ((slot->flags & ORDO_SLOT_JOURNALED) != 0 && slot->update_count != 0) {
-            take_updates(server, cursor, slot);
-        }
-        if (slot->kind == ORDO_KIND_SUBSCRIBER_ACK) {
-            take_ack(server, slot);
-        }
-        own->head.durable_seq = slot->seq;
-        own->head.time_us = slot->time_us;
+        take_slot(server, cursor, ordo_ring_slot(stage->ring, cursor));
     }
     ordo_stage_advance(stage, last);
     ordo_recent_publish(own->recent, own->head.update_seq);
@@ -144,6 +251,7 @@ uint32_t ordo_publish_work(void *self)
     uint32_t work = take_slots(server);
     uint64_t now_ns = ordo_clock_monotonic_ns(&server->clock);
     uint64_t quiet_ns = now_ns + heartbeat_ns(server) / QUIET_PART;
+    work += own->waits.count == 0 ? 0 : answer_waits(server, now_ns);
     if (work != 0 && !own->quiet_told && quiet_ns < own->heartbeat_due_ns) {
         own->heartbeat_due_ns = quiet_ns;
         own->quiet_told = true;
@@ -159,11 +267,14 @@ uint32_t ordo_publish_work(void *self)
 bool ordo_publish_is_drained(void *self)
 {
     const struct ordo_server *server = self;
-    return ordo_stage_available(server->publishing.stage) == 0;
+    return ordo_stage_available(server->publishing.stage) == 0 &&
+           server->publishing.waits.count == 0;
 }
 
 uint64_t ordo_publish_deadline_ns(void *self)
 {
     const struct ordo_server *server = self;
-    return server->publishing.heartbeat_due_ns;
+    const struct ordo_publishing *own = &server->publishing;
+    uint64_t wait_ns = ordo_waits_deadline_ns(&own->waits);
+    return wait_ns < own->heartbeat_due_ns ? wait_ns : own->heartbeat_due_ns;
 }

@@ -57,6 +57,13 @@ void ordo_reply_refusal(struct ordo_writer *out, uint16_t code, struct ordo_byte
     ordo_mp_write_str(out, text);
 }
 
+void ordo_reply_body(struct ordo_writer *out, uint64_t seq)
+{
+    ordo_mp_write_array(out, SHORT_COUNT);
+    ordo_mp_write_uint(out, ORDO_RESULT_OK);
+    ordo_mp_write_uint(out, seq);
+}
+
 bool ordo_reply_outcome(
     struct ordo_writer *out, uint8_t kind, uint64_t seq, struct ordo_bytes outcome)
 {

@@ -11,7 +11,7 @@
  *
  * Results of commands are small and always have room. Bodies of queries may not: one that would
  * take the room of the others' results is answered BUSY, which is true of queries: ask again, in a
- * request of its own.
+ * request of its own. A wait is the publish agent's to answer.
  */
 
 #define RESULT_SIZE_MAX (8 + ORDO_WIRE_TEXT_MAX) /* bytes of a result without a body */
@@ -120,7 +120,7 @@ uint32_t ordo_reply_work(void *self)
     ordo_sequence_set(&server->head_us, newest->time_us);
     for (uint64_t cursor = stage->next; cursor <= last; cursor++) {
         const struct ordo_slot *slot = ordo_ring_slot(stage->ring, cursor);
-        if ((slot->flags & ORDO_SLOT_ANSWER) != 0) {
+        if ((slot->flags & ORDO_SLOT_ANSWER) != 0 && slot->kind != ORDO_KIND_WAIT) {
             answer(server, slot, newest);
         }
     }
@@ -131,8 +131,7 @@ uint32_t ordo_reply_work(void *self)
 bool ordo_reply_is_drained(void *self)
 {
     const struct ordo_server *server = self;
-    uint64_t answered = ordo_sequence_get(&server->answered) + ordo_sequence_get(&server->refused) +
-                        ordo_sequence_get(&server->feed.handed);
+    uint64_t answered = ordo_server_answered(server) + ordo_sequence_get(&server->feed.handed);
     return ordo_stage_available(server->replying.stage) == 0 &&
            answered == ordo_sequence_get(&server->taken);
 }

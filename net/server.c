@@ -86,6 +86,12 @@ static enum ordo_err alloc_all(struct ordo_server *server)
         err = take(server, "frame", 1, ORDO_WIRE_STREAM_MAX, (void **)&publishing->frame_buffer);
     }
     if (err == ORDO_OK) {
+        err = take(server, "answer", 1, ORDO_WAIT_REPLY_MAX, (void **)&publishing->answer_buffer);
+    }
+    if (err == ORDO_OK) {
+        err = ordo_waits_init(&publishing->waits, &server->arena, requests, ORDO_WAITED_MAX);
+    }
+    if (err == ORDO_OK) {
         err = ordo_recent_init(&server->recent, &server->arena, server->config.recent_updates);
     }
     if (err == ORDO_OK) {
@@ -336,7 +342,7 @@ void ordo_server_stats(const struct ordo_server *server, struct ordo_server_stat
         .requests = ordo_sequence_get(&server->taken),
         .commands = ordo_counter_get(&server->commands),
         .malformed = ordo_counter_get(&server->malformed),
-        .busy = ordo_counter_get(&server->busy),
+        .busy = ordo_counter_get(&server->busy) + ordo_counter_get(&server->waits_refused),
         .shed =
             {
                 ordo_counter_get(&server->shed[ORDO_CLASS_FACT]),

@@ -18,7 +18,7 @@
  *
  * The hint spreads those that were refused: when ten times as many come as are served, ten times
  * the time that the queue needs to empty makes the next wave about as large as what can be served
- * then.
+ * then. A queue never needs longer than its limit: the rest of it is refused.
  */
 
 #define STANDING_NS      (1000 * ORDO_NS_PER_MS)
@@ -158,7 +158,10 @@ uint32_t ordo_shed_retry_ms(const struct ordo_shed *shed, enum ordo_wire_class c
     if (rate == 0) {
         return UNKNOWN_MS;
     }
-    uint64_t ms = waiting * 1000 * (rate + shed->refused_rate) / rate / rate;
+    uint64_t drain_ms = waiting * 1000 / rate;
+    uint64_t wait_ms = shed->queues[class].wait_ns / ORDO_NS_PER_MS;
+    drain_ms = drain_ms > wait_ms ? wait_ms : drain_ms; /* what waits longer is refused, too */
+    uint64_t ms = drain_ms * (rate + shed->refused_rate) / rate;
     if (ms > ORDO_SHED_RETRY_MAX_MS) {
         return ORDO_SHED_RETRY_MAX_MS;
     }

@@ -71,7 +71,7 @@ bool ordo_shed_is_late(
     const struct ordo_shed *shed, enum ordo_wire_class class, uint64_t since_ns, uint64_t now_ns);
 
 /* When to ask again, in ms: the time in which what waits now, in this class and before it, is
- * served at the measured rate, times how many more come than are served. Within
+ * served at the measured rate or refused, times how many more come than are served. Within
  * ORDO_SHED_RETRY_MIN_MS and _MAX_MS; a client adds its jitter. */
 uint32_t ordo_shed_retry_ms(const struct ordo_shed *shed, enum ordo_wire_class class);
 

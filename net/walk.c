@@ -318,6 +318,27 @@ static enum ordo_err walk_to(
     }
 }
 
+/* Damage on the way from a near place may lie before the segment that holds the value: what is
+ * whole is served. If it does not, the same damage is met again. */
+static enum ordo_err go_around(
+    struct ordo_walk *walk,
+    enum ordo_journal_by by,
+    uint64_t value,
+    struct ordo_walker **out,
+    struct ordo_fail *fail)
+{
+    struct ordo_journal_reader *reader;
+    walk->searches++;
+    enum ordo_err err = ordo_journal_reader_seek(walk->dir, by, value, &reader, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    *out = free_walker(walk, by);
+    stand(*out, reader);
+    (*out)->used = ++walk->uses;
+    return walk_to(walk, *out, by, value, fail);
+}
+
 enum ordo_err ordo_walk_seek(
     struct ordo_walk *walk,
     enum ordo_journal_by by,
@@ -344,5 +365,6 @@ enum ordo_err ordo_walk_seek(
     }
     walker->used = ++walk->uses;
     *out = walker;
-    return walk_to(walk, walker, by, value, fail);
+    enum ordo_err err = walk_to(walk, walker, by, value, fail);
+    return err == ORDO_ERR_DAMAGED ? go_around(walk, by, value, out, fail) : err;
 }

@@ -42,7 +42,8 @@ struct ordo_result {
     uint64_t seq;        /* of the command that was decided; 0 when it was not journaled */
     uint32_t version;    /* of the command's order after it; 0 when there is none. A card import
                           * has no order: the number of cards taken in, the rest were duplicates; a
-                          * card-void: the cards made void; a refused chain: the refused member,
+                          * card-void: the cards made void; a
+                          * subscriber-put: 1 for a new one; a refused chain: the refused member,
                           * from 1 */
     uint16_t code;       /* enum ordo_result_code */
     uint8_t state;       /* of the command's order after it */

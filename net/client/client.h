@@ -42,7 +42,7 @@
 #define ORDO_CLIENT_PATIENCE_MS       30000
 #define ORDO_CLIENT_SILENCE_MS        10000 /* a peer that says nothing that long is given up */
 #define ORDO_CLIENTS_MAX              64    /* of one ordo_client_poll_many() */
-#define ORDO_CLIENT_ENCODED_MAX       (ORDO_WIRE_REQUEST_MAX - 64) /* bytes of a request's commands */
+#define ORDO_CLIENT_ENCODED_MAX       (ORDO_WIRE_REQUEST_MAX - 64) /* bytes of its commands */
 
 struct ordo_client;
 

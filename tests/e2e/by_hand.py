@@ -76,7 +76,7 @@ class Script:
     def help_of_every_verb(self):
         text = self.says(["serve", "audit"], "--help")
         verbs = [line.split()[0] for line in text.split("\n") if line.startswith("  ")]
-        check(len(verbs) == 20, f"{len(verbs)} verbs: {verbs}")
+        check(len(verbs) == 23, f"{len(verbs)} verbs: {verbs}")
         for verb in verbs:
             self.says(["Usage: ordo " + verb], "help", verb)
 
@@ -326,6 +326,67 @@ class Script:
         closed = self.ask("order", "create", "Q-3", "--product", "6", code=1)
         check(closed["result"] == "product_closed", f"closed: {closed}")
 
+    def wait_until_it_is_so(self):
+        waiting = subprocess.Popen([self.place.ordo, "wait", "Y-1", "Y-2", "--state", "ISSUING", "--timeout", "60s",
+                                    "--json"], cwd=self.place.folder, text=True, stdout=subprocess.PIPE)
+        self.order("Y-2")
+        self.ask("order", "pay", "Y-2", "--trade-no", "T-Y2")
+        told = json.loads(waiting.communicate(timeout=LINE_SECONDS_MAX)[0])
+        check(waiting.returncode == 0 and told["ok"], f"wait: {told}")
+        check([order["order"] for order in told["orders"]] == ["Y-2"], f"wait names: {told}")
+        check(told["orders"][0]["state"] == "ISSUING", f"wait: {told}")
+        self.says(["Y-2: ISSUING"], "wait", "Y-2", "--state", "ISSUING", "--state", "COMPLETED")
+        over = self.ask("wait", "Y-2", "--state", "REFUNDED", "--timeout", "100ms", code=1)
+        check(not over["ok"] and over["orders"] == [], f"a wait in vain: {over}")
+        over = self.ask("wait", "Y-2", "Y-1", "--all", "--state", "ISSUING", "--timeout", "100ms", code=1)
+        check(len(over["orders"]) == 1, f"all of two: {over}")
+        seq = told["orders"][0]["seq"]
+        check(self.ask("wait", "--until-seq", str(seq))["seq"] >= seq, "a sequence that is durable")
+        waiting = subprocess.Popen([self.place.ordo, "wait", "Y-2", "--timeout", "60s"], cwd=self.place.folder,
+                                   stdout=subprocess.PIPE)
+        while waiting.poll() is None:  # it begins at the newest sequence, whenever that is
+            self.ask("order", "ack", "Y-2")
+        check(b"COMPLETED" in waiting.communicate()[0], "a wait for whatever is done")
+        check(self.place.run("wait", "--state", "PAID").returncode == 64, "a wait for nothing")
+
+    def stuck_for_so_long(self):
+        self.order("Y-3")
+        deadline = time.monotonic() + LINE_SECONDS_MAX
+        while not self.ask("stuck", "--state", "PENDING", "--for", "300ms")["orders"]:
+            check(time.monotonic() < deadline, "nothing is stuck")
+        found = [order["order"] for order in self.ask("stuck", "--state", "待支付", "--for", "1ms")["orders"]]
+        check("Y-3" in found, f"stuck: {found}")
+        check(self.ask("stuck", "--state", "PENDING", "--for", "1d")["count"] == 0, "stuck for a day")
+        check(self.ask("stuck", "--state", "PENDING", "--for", "1ms", "--limit", "1")["count"] == 1, "--limit")
+        self.says(["Y-3", "PENDING"], "stuck", "--state", "PENDING", "--for", "1ms")
+        self.ask("order", "cancel", "Y-3")
+
+    def subscribers(self):
+        made = self.ask("subscriber", "put", "erp")
+        check(made["version"] == 1, f"a new subscriber: {made}")
+        check(self.ask("subscriber", "put", "erp", "--acked", "3")["version"] == 0, "the same again")
+        check(self.ask("subscriber", "show", "erp")["acked"] == 0, "a second put moves no cursor")
+        self.ask("subscriber", "put", "erp", "--acked", "3", "--reset")
+        self.ask("subscriber", "put", "new", "--acked", "head")
+        listed = {row["subscriber"]: row["acked"] for row in self.ask("subscriber", "ls")["subscribers"]}
+        check(listed["erp"] == 3 and listed["new"] > 3, f"ls: {listed}")
+        ahead = self.ask("subscriber", "put", "new", "--acked", "1000000", "--reset", code=1)
+        check(ahead["result"] == "subscriber_ahead", f"ahead: {ahead}")
+        self.ask("subscriber", "park", "erp", "H-1", "--first", "2", "--reason", "no such goods")
+        parks = self.ask("subscriber", "parks", "erp")["parks"]
+        check(len(parks) == 1 and parks[0]["order"] == "H-1" and parks[0]["first_update"] == 2, f"parks: {parks}")
+        check(parks[0]["reason"] == "no such goods", f"parks: {parks}")
+        self.says(["H-1", "no such goods"], "subscriber", "parks", "erp")
+        self.says(["erp", "1 parked"], "subscriber", "ls")
+        self.says(["erp"], "subscriber", "show", "erp")
+        self.ask("subscriber", "unpark", "erp", "H-1")
+        gone = self.ask("subscriber", "unpark", "erp", "H-1", code=1)
+        check(gone["result"] == "park_unknown", f"unparked twice: {gone}")
+        nameless = self.place.run("subscriber", "drop", "new")
+        check(nameless.returncode == 64, f"drop by nobody, for nothing: {nameless.stderr}")
+        self.ask("subscriber", "drop", "new", "--operator", "ann", "--reason", "moved")
+        check(self.ask("subscriber", "show", "new", code=1)["result"] == "subscriber_unknown", "dropped")
+
     def stream_has_each_change_once(self):
         stream = Stream(self.place)
         joined = None
@@ -403,7 +464,8 @@ class Script:
                   self.cancel_frees_the_stock, self.expiry, self.an_operator_has_a_name_and_a_reason,
                   self.hold_extend_release, self.mark_paid_accept_refund, self.freeze_note_issue,
                   self.replace_recall_void, self.coupons, self.chains, self.find_by_the_gateways_number,
-                  self.channels_and_settings, self.waiting_and_backorders, self.product_options, self.stream_has_each_change_once,
+                  self.channels_and_settings, self.waiting_and_backorders, self.product_options, self.wait_until_it_is_so, self.stuck_for_so_long, self.subscribers,
+                  self.stream_has_each_change_once,
                   self.restart_keeps_everything, self.files_tell_the_same, self.no_secret_in_any_file, self.states]
         return [(case.__name__.replace("_", " "), case) for case in listed]
 

@@ -216,6 +216,32 @@ def _unpack(data):
     return _unpack_sized(kind, int.from_bytes(rest[:width], "big"), rest[width:])
 
 
+def pack(value):
+    """A value as msgpack: None, int, bytes, str, list; the types that Ordo's requests have."""
+    if value is None:
+        return b"\xc0"
+    if isinstance(value, int):
+        return _pack_int(value)
+    if isinstance(value, list):
+        head = bytes([0x90 | len(value)]) if len(value) < 16 else b"\xdc" + struct.pack(">H", len(value))
+        return head + b"".join(map(pack, value))
+    raw = value.encode() if isinstance(value, str) else value
+    if isinstance(value, str):
+        if len(raw) < 32:
+            return bytes([0xa0 | len(raw)]) + raw
+        return (b"\xd9" + bytes([len(raw)]) if len(raw) < 256 else b"\xda" + struct.pack(">H", len(raw))) + raw
+    return (b"\xc4" + bytes([len(raw)]) if len(raw) < 256 else b"\xc5" + struct.pack(">H", len(raw))) + raw
+
+
+def _pack_int(value):
+    if 0 <= value < 0x80:
+        return bytes([value])
+    for first, form in ((0xcc, ">B"), (0xcd, ">H"), (0xce, ">I"), (0xcf, ">Q")):
+        if 0 <= value < 1 << 8 * struct.calcsize(form):
+            return bytes([first]) + struct.pack(form, value)
+    return b"\xd3" + struct.pack(">q", value)
+
+
 def crc32c(data):
     crc = 0xffffffff
     for byte in data:

@@ -16,6 +16,7 @@ static const struct benchmark benchmarks[] = {
     {"ring", ordo_bench_ring, "commands through the ring, by layout and wait strategy"},
     {"apply", ordo_bench_apply, "decisions a second of the engine alone"},
     {"journal", ordo_bench_journal, "the journal against a plain writer on the same disk"},
+    {"stream", ordo_bench_stream, "catching up with the status stream out of the files"},
 };
 
 #define BENCHMARK_COUNT (sizeof(benchmarks) / sizeof(benchmarks[0]))

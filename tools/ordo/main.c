@@ -20,7 +20,10 @@
     X(channel, "set how exact the payments of a channel must be")                                  \
     X(settings, "set the policies of a node")                                                      \
     X(order, "create, pay, look at, cancel and list orders; open their cards")                     \
+    X(wait, "wait until orders are in a state, or a sequence is durable")                          \
+    X(stuck, "list the orders that have been in a state for too long")                             \
     X(subscribe, "print each status change, once and in order")                                    \
+    X(subscriber, "look at and set the cursors of those who read the stream")                      \
     X(sale, "drive a flash sale against a node and check what came of it")                         \
     X(audit, "replay a data folder and print every conservation law")                              \
     X(why, "tell the life of an order from the journal, and what it waits for")                    \

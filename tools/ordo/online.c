@@ -152,7 +152,7 @@ int ordo_online_call(
     struct ordo_online *online, struct ordo_command *command, const struct ordo_answer **answer)
 {
     char hex[2 * ORDO_ID_SIZE + 1];
-    bool takes_id = !ordo_kind_is_query(command->kind) && command->kind != ORDO_KIND_FACT;
+    bool takes_id = ordo_kind_has_client_id(command->kind);
     command->shop = online->shop;
     if (takes_id && online->has_id) {
         memcpy(command->id, online->id, ORDO_ID_SIZE);

@@ -45,6 +45,7 @@ struct order {
     uint64_t channel;
     uint64_t fact;
     uint64_t limit;
+    uint64_t until_us; /* list: only those that changed last by then; 0 = all */
     uint8_t state;
 };
 

@@ -315,10 +315,13 @@ int order_list(struct order *order)
     while (code == ORDO_EXIT_OK && count < limit) {
         uint64_t next = 0;
         struct ordo_list query = {
-            .state = state, .after = after, .limit = limit - count < PAGE ? limit - count : PAGE};
+            .state = state,
+            .after = after,
+            .limit = limit - count < PAGE ? limit - count : PAGE,
+            .until_us = order->until_us};
         code = list_page(online, &query, orders, &next, &count);
-        if (next <= after) {
-            break; /* 0 at the end; a page that does not go on would never end */
+        if (next == 0 || next == after) {
+            break; /* a page that does not go on would never end */
         }
         after = next;
     }

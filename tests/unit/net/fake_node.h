@@ -97,6 +97,18 @@ static inline void node_query(struct node *n, uint8_t kind, struct ordo_writer *
     ordo_head_view_encode(&head, out);
 }
 
+/* Every order that is waited for is unknown. */
+static inline void node_wait(const struct ordo_wait *wait, struct ordo_writer *out)
+{
+    struct ordo_reader in = ordo_reader_over(wait->orders.raw.data, wait->orders.raw.size);
+    ordo_result_encode(&(struct ordo_result){.code = ORDO_RESULT_OK}, 0, out);
+    ordo_write_varint(out, wait->orders.count);
+    for (uint32_t i = 0; i < wait->orders.count; i++) {
+        struct ordo_waited_view view = {.order_id = ordo_read_bytes(&in, ORDO_ORDER_ID_MAX)};
+        ordo_waited_view_encode(&view, out);
+    }
+}
+
 /* Some command kinds the fake does not decide: it takes creates, facts, acks and cancels, and
  * answers HEAD and CARDS. */
 static inline uint32_t node_apply_work(void *self)
@@ -118,7 +130,9 @@ static inline uint32_t node_apply_work(void *self)
         }
         struct ordo_writer out = ordo_writer_over(room, ORDO_QUERY_SIZE_MAX);
         cr_assert(ordo_command_decode(ordo_ring_command(&n->ring, slot), &command));
-        if (ordo_kind_is_query(command.kind)) {
+        if (command.kind == ORDO_KIND_WAIT) {
+            node_wait(&command.wait, &out);
+        } else if (ordo_kind_is_query(command.kind)) {
             node_query(n, command.kind, &out);
         } else if (!ordo_kind_is_internal(command.kind)) {
             node_decide(n, slot, &command, &out);
