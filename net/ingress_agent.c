@@ -134,6 +134,22 @@ may_send(const struct ordo_request *request, uint8_t kind, struct ordo_wire_faul
     return false;
 }
 
+/* False, with the fault, for a wait beside other commands: their results would wait with it. */
+static bool
+may_wait(const struct ordo_request *request, uint8_t kind, struct ordo_wire_fault *fault)
+{
+    if (ORDO_LIKELY(kind != ORDO_KIND_WAIT || request->reader.count == 1)) {
+        return true;
+    }
+    fault->code = ORDO_RESULT_MALFORMED;
+    (void)snprintf(
+        fault->text,
+        sizeof(fault->text),
+        "command %u: a wait is alone in its request",
+        request->reader.next - 1);
+    return false;
+}
+
 /* The next command that may be staged; false at the end of the request. */
 static bool read_candidate(
     struct ordo_server *server, struct ordo_request *request, struct ordo_candidate *candidate)
@@ -144,7 +160,8 @@ static bool read_candidate(
         candidate->before = request->reader;
         candidate->refused = request->refused;
         if (ordo_request_next(&request->reader, &candidate->command, &scratch, &fault) &&
-            may_send(request, candidate->command.kind, &fault)) {
+            may_send(request, candidate->command.kind, &fault) &&
+            may_wait(request, candidate->command.kind, &fault)) {
             return true;
         }
         note_refusal(server, request, &fault);
