@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "replay_mark.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -62,6 +63,12 @@ recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fa
     if (err != ORDO_OK) {
         return err;
     }
+    struct ordo_replay_mark mark;
+    err = ordo_replay_mark_open(&mark, config->data, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    node->replay.mark = ordo_replay_mark_seq(&mark);
     err = ordo_restart_load(&node->restart, config->data, &node->replay, fail);
     if (err == ORDO_OK) {
         err = ordo_journal_recover_many(
@@ -72,6 +79,8 @@ recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fa
             &node->recovery,
             fail);
     }
+    node->replay.mark = NULL;
+    ordo_replay_mark_close(&mark);
     if (err != ORDO_OK) {
         return err;
     }
