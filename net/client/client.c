@@ -46,6 +46,9 @@ enum ordo_err ordo_client_open(
     }
     enum ordo_err err = ordo_sp_init(
         &client->sp, config->url, ORDO_SP_REQ, ORDO_SP_REP, ORDO_WIRE_REPLY_MAX + 4, fail);
+    if (err == ORDO_OK) {
+        err = ordo_sp_use_tls(&client->sp, &config->tls, fail);
+    }
     if (err != ORDO_OK) {
         ordo_client_close(client);
         return err;
