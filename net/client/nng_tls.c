@@ -190,10 +190,13 @@ enum ordo_err ordo_tunnel_open(
     return ORDO_OK;
 }
 
-static void set_reason(struct ordo_tunnel *tunnel, const char *reason)
+static void set_reason(struct ordo_tunnel *tunnel, int error)
 {
+    bool refused = error == NNG_ECRYPTO || error == NNG_EPEERAUTH;
+    const char *hint = ": do the certificates fit, and is the name in the node's the server's?";
     (void)pthread_mutex_lock(&tunnel->lock);
-    (void)snprintf(tunnel->reason, sizeof(tunnel->reason), "%s", reason);
+    (void)snprintf(
+        tunnel->reason, sizeof(tunnel->reason), "%s%s", nng_strerror(error), refused ? hint : "");
     (void)pthread_mutex_unlock(&tunnel->lock);
 }
 
@@ -261,7 +264,7 @@ static void carry_down(struct link *link, nng_aio *aio)
         }
     }
     if (error != NNG_ECLOSED) {
-        set_reason(link->tunnel, nng_strerror(error));
+        set_reason(link->tunnel, error);
     }
     free(block);
 }
@@ -283,7 +286,7 @@ static int dial(struct link *link, nng_aio *aio)
     if (error == 0) {
         link->stream = nng_aio_get_output(aio, 0);
     } else {
-        set_reason(link->tunnel, nng_strerror(error));
+        set_reason(link->tunnel, error);
     }
     if (dialer != NULL) {
         nng_stream_dialer_free(dialer);

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -52,8 +53,9 @@ struct order {
     int step;
 };
 
-static _Atomic bool slow;      /* the laggard takes 1 ms an event */
-static _Atomic bool paused;    /* it stands still inside of its callback */
+static _Atomic bool slow;   /* the laggard takes 1 ms an event */
+static _Atomic bool paused; /* it stands still inside of its callback */
+static volatile sig_atomic_t told_to_stop;
 static _Atomic bool over;      /* followers end when they have `final` */
 static _Atomic uint64_t final; /* the newest update */
 
@@ -62,6 +64,7 @@ static struct ordo *client;
 static struct order orders[OPEN_MAX];
 static uint32_t free_orders[OPEN_MAX];
 static uint32_t free_count;
+static const char *prefix = "L"; /* of order numbers: two that sell at once differ in it */
 static uint64_t order_number;
 static uint64_t ended;
 static uint64_t refused;
@@ -174,7 +177,7 @@ static void advance(struct order *order)
 {
     char id[32];
     struct ordo_cmd cmd = {0};
-    snprintf(id, sizeof(id), "L-%llu", (unsigned long long)order->number);
+    snprintf(id, sizeof(id), "%s-%llu", prefix, (unsigned long long)order->number);
     switch (order->step++) {
     case 0:
         cmd.kind = ORDO_CMD_CREATE;
@@ -226,9 +229,9 @@ static void run_orders(uint64_t count, uint64_t rate, uint64_t stop_us)
     uint64_t begin = now_us();
     uint64_t made = 0;
     sample_count = 0;
-    while ((made < count && now_us() < stop_us) || free_count < OPEN_MAX) {
+    while ((made < count && now_us() < stop_us && !told_to_stop) || free_count < OPEN_MAX) {
         uint64_t due = rate == 0 ? count : (now_us() - begin) * rate / 1000000 + 1;
-        bool more = now_us() < stop_us;
+        bool more = now_us() < stop_us && !told_to_stop;
         while (more && made < count && made < due && free_count > 0) {
             begin_order();
             made++;
@@ -324,7 +327,9 @@ static int drain(void)
         seconds);
     for (int i = 0; i < FOLLOWERS; i++) {
         struct follower *f = &followers[i];
-        f->missing += atomic_load(&final) - atomic_load(&f->last);
+        if (atomic_load(&f->last) < atomic_load(&final)) {
+            f->missing += atomic_load(&final) - atomic_load(&f->last);
+        }
         code |= f->missing != 0 || f->twice != 0 || f->lost != 0 || f->failed;
         printf(
             "follower=%s missing=%llu twice=%llu refilled=%llu gaps=%llu acked=%llu\n",
@@ -355,7 +360,7 @@ static void start(const char *url, const char *stream)
         f->url = url;
         f->stream = stream;
         f->laggard = i == LAGGARD;
-        snprintf(f->name, sizeof(f->name), "load-%d", i);
+        snprintf(f->name, sizeof(f->name), "load-%s-%d", prefix, i);
         if (pthread_create(&f->thread, NULL, follow, f) != 0) {
             fail("thread", "not made");
         }
@@ -371,11 +376,62 @@ static void *pause_laggard(void *seconds)
     return NULL;
 }
 
+static void on_signal(int number)
+{
+    (void)number;
+    told_to_stop = 1;
+}
+
+/* One follower alone, here as elsewhere counted at its callback. */
+static int watch(const char *url, const char *stream, const char *name)
+{
+    struct follower *f = &followers[0];
+    struct ordo_follower_options options = {
+        .url = url,
+        .stream = stream,
+        .name = name,
+        .on_change = on_change,
+        .on_lost = on_lost,
+        .context = f};
+    struct ordo_follower *handle = NULL;
+    struct ordo_error error;
+    uint64_t said_us = 0;
+    int code = ordo_follower_open(&options, &handle, &error);
+    while (code == 0 && !told_to_stop) {
+        code = ordo_follower_poll(handle, 20, &error);
+        if (now_us() - said_us > 50000) {
+            said_us = now_us();
+            printf(
+                "at=%llu missing=%llu twice=%llu\n",
+                (unsigned long long)atomic_load(&f->last),
+                (unsigned long long)f->missing,
+                (unsigned long long)f->twice);
+            fflush(stdout);
+        }
+    }
+    if (code != 0) {
+        fprintf(stderr, "stream_load: %s\n", error.text);
+    }
+    ordo_follower_close(handle);
+    return code != 0 || f->missing != 0 || f->twice != 0 || f->lost != 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 5) {
-        fprintf(stderr, "usage: %s URL STREAM slow EVENTS RATE | pause SECONDS\n", argv[0]);
+        fprintf(
+            stderr,
+            "usage: %s URL STREAM slow EVENTS RATE | pause SECONDS | steady RATE [PREFIX] | watch "
+            "NAME\n",
+            argv[0]);
         return 64;
+    }
+    signal(SIGTERM, on_signal);
+    if (strcmp(argv[3], "watch") == 0) {
+        return watch(argv[1], argv[2], argv[4]);
+    }
+    if (strcmp(argv[3], "steady") == 0 && argc == 6) {
+        prefix = argv[5];
     }
     start(argv[1], argv[2]);
     if (strcmp(argv[3], "slow") == 0 && argc == 6) {
@@ -385,6 +441,8 @@ int main(int argc, char **argv)
         step("quick", count, rate, UINT64_MAX);
         atomic_store(&slow, true);
         step("slow", count, rate, UINT64_MAX);
+    } else if (strcmp(argv[3], "steady") == 0) {
+        step("steady", UINT64_MAX, strtoull(argv[4], NULL, 10) / EVENTS_EACH, UINT64_MAX);
     } else {
         long seconds = strtol(argv[4], NULL, 10);
         pthread_t pauser;
