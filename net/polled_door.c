@@ -10,6 +10,7 @@
 /* The duty cycle of the door: take over replies of other threads, begin sends, hand everything to
  * the ring with one system call and take what has completed, serve the peers that this made ready.
  * Receives and sends that serving and replying begin go out with the next cycle, or with the sleep.
+ * The ring may be shared with the journal, so it is polled before the start and after a stop, too.
  *
  * The end, in four steps: stop takes no connection and no message any more; the cycles go on until
  * what was delivered is answered and sent, bounded; `end`, on the same thread, breaks the
@@ -104,19 +105,16 @@ static void scan(struct ordo_polled_door *door)
 static uint32_t door_work(void *self)
 {
     struct ordo_polled_door *door = self;
-    if (!ordo_flag_is_raised(&door->starting)) {
-        return 0;
-    }
     door->now_ns = ordo_clock_monotonic_ns(&door->clock);
     if (!door->stopped && ordo_flag_is_raised(&door->stopping)) {
         door->stopped = true;
         door->stop_ns = door->now_ns;
         ordo_polled_refuse(door);
     }
-    if (!door->stopped) {
+    if (!door->stopped && ordo_flag_is_raised(&door->starting)) {
         ordo_polled_accept(door);
     }
-    if (door->now_ns >= door->files_ns && !door->stopped) {
+    if (!door->stopped && door->now_ns >= door->files_ns) {
         ordo_polled_look_after_files(door);
         door->files_ns = door->now_ns + FILES_NS;
     }
