@@ -272,13 +272,39 @@ static uint32_t refuse_late(struct ordo_server *server)
     return work;
 }
 
+/* Everything that waits and has room in the ring, the most urgent first. */
+static uint32_t stage_all(struct ordo_server *server)
+{
+    /* What is due goes after the payment facts that are here, and before everything else. */
+    uint32_t work = 0;
+    bool room = stage_class(server, ORDO_CLASS_FACT, &work);
+    work += ordo_ingress_tick(server->receiving.ingress);
+    for (uint32_t class = ORDO_CLASS_FACT + 1; class < ORDO_CLASS_COUNT && room; class ++) {
+        room = stage_class(server, class, &work);
+    }
+    return work;
+}
+
+/* A queue that is full at this moment is no overload as long as the ring has room: what came in one
+ * cycle may be more than a queue holds. */
+static bool join(struct ordo_server *server, struct ordo_request *request)
+{
+    struct ordo_shed *shed = &server->receiving.shed;
+    uint32_t size = request->frame.size;
+    if (ordo_shed_join(shed, request->class, size, request->count)) {
+        return true;
+    }
+    (void)stage_all(server);
+    return ordo_shed_join(shed, request->class, size, request->count);
+}
+
 /* Into the queue of its class, if there is room. */
 static void admit(struct ordo_server *server, struct ordo_request *request)
 {
     struct ordo_receiving *own = &server->receiving;
     if (ordo_flag_is_raised(&server->stopping)) {
         refuse_stopping(server, request);
-    } else if (ordo_shed_join(&own->shed, request->class, request->frame.size, request->count)) {
+    } else if (join(server, request)) {
         request->since_ns = own->now_ns;
         push(&own->queues[request->class], request);
     } else {
@@ -356,7 +382,7 @@ static uint32_t stop_doors(struct ordo_server *server)
         answered != ordo_sequence_own(&server->taken)) {
         return 0;
     }
-    ordo_server_stop_doors(server);
+    ordo_doors_stop(server);
     own->door_stopped = true;
     return 1;
 }
@@ -366,14 +392,10 @@ uint32_t ordo_ingress_work(void *self)
     struct ordo_server *server = self;
     struct ordo_receiving *own = &server->receiving;
     own->now_ns = ordo_clock_monotonic_ns(&server->clock);
-    uint32_t work = take_requests(server);
+    uint32_t work = ordo_doors_work(server);
+    work += take_requests(server);
     work += refuse_late(server);
-    /* What is due goes after the payment facts that are here, and before everything else. */
-    bool room = stage_class(server, ORDO_CLASS_FACT, &work);
-    work += ordo_ingress_tick(own->ingress);
-    for (uint32_t class = ORDO_CLASS_FACT + 1; class < ORDO_CLASS_COUNT && room; class ++) {
-        room = stage_class(server, class, &work);
-    }
+    work += stage_all(server);
     work += ordo_ingress_flush(own->ingress);
     ordo_shed_tick(&own->shed, own->now_ns);
     return work + stop_doors(server);
@@ -383,12 +405,18 @@ bool ordo_ingress_is_drained(void *self)
 {
     const struct ordo_server *server = self;
     bool open = ordo_flag_is_raised(&server->stopping) && !server->receiving.door_stopped;
-    return !open && ordo_inbox_is_empty(&server->inbox) && !is_waiting(server);
+    return !open && ordo_inbox_is_empty(&server->inbox) && !is_waiting(server) &&
+           ordo_doors_are_drained(self);
 }
 
-uint64_t ordo_ingress_deadline_ns(void *self)
+void ordo_ingress_on_close(void *self)
 {
-    const struct ordo_server *server = self;
+    ordo_doors_end(self);
+}
+
+/* The next thing that is due in the ring, or that may be by then. */
+static uint64_t own_deadline_ns(const struct ordo_server *server)
+{
     const struct ordo_ingress *ingress = server->receiving.ingress;
     uint64_t now_ns = ordo_clock_monotonic_ns(&server->clock);
     bool stopping = ordo_flag_is_raised(&server->stopping) && !server->receiving.door_stopped;
@@ -403,4 +431,11 @@ uint64_t ordo_ingress_deadline_ns(void *self)
     uint64_t left_us = deadline_us - now_us;
     return left_us < IDLE_NS / ORDO_NS_PER_US ? now_ns + left_us * ORDO_NS_PER_US
                                               : now_ns + IDLE_NS;
+}
+
+uint64_t ordo_ingress_deadline_ns(void *self)
+{
+    uint64_t own = own_deadline_ns(self);
+    uint64_t doors = ordo_doors_deadline_ns(self);
+    return own < doors ? own : doors;
 }

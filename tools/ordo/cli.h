@@ -71,6 +71,7 @@ int ordo_verb_wait(int argc, char **argv);
 int ordo_verb_stuck(int argc, char **argv);
 int ordo_verb_subscribe(int argc, char **argv);
 int ordo_verb_subscriber(int argc, char **argv);
+int ordo_verb_top(int argc, char **argv);
 int ordo_verb_sale(int argc, char **argv);
 int ordo_verb_journal(int argc, char **argv);
 int ordo_verb_snapshot(int argc, char **argv);

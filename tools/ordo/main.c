@@ -24,6 +24,7 @@
     X(stuck, "list the orders that have been in a state for too long")                             \
     X(subscribe, "print each status change, once and in order")                                    \
     X(subscriber, "look at and set the cursors of those who read the stream")                      \
+    X(top, "show rates, stages, subscribers and latencies of a node")                              \
     X(sale, "drive a flash sale against a node and check what came of it")                         \
     X(audit, "replay a data folder and print every conservation law")                              \
     X(why, "tell the life of an order from the journal, and what it waits for")                    \
