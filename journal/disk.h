@@ -26,12 +26,16 @@ struct ordo_disk_done {
     int32_t result; /* bytes, or -errno */
 };
 
+struct ordo_uring; /* base/uring.h */
+
 struct ordo_disk_config {
     struct ordo_arena *arena;
     uint8_t *buffers; /* page aligned */
     size_t buffer_size;
-    uint32_t buffer_count; /* at most ORDO_DISK_IN_FLIGHT_MAX */
-    bool flush;            /* each write reaches the medium before it completes */
+    uint32_t buffer_count;    /* at most ORDO_DISK_IN_FLIGHT_MAX */
+    bool flush;               /* each write reaches the medium before it completes */
+    struct ordo_uring *uring; /* the journal thread's ring, which somebody there polls; NULL = one
+                                 of its own */
 };
 
 struct ordo_disk;

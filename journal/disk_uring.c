@@ -1,148 +1,118 @@
-/* The default backend: the journal's thread submits to an io_uring, reaps from it, and sleeps in
- * it. The only file that includes liburing.
+/* The default backend: writes through an io_uring of the journal's thread (base/uring.h), which
+ * also sleeps in it.
  *
  * - A commit is one write with RWF_DSYNC, not a write linked to an fsync: half the CPU (no kernel
  *   worker) at the same rate, and no way for the flush to run over a short write, which is what a
  *   hard link does.
- * - The ring is made by the starter but belongs to the journal's thread (SINGLE_ISSUER): it is
- *   created disabled, and enabled by the first call of that thread.
- * - COOP_TASKRUN saves interrupts; TASKRUN_FLAG makes peeking notice what waits in the kernel. With
- *   the first alone, completions sit there until the next tick (4 ms).
- * - EAGAIN and EBUSY leave the entry in the submission queue: it is submitted again by the next
- *   reap or sleep, for STALL_MAX_NS, then the backend counts as broken. EINTR is repeated. The
- *   completion queue is four times what can be in flight, and an overflow is kept by the kernel
- *   (NODROP) and flushed by the peek.
- * - Sleep ends at a completion or at a wake: a read of an eventfd is kept armed while sleeping. */
+ * - The ring may be the thread's, shared with a door: then who has it polls it, and its sleep is
+ *   bound by its owner. Submitting hands over what the others have put there as well. Otherwise the
+ *   ring is the journal's own, and reaping polls it.
+ * - A submission is not put off to the next poll: the chain hash is computed meanwhile. */
 #include "journal/disk.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
+#include "base/uring.h"
 
 #include <errno.h>
-#include <liburing.h>
-#include <string.h>
-#include <sys/eventfd.h>
-#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
-#include <unistd.h>
 
-#define ENTRIES         32u
-#define EINTR_MAX       64
-#define STALL_MAX_NS    5000000000ull
 #define CLOSE_TRIES_MAX 10000 /* of a millisecond each */
-#define SLEEP_MAX_NS    3600000000000ull
-#define WAKE_TAG        UINT64_MAX
 
-_Static_assert(ENTRIES >= ORDO_DISK_IN_FLIGHT_MAX + 1, "all writes and the armed read fit");
+struct uring_disk;
+
+struct uring_write {
+    struct ordo_uring_op op;
+    struct uring_disk *disk;
+    uint32_t tag;
+    bool busy;
+};
 
 struct uring_disk {
     struct ordo_disk disk; /* first: the port hands this out */
-    struct io_uring ring;
-    bool enabled; /* by the journal's thread */
+    struct ordo_uring *ring;
+    bool own_ring;
     bool fixed_buffers;
     bool fixed_file;
-    bool armed; /* a read of the eventfd is in the ring */
     int flags;
     int fd;
-    int event_fd;
-    uint64_t event; /* the armed read's target */
-    uint64_t stalled_ns;
-    uint32_t in_flight;
+    struct uring_write writes[ORDO_DISK_IN_FLIGHT_MAX];
+    struct ordo_disk_done done[ORDO_DISK_IN_FLIGHT_MAX];
+    uint32_t done_count;
+    uint32_t in_flight; /* with those in `done` */
 };
 
-static uint64_t now_ns(void)
+static void on_written(void *context, int32_t result, uint32_t flags)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    struct uring_write *write = context;
+    struct uring_disk *self = write->disk;
+    (void)flags;
+    ORDO_ASSERT(write->busy);
+    ORDO_ASSERT(self->done_count < ORDO_DISK_IN_FLIGHT_MAX);
+    write->busy = false;
+    self->done[self->done_count++] = (struct ordo_disk_done){.tag = write->tag, .result = result};
 }
 
-static void enable(struct uring_disk *self)
+static struct uring_write *free_write(struct uring_disk *self)
 {
-    if (!self->enabled) {
-        /* Declared by liburing 2.3 as io_uring_enable_rings(), but not exported by its library. */
-        long result = syscall(
-            __NR_io_uring_register, self->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
-        if (result < 0) {
-            self->disk.error = errno;
+    for (uint32_t i = 0; i < ORDO_DISK_IN_FLIGHT_MAX; i++) {
+        if (!self->writes[i].busy) {
+            return &self->writes[i];
         }
-        self->enabled = true;
     }
-}
-
-/* Hands over what stands in the submission queue. */
-static void flush_submissions(struct uring_disk *self)
-{
-    int result = -EINTR;
-    for (int i = 0; i < EINTR_MAX && result == -EINTR; i++) {
-        result = io_uring_submit(&self->ring);
-    }
-    if (io_uring_sq_ready(&self->ring) == 0) {
-        self->stalled_ns = 0;
-        return;
-    }
-    if (result < 0 && result != -EAGAIN && result != -EBUSY && result != -EINTR) {
-        self->disk.error = -result;
-        return;
-    }
-    uint64_t now = now_ns();
-    if (self->stalled_ns == 0) {
-        self->stalled_ns = now;
-    } else if (now - self->stalled_ns > STALL_MAX_NS) {
-        self->disk.error = result < 0 ? -result : EAGAIN;
-    }
+    return NULL;
 }
 
 static enum ordo_err uring_submit(struct ordo_disk *disk, const struct ordo_disk_write *write)
 {
     struct uring_disk *self = (struct uring_disk *)disk;
-    enable(self);
-    struct io_uring_sqe *sqe =
-        self->in_flight < ORDO_DISK_IN_FLIGHT_MAX ? io_uring_get_sqe(&self->ring) : NULL;
-    if (sqe == NULL) {
+    struct uring_write *own = self->in_flight < ORDO_DISK_IN_FLIGHT_MAX ? free_write(self) : NULL;
+    if (own == NULL) {
         return ORDO_ERR_FULL;
     }
-    int file = self->fixed_file ? 0 : self->fd;
-    if (self->fixed_buffers) {
-        io_uring_prep_write_fixed(
-            sqe, file, write->data, write->size, write->offset, (int)write->buffer);
-    } else {
-        io_uring_prep_write(sqe, file, write->data, write->size, write->offset);
+    struct ordo_uring_write request = {
+        .data = write->data,
+        .offset = write->offset,
+        .size = write->size,
+        .fd = self->fd,
+        .flags = self->flags,
+        .buffer = write->buffer,
+        .fixed_buffer = self->fixed_buffers,
+        .fixed_file = self->fixed_file,
+    };
+    own->tag = write->tag;
+    own->busy = ordo_uring_write(self->ring, &request, &own->op);
+    if (!own->busy) {
+        return ORDO_ERR_FULL;
     }
-    sqe->rw_flags = self->flags;
-    if (self->fixed_file) {
-        sqe->flags |= IOSQE_FIXED_FILE;
-    }
-    io_uring_sqe_set_data64(sqe, write->tag);
     self->in_flight++;
-    flush_submissions(self);
-    return self->disk.error == 0 ? ORDO_OK : ORDO_ERR_IO;
+    ordo_uring_submit(self->ring);
+    disk->error = ordo_uring_error(self->ring);
+    return disk->error == 0 ? ORDO_OK : ORDO_ERR_IO;
 }
 
 static uint32_t uring_reap(struct ordo_disk *disk, struct ordo_disk_done *done, uint32_t max)
 {
     struct uring_disk *self = (struct uring_disk *)disk;
-    if (!self->enabled) {
+    if (self->own_ring && self->done_count < max) {
+        (void)ordo_uring_poll(
+            self->ring); /* also when idle: a wake that nobody takes ends sleeps */
+    }
+    if (self->in_flight == 0) {
         return 0;
     }
-    if (io_uring_sq_ready(&self->ring) != 0) {
-        flush_submissions(self);
-    }
-    uint32_t count = 0;
-    while (count < max) {
-        struct io_uring_cqe *cqe;
-        if (io_uring_peek_cqe(&self->ring, &cqe) != 0) {
-            break;
-        }
-        if (cqe->user_data == WAKE_TAG) {
-            self->armed = false;
+    disk->error = ordo_uring_error(self->ring);
+    uint32_t count = self->done_count < max ? self->done_count : max;
+    for (uint32_t i = 0; i < self->done_count; i++) {
+        if (i < count) {
+            done[i] = self->done[i];
         } else {
-            ORDO_ASSERT(self->in_flight > 0);
-            self->in_flight--;
-            done[count++] =
-                (struct ordo_disk_done){.tag = (uint32_t)cqe->user_data, .result = cqe->res};
+            self->done[i - count] = self->done[i];
         }
-        io_uring_cqe_seen(&self->ring, cqe);
     }
+    self->done_count -= count;
+    self->in_flight -= count;
     return count;
 }
 
@@ -151,55 +121,37 @@ static void uring_use_file(struct ordo_disk *disk, int fd)
     struct uring_disk *self = (struct uring_disk *)disk;
     ORDO_ASSERT(self->in_flight == 0);
     self->fd = fd;
-    if (self->fixed_file && io_uring_register_files_update(&self->ring, 0, &fd, 1) != 1) {
-        self->fixed_file = false; /* a plain descriptor costs some 30 ns more */
-    }
+    self->fixed_file = ordo_uring_name_file(self->ring, fd); /* else some 30 ns more */
 }
 
 static void uring_sleep(struct ordo_disk *disk, uint64_t timeout_ns)
 {
-    struct uring_disk *self = (struct uring_disk *)disk;
-    enable(self);
-    if (!self->armed) {
-        struct io_uring_sqe *sqe = io_uring_get_sqe(&self->ring);
-        if (sqe == NULL) {
-            return; /* the queue is stuck: the next reap decides */
-        }
-        io_uring_prep_read(sqe, self->event_fd, &self->event, sizeof(self->event), 0);
-        io_uring_sqe_set_data64(sqe, WAKE_TAG);
-        self->armed = true;
-    }
-    uint64_t limit = timeout_ns < SLEEP_MAX_NS ? timeout_ns : SLEEP_MAX_NS;
-    struct __kernel_timespec time = {
-        .tv_sec = (long long)(limit / 1000000000u), .tv_nsec = (long long)(limit % 1000000000u)};
-    struct io_uring_cqe *cqe;
-    /* Any result is fine: the caller looks for work and may come back; what could not be submitted
-     * stays in the queue for the next reap. */
-    (void)io_uring_submit_and_wait_timeout(&self->ring, &cqe, 1, &time, NULL);
+    ordo_uring_sleep(((struct uring_disk *)disk)->ring, timeout_ns);
 }
 
 static void uring_wake(struct ordo_disk *disk)
 {
-    struct uring_disk *self = (struct uring_disk *)disk;
-    uint64_t one = 1;
-    /* Fails only when the counter is full, and then the sleeper is awake. */
-    ssize_t written = write(self->event_fd, &one, sizeof(one));
-    (void)written;
+    ordo_uring_wake(((struct uring_disk *)disk)->ring);
 }
 
-/* Completions are awaited by looking, not in the kernel: the caller need not be the ring's thread.
- */
+/* The journal's thread may have ended: then the kernel has waited for its writes, and nobody may
+ * poll any more. */
 static void uring_close(struct ordo_disk *disk)
 {
     struct uring_disk *self = (struct uring_disk *)disk;
     struct ordo_disk_done done[ORDO_DISK_IN_FLIGHT_MAX];
-    for (int i = 0; i < CLOSE_TRIES_MAX && self->in_flight > 0 && self->disk.error == 0; i++) {
+    bool mine = ordo_uring_is_mine(self->ring);
+    for (int i = 0; i < CLOSE_TRIES_MAX && mine && self->in_flight > 0 && disk->error == 0; i++) {
+        if (!self->own_ring) {
+            (void)ordo_uring_poll(self->ring);
+        }
         if (uring_reap(disk, done, ORDO_DISK_IN_FLIGHT_MAX) == 0) {
-            (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+            (void)nanosleep(&(struct timespec){.tv_nsec = ORDO_NS_PER_MS}, NULL);
         }
     }
-    io_uring_queue_exit(&self->ring);
-    (void)close(self->event_fd);
+    if (self->own_ring) {
+        ordo_uring_close(self->ring);
+    }
 }
 
 static const struct ordo_disk_port uring_port = {
@@ -210,43 +162,6 @@ static const struct ordo_disk_port uring_port = {
     .wake = uring_wake,
     .close = uring_close,
 };
-
-/* The best ring that this kernel gives; older ones lack the newer flags. */
-static int make_ring(struct uring_disk *self)
-{
-    static const unsigned flags[] = {
-        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
-            IORING_SETUP_R_DISABLED,
-        IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
-        0,
-    };
-    int result = -EINVAL;
-    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]) && result == -EINVAL; i++) {
-        struct io_uring_params params = {
-            .flags = flags[i] | IORING_SETUP_CQSIZE, .cq_entries = 2 * ENTRIES};
-        result = io_uring_queue_init_params(ENTRIES, &self->ring, &params);
-        if (result == 0 && (~params.features & (IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP)) != 0) {
-            io_uring_queue_exit(&self->ring);
-            return -ENOSYS; /* before 5.11: no way to sleep with a time limit */
-        }
-        self->enabled = (flags[i] & IORING_SETUP_R_DISABLED) == 0;
-    }
-    return result;
-}
-
-/* Pinning pages and looking up the file once saves both at each write; a low limit on locked memory
- * only costs that saving. */
-static void register_resources(struct uring_disk *self, const struct ordo_disk_config *config)
-{
-    struct iovec parts[ORDO_DISK_IN_FLIGHT_MAX];
-    for (uint32_t i = 0; i < config->buffer_count; i++) {
-        parts[i] = (struct iovec){
-            .iov_base = config->buffers + i * config->buffer_size, .iov_len = config->buffer_size};
-    }
-    self->fixed_buffers = io_uring_register_buffers(&self->ring, parts, config->buffer_count) == 0;
-    int none = -1;
-    self->fixed_file = io_uring_register_files(&self->ring, &none, 1) == 0;
-}
 
 enum ordo_err ordo_disk_uring_open(
     const struct ordo_disk_config *config, struct ordo_disk **out, struct ordo_fail *fail)
@@ -260,23 +175,25 @@ enum ordo_err ordo_disk_uring_open(
     struct uring_disk *self = memory;
     *self = (struct uring_disk){
         .disk = {.port = &uring_port, .name = "io_uring"},
+        .ring = config->uring,
+        .own_ring = config->uring == NULL,
         .fd = -1,
         .flags = config->flush ? RWF_DSYNC : 0,
-        .event_fd = eventfd(0, EFD_CLOEXEC),
     };
-    if (self->event_fd < 0) {
-        return ordo_fail_set(fail, ORDO_ERR_UNAVAILABLE, "eventfd failed: %s", strerror(errno));
+    if (self->own_ring) {
+        enum ordo_err err = ordo_uring_open(ORDO_DISK_IN_FLIGHT_MAX, &self->ring, fail);
+        if (err != ORDO_OK) {
+            return err;
+        }
     }
-    int result = make_ring(self);
-    if (result != 0) {
-        (void)close(self->event_fd);
-        return ordo_fail_set(
-            fail,
-            ORDO_ERR_UNAVAILABLE,
-            "io_uring is not available here (%s): allow it, or choose the pwrite backend",
-            strerror(-result));
+    for (uint32_t i = 0; i < ORDO_DISK_IN_FLIGHT_MAX; i++) {
+        struct uring_write *write = &self->writes[i];
+        write->op = (struct ordo_uring_op){on_written, write};
+        write->disk = self;
     }
-    register_resources(self, config);
+    /* Pinning pages saves it at each write; a low limit on locked memory only costs that saving. */
+    self->fixed_buffers = ordo_uring_name_buffers(
+        self->ring, config->buffers, config->buffer_size, config->buffer_count);
     *out = &self->disk;
     return ORDO_OK;
 }

@@ -315,6 +315,7 @@ static enum ordo_err open_disk(struct ordo_journal *journal, struct ordo_fail *f
         .buffer_size = journal->buffer_size,
         .buffer_count = journal->config.in_flight_max,
         .flush = journal->config.durability == ORDO_DURABILITY_FLUSH,
+        .uring = journal->config.uring,
     };
     enum ordo_journal_backend backend = journal->config.backend;
     enum ordo_err err = ORDO_ERR_UNAVAILABLE;

@@ -24,6 +24,7 @@ enum ordo_durability {
 
 enum ordo_journal_backend { ORDO_BACKEND_AUTO, ORDO_BACKEND_URING, ORDO_BACKEND_PWRITE };
 
+struct ordo_uring;         /* base/uring.h */
 struct ordo_journal_hooks; /* journal/hooks.h: what tests replace */
 
 struct ordo_journal_config {
@@ -36,6 +37,8 @@ struct ordo_journal_config {
     const char *key_file; /* chain hashes are keyed from the next segment on; NULL or "" = no key,
                              refused when the journal has one. Read at open. */
     uint32_t rules;       /* version of the rules that decide; 0 means 1 */
+    struct ordo_uring *uring; /* of the journal's thread, polled there by its owner, who binds the
+                                 waker; outlives the journal. NULL = the backend has its own. */
     const struct ordo_journal_hooks *hooks; /* NULL outside of tests; outlives the journal */
 };
 

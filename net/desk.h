@@ -199,21 +199,31 @@ ordo_request_index(const struct ordo_server *server, const struct ordo_request *
     return (uint32_t)(request - server->requests);
 }
 
+/* doors.c: which door has which address, and all doors as one. */
+enum ordo_err ordo_doors_open(struct ordo_server *server, struct ordo_fail *fail) ORDO_MUST_USE;
+void ordo_doors_bind(struct ordo_server *server, struct ordo_waker *waker);
+void ordo_doors_start(struct ordo_server *server);
+void ordo_doors_stop(struct ordo_server *server);
+void ordo_doors_close(struct ordo_server *server);
+void ordo_doors_stats(const struct ordo_server *server, struct ordo_door_stats *stats);
+uint32_t ordo_doors_work(struct ordo_server *server);
+uint64_t ordo_doors_deadline_ns(struct ordo_server *server);
+bool ordo_doors_are_drained(struct ordo_server *server);
+void ordo_doors_end(struct ordo_server *server);
+
 /* Sends a copy of the bytes as the reply of a request, which is the door's again. The thread that
  * holds the request; does not block. */
 void ordo_server_reply(struct ordo_server *server, uint32_t request, struct ordo_bytes bytes);
-
-/* The doors deliver nothing more, except what is on its way. Any thread; does not block. */
-void ordo_server_stop_doors(struct ordo_server *server);
 
 /* The refusals number `from`..`to`-1 of a request as result elements. The thread that owns them. */
 void ordo_refusals_write(
     const struct ordo_refusals *refusals, uint32_t from, uint32_t to, struct ordo_writer *out);
 
-/* The agents: do_work, is_drained, deadline_ns of each (runner.h). */
+/* The agents: do_work, is_drained, deadline_ns, on_close of each (runner.h). */
 uint32_t ordo_ingress_work(void *server);
 bool ordo_ingress_is_drained(void *server);
 uint64_t ordo_ingress_deadline_ns(void *server);
+void ordo_ingress_on_close(void *server);
 uint32_t ordo_reply_work(void *server);
 bool ordo_reply_is_drained(void *server);
 uint32_t ordo_publish_work(void *server);

@@ -5,8 +5,8 @@
  * what a door may hold. The life of a number: the door delivers a frame under it; the server reads
  * the frame until it replies; the reply gives the number and the frame's memory back to the door.
  *
- * nng_door.c speaks cooked REP on threads of nng. A door that polls on the engine's own thread fits
- * beside it: it delivers from that thread, and everything else stays as it is.
+ * nng_door.c speaks cooked REP on threads of nng. polled_door.c has no threads: the ingress agent's
+ * thread works it, and sleeps in it.
  */
 #ifndef ORDO_NET_DOOR_H
 #define ORDO_NET_DOOR_H
@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "net/role.h"
+#include "ring/wait.h"
 
 /* What the server gives a door. */
 struct ordo_door_host {
@@ -31,6 +32,11 @@ struct ordo_door_stats {
     uint64_t sent;
     uint64_t failed; /* replies that a connection did not take: its client has gone, or reads too
                         slowly */
+
+    /* connections, where the door is the one that counts them */
+    uint64_t accepted;
+    uint64_t refused; /* more than a listener may have */
+    uint64_t cut;     /* over a time limit, or not speaking the protocol */
 };
 
 struct ordo_door {
@@ -41,6 +47,16 @@ struct ordo_door {
      * thread. UNAVAILABLE or CONFIG. */
     enum ordo_err (*listen)(
         void *self, enum ordo_door_role role, const char *url, struct ordo_fail *fail);
+
+    /* The functions of a door that has no thread of its own, else NULL. The thread that works
+     * it is to sleep in it (before start); one duty cycle, the work count; when there will be work
+     * by time; everything delivered is answered and sent, as far as a stop waits for it; and on the
+     * same thread, after the last cycle, breaking off what is left. */
+    void (*bind)(void *self, struct ordo_waker *waker);
+    uint32_t (*work)(void *self);
+    uint64_t (*deadline_ns)(void *self);
+    bool (*is_drained)(void *self);
+    void (*end)(void *self);
 
     /* Begins to deliver. Starter thread. */
     void (*start)(void *self);

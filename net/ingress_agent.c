@@ -136,6 +136,22 @@ may_send(const struct ordo_request *request, uint8_t kind, struct ordo_wire_faul
     return false;
 }
 
+/* False, with the fault, for a wait beside other commands: their results would wait with it. */
+static bool
+may_wait(const struct ordo_request *request, uint8_t kind, struct ordo_wire_fault *fault)
+{
+    if (ORDO_LIKELY(kind != ORDO_KIND_WAIT || request->reader.count == 1)) {
+        return true;
+    }
+    fault->code = ORDO_RESULT_MALFORMED;
+    (void)snprintf(
+        fault->text,
+        sizeof(fault->text),
+        "command %u: a wait is alone in its request",
+        request->reader.next - 1);
+    return false;
+}
+
 /* The next command that may be staged; false at the end of the request. */
 static bool read_candidate(
     struct ordo_server *server, struct ordo_request *request, struct ordo_candidate *candidate)
@@ -146,7 +162,8 @@ static bool read_candidate(
         candidate->before = request->reader;
         candidate->refused = request->refused;
         if (ordo_request_next(&request->reader, &candidate->command, &scratch, &fault) &&
-            may_send(request, candidate->command.kind, &fault)) {
+            may_send(request, candidate->command.kind, &fault) &&
+            may_wait(request, candidate->command.kind, &fault)) {
             return true;
         }
         note_refusal(server, request, &fault);
@@ -257,13 +274,39 @@ static uint32_t refuse_late(struct ordo_server *server)
     return work;
 }
 
+/* Everything that waits and has room in the ring, the most urgent first. */
+static uint32_t stage_all(struct ordo_server *server)
+{
+    /* What is due goes after the payment facts that are here, and before everything else. */
+    uint32_t work = 0;
+    bool room = stage_class(server, ORDO_CLASS_FACT, &work);
+    work += ordo_ingress_tick(server->receiving.ingress);
+    for (uint32_t class = ORDO_CLASS_FACT + 1; class < ORDO_CLASS_COUNT && room; class ++) {
+        room = stage_class(server, class, &work);
+    }
+    return work;
+}
+
+/* A queue that is full at this moment is no overload as long as the ring has room: what came in one
+ * cycle may be more than a queue holds. */
+static bool join(struct ordo_server *server, struct ordo_request *request)
+{
+    struct ordo_shed *shed = &server->receiving.shed;
+    uint32_t size = request->frame.size;
+    if (ordo_shed_join(shed, request->class, size, request->count)) {
+        return true;
+    }
+    (void)stage_all(server);
+    return ordo_shed_join(shed, request->class, size, request->count);
+}
+
 /* Into the queue of its class, if there is room. */
 static void admit(struct ordo_server *server, struct ordo_request *request)
 {
     struct ordo_receiving *own = &server->receiving;
     if (ordo_flag_is_raised(&server->stopping)) {
         refuse_stopping(server, request);
-    } else if (ordo_shed_join(&own->shed, request->class, request->frame.size, request->count)) {
+    } else if (join(server, request)) {
         request->since_ns = own->now_ns;
         push(&own->queues[request->class], request);
     } else {
@@ -345,7 +388,7 @@ static uint32_t stop_doors(struct ordo_server *server)
         answered != ordo_sequence_own(&server->taken)) {
         return 0;
     }
-    ordo_server_stop_doors(server);
+    ordo_doors_stop(server);
     own->door_stopped = true;
     return 1;
 }
@@ -355,14 +398,10 @@ uint32_t ordo_ingress_work(void *self)
     struct ordo_server *server = self;
     struct ordo_receiving *own = &server->receiving;
     own->now_ns = ordo_clock_monotonic_ns(&server->clock);
-    uint32_t work = take_requests(server);
+    uint32_t work = ordo_doors_work(server);
+    work += take_requests(server);
     work += refuse_late(server);
-    /* What is due goes after the payment facts that are here, and before everything else. */
-    bool room = stage_class(server, ORDO_CLASS_FACT, &work);
-    work += ordo_ingress_tick(own->ingress);
-    for (uint32_t class = ORDO_CLASS_FACT + 1; class < ORDO_CLASS_COUNT && room; class ++) {
-        room = stage_class(server, class, &work);
-    }
+    work += stage_all(server);
     work += ordo_ingress_flush(own->ingress);
     ordo_shed_tick(&own->shed, own->now_ns);
     return work + stop_doors(server);
@@ -372,12 +411,18 @@ bool ordo_ingress_is_drained(void *self)
 {
     const struct ordo_server *server = self;
     bool open = ordo_flag_is_raised(&server->stopping) && !server->receiving.door_stopped;
-    return !open && ordo_inbox_is_empty(&server->inbox) && !is_waiting(server);
+    return !open && ordo_inbox_is_empty(&server->inbox) && !is_waiting(server) &&
+           ordo_doors_are_drained(self);
 }
 
-uint64_t ordo_ingress_deadline_ns(void *self)
+void ordo_ingress_on_close(void *self)
 {
-    const struct ordo_server *server = self;
+    ordo_doors_end(self);
+}
+
+/* The next thing that is due in the ring, or that may be by then. */
+static uint64_t own_deadline_ns(const struct ordo_server *server)
+{
     const struct ordo_ingress *ingress = server->receiving.ingress;
     uint64_t now_ns = ordo_clock_monotonic_ns(&server->clock);
     bool stopping = ordo_flag_is_raised(&server->stopping) && !server->receiving.door_stopped;
@@ -392,4 +437,11 @@ uint64_t ordo_ingress_deadline_ns(void *self)
     uint64_t left_us = deadline_us - now_us;
     return left_us < IDLE_NS / ORDO_NS_PER_US ? now_ns + left_us * ORDO_NS_PER_US
                                               : now_ns + IDLE_NS;
+}
+
+uint64_t ordo_ingress_deadline_ns(void *self)
+{
+    uint64_t own = own_deadline_ns(self);
+    uint64_t doors = ordo_doors_deadline_ns(self);
+    return own < doors ? own : doors;
 }

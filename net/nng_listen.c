@@ -3,6 +3,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "net/address.h"
 #include "net/inbox.h"
 #include "net/ipc_file.h"
 #include "ring/sequence.h"
@@ -34,10 +35,9 @@
 #define PROBE_STEP_MS 10
 #define PROBE_STEPS   25 /* a quarter of a second for nng to tell of a connection */
 #define FAILURES_DEAD 3  /* in a row: a busy machine is no dead listener */
-#define URL_SIZE      256
 
 struct listener {
-    char url[URL_SIZE];
+    char url[ORDO_URL_SIZE];
     uint32_t socket;
     enum ordo_door_role role;
     struct ordo_tls *tls;         /* NULL unless the address is one of tls+tcp */
@@ -54,41 +54,17 @@ struct ordo_nng_listeners {
     struct ordo_thread thread;
 };
 
-static const char ipc_scheme[] = "ipc://";
-
-/* The path of an ipc URL, else NULL. */
-static const char *path_of(const char *url)
-{
-    size_t size = sizeof(ipc_scheme) - 1;
-    return strncmp(url, ipc_scheme, size) == 0 ? url + size : NULL;
-}
-
 static enum ordo_err explain(const char *url, int error, struct ordo_fail *fail)
 {
     switch (error) {
     case NNG_EADDRINUSE:
-        return ordo_fail_set(
-            fail,
-            ORDO_ERR_UNAVAILABLE,
-            "cannot listen on %s: the address is in use by another process; stop it or choose "
-            "another address",
-            url);
+        return ordo_address_in_use(url, fail);
     case NNG_EADDRINVAL:
     case NNG_EINVAL:
     case NNG_ENOTSUP:
-        return ordo_fail_set(
-            fail,
-            ORDO_ERR_CONFIG,
-            "cannot listen on %s: not an address; write ipc:///path/of/socket, "
-            "tcp://127.0.0.1:port or tls+tcp://host:port",
-            url);
+        return ordo_address_wrong(url, fail);
     default:
-        return ordo_fail_set(
-            fail,
-            ORDO_ERR_UNAVAILABLE,
-            "cannot listen on %s: %s; check the path, its rights and the address",
-            url,
-            nng_strerror(error));
+        return ordo_address_refused(url, nng_strerror(error), fail);
     }
 }
 
@@ -115,7 +91,7 @@ static int bind_address(struct listener *own)
     if (error != 0) {
         return error;
     }
-    if (path_of(own->url) != NULL) {
+    if (ordo_address_ipc_path(own->url) != NULL) {
         error = nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, IPC_MODE);
     }
     if (own->tls != NULL) {
@@ -146,32 +122,24 @@ enum ordo_err ordo_nng_listen(
     const char *url,
     struct ordo_fail *fail)
 {
-    const char *path = path_of(url);
     ORDO_ASSERT(listeners->count < ORDO_LISTENERS_MAX);
     ORDO_ASSERT(!listeners->thread.started);
-    if (strlen(url) >= URL_SIZE) {
-        return explain(url, NNG_EADDRINVAL, fail);
+    if (strlen(url) >= ORDO_URL_SIZE) {
+        return ordo_address_wrong(url, fail);
     }
-    if (path != NULL && ordo_ipc_is_foreign(path)) {
-        return ordo_fail_set(
-            fail,
-            ORDO_ERR_UNAVAILABLE,
-            "cannot listen on %s: there is a file of this name that is not a socket; choose "
-            "another path",
-            url);
-    }
-    if (path != NULL && ordo_ipc_is_alive(path)) {
-        return explain(url, NNG_EADDRINUSE, fail);
+    enum ordo_err err = ordo_address_claim(url, fail);
+    if (err != ORDO_OK) {
+        return err;
     }
     struct listener *own = &listeners->list[listeners->count];
     (void)snprintf(own->url, sizeof(own->url), "%s", url);
     own->socket = socket;
     own->role = role;
     if (ordo_tls_is_wanted(url)) {
-        enum ordo_err err = ordo_tls_open(&listeners->files, role, url, &own->tls, fail);
-        if (err != ORDO_OK) {
-            return err;
-        }
+        err = ordo_tls_open(&listeners->files, role, url, &own->tls, fail);
+    }
+    if (err != ORDO_OK) {
+        return err;
     }
     nng_socket s = {.id = socket};
     int error = nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, on_attached, listeners);
@@ -208,7 +176,7 @@ static bool is_accepting(struct listener *own)
     if (nng_socket_get_int(s, NNG_OPT_PEER, &protocol) != 0) {
         return true; /* the socket is being closed */
     }
-    int fd = ordo_ipc_greet(path_of(own->url), (uint16_t)protocol);
+    int fd = ordo_ipc_greet(ordo_address_ipc_path(own->url), (uint16_t)protocol);
     if (fd < 0) {
         return false;
     }
@@ -225,7 +193,7 @@ static void revive(struct listener *own)
     if (dead.id != 0) {
         (void)nng_listener_close(dead);
     }
-    (void)unlink(path_of(own->url));
+    (void)unlink(ordo_address_ipc_path(own->url));
     int error = bind_address(own);
     ORDO_LOG_WARN(
         "listener_revived url=%s result=\"%s\"",
@@ -240,7 +208,7 @@ static void look_after(void *context)
     while (poll(&stop, 1, PROBE_MS) <= 0) {
         for (uint32_t i = 0; i < listeners->count; i++) {
             struct listener *own = &listeners->list[i];
-            bool good = path_of(own->url) == NULL || is_accepting(own);
+            bool good = ordo_address_ipc_path(own->url) == NULL || is_accepting(own);
             own->failures = good ? 0 : own->failures + 1;
             if (own->failures == FAILURES_DEAD) {
                 own->failures = 0;

@@ -1,7 +1,6 @@
 #include "net/server.h"
 
 #include "net/desk.h"
-#include "net/nng_door.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,42 +10,17 @@
  * for the last replies and frees. Everything is allocated in open; the agents allocate nothing.
  */
 
-static enum ordo_err listen_all(struct ordo_server *server, struct ordo_fail *fail)
+static enum ordo_err publish_all(struct ordo_server *server, struct ordo_fail *fail)
 {
     const struct ordo_server_config *config = &server->config;
     enum ordo_err err = ORDO_OK;
-    for (uint32_t i = 0; i < config->listen_count && err == ORDO_OK; i++) {
-        const struct ordo_server_listen *listen = &config->listen[i];
-        struct ordo_door *door = &server->doors[0].door;
-        err = door->listen(door->self, listen->role, listen->url, fail);
+    if (config->publish_count != 0) {
+        err = ordo_nng_pub_open(server->listeners, &server->pub, fail);
     }
     for (uint32_t i = 0; i < config->publish_count && err == ORDO_OK; i++) {
         err = ordo_nng_pub_listen(server->pub, config->publish[i], fail);
     }
     return err;
-}
-
-static void deliver(void *self, uint32_t number, enum ordo_door_role role, struct ordo_bytes frame)
-{
-    const struct ordo_desk_door *door = self;
-    struct ordo_server *server = door->server;
-    ORDO_ASSERT(number < door->count);
-    ORDO_ASSERT(role < ORDO_ROLE_COUNT);
-    struct ordo_request *request = &server->requests[door->first + number];
-    request->frame = frame;
-    request->role = role;
-    ordo_inbox_push(&server->inbox, &request->item);
-    ordo_waker_signal(server->ingress_waker);
-}
-
-void ordo_server_reply(struct ordo_server *server, uint32_t request, struct ordo_bytes bytes)
-{
-    const struct ordo_desk_door *door = &server->doors[0];
-    while (request >= door->first + door->count) {
-        door++;
-        ORDO_ASSERT(door < server->doors + server->door_count);
-    }
-    door->door.reply(door->door.self, request - door->first, bytes);
 }
 
 static enum ordo_err
@@ -135,27 +109,20 @@ check(const struct ordo_server_config *config, struct ordo_server *server, struc
     return ORDO_OK;
 }
 
-static enum ordo_err
-open_door(struct ordo_server *server, uint32_t requests, struct ordo_fail *fail)
+/* How much may wait. The queues are shared by all doors, so their shares are reckoned from the
+ * smallest one: creates can then never take all the requests of a door from the facts behind it. */
+static void limit_waiting(struct ordo_server *server)
 {
-    struct ordo_desk_door *door = &server->doors[server->door_count];
-    struct ordo_door_host host = {
-        .deliver = deliver,
-        .self = door,
-        .request_count = requests,
-        .size_max = server->config.request_size_max,
-    };
-    *door = (struct ordo_desk_door){.server = server, .count = requests};
-    enum ordo_err err = ordo_nng_door_open(&host, server->listeners, &door->door, fail);
-    server->door_count += err == ORDO_OK;
-    return err;
-}
-
-static void close_doors(struct ordo_server *server)
-{
+    const struct ordo_server_config *config = &server->config;
+    uint64_t now_ns = ordo_clock_monotonic_ns(&server->clock);
+    uint32_t requests = config->requests_max;
     for (uint32_t i = 0; i < server->door_count; i++) {
-        server->doors[i].door.close(server->doors[i].door.self);
+        uint32_t count = server->doors[i].count;
+        requests = count < requests ? count : requests;
     }
+    ordo_shed_init(&server->receiving.shed, requests, config->queue_bytes, config->wait_ms, now_ns);
+    ordo_throttle_init(
+        &server->receiving.throttle, config->throttle_rate, config->throttle_share, now_ns);
 }
 
 enum ordo_err ordo_server_open(
@@ -179,18 +146,6 @@ enum ordo_err ordo_server_open(
             fail, err, "no memory for %u requests in flight", server->config.requests_max);
         goto err_after_arena;
     }
-    uint64_t now_ns = ordo_clock_monotonic_ns(&server->clock);
-    ordo_shed_init(
-        &server->receiving.shed,
-        server->config.requests_max,
-        server->config.queue_bytes,
-        server->config.wait_ms,
-        now_ns);
-    ordo_throttle_init(
-        &server->receiving.throttle,
-        server->config.throttle_rate,
-        server->config.throttle_share,
-        now_ns);
     server->publishing.updates =
         ordo_writer_over(server->publishing.updates_buffer, ORDO_WIRE_STREAM_MAX);
     err = ordo_nng_listeners_open(&server->listeners, fail);
@@ -198,28 +153,22 @@ enum ordo_err ordo_server_open(
         goto err_after_arena;
     }
     ordo_nng_listeners_use(server->listeners, &server->config.tls);
-    err = open_door(server, server->config.requests_max, fail);
+    err = ordo_doors_open(server, fail);
+    limit_waiting(server);
+    if (err == ORDO_OK) {
+        err = publish_all(server, fail);
+    }
     if (err != ORDO_OK) {
         goto err_after_listeners;
-    }
-    if (server->config.publish_count != 0) {
-        err = ordo_nng_pub_open(server->listeners, &server->pub, fail);
-    }
-    if (err == ORDO_OK) {
-        err = listen_all(server, fail);
-    }
-    if (err != ORDO_OK) {
-        goto err_after_door;
     }
     *out = server;
     return ORDO_OK;
 
-err_after_door:
+err_after_listeners:
     if (server->pub != NULL) {
         ordo_nng_pub_close(server->pub);
     }
-    close_doors(server);
-err_after_listeners:
+    ordo_doors_close(server);
     ordo_nng_listeners_close(server->listeners);
 err_after_arena:
     ordo_arena_fini(&server->arena);
@@ -248,6 +197,7 @@ void ordo_server_attach(
     memcpy(publishing->head.hash, stream_hash, sizeof(publishing->head.hash));
     ordo_recent_start(&server->recent, update_seq, stream_hash);
     memcpy(publishing->head.node, server->config.node, sizeof(publishing->head.node));
+    ordo_doors_bind(server, ingress_waker);
     ordo_arena_seal(&server->arena);
 }
 
@@ -259,6 +209,7 @@ struct ordo_agent ordo_server_ingress_agent(struct ordo_server *server)
         .do_work = ordo_ingress_work,
         .is_drained = ordo_ingress_is_drained,
         .deadline_ns = ordo_ingress_deadline_ns,
+        .on_close = ordo_ingress_on_close,
     };
 }
 
@@ -296,9 +247,7 @@ enum ordo_err ordo_server_start(struct ordo_server *server, struct ordo_fail *fa
     if (err != ORDO_OK) {
         return err;
     }
-    for (uint32_t i = 0; i < server->door_count; i++) {
-        server->doors[i].door.start(server->doors[i].door.self);
-    }
+    ordo_doors_start(server);
     ordo_nng_listeners_start(server->listeners);
     return ORDO_OK;
 }
@@ -309,18 +258,11 @@ void ordo_server_stop(struct ordo_server *server)
     ordo_waker_signal(server->ingress_waker);
 }
 
-void ordo_server_stop_doors(struct ordo_server *server)
-{
-    for (uint32_t i = 0; i < server->door_count; i++) {
-        server->doors[i].door.stop(server->doors[i].door.self);
-    }
-}
-
 void ordo_server_close(struct ordo_server *server)
 {
     ordo_feed_stop(&server->feed);
     ordo_nng_listeners_close(server->listeners);
-    close_doors(server);
+    ordo_doors_close(server);
     if (server->pub != NULL) {
         ordo_nng_pub_close(server->pub);
     }
@@ -331,13 +273,8 @@ void ordo_server_close(struct ordo_server *server)
 
 void ordo_server_stats(const struct ordo_server *server, struct ordo_server_stats *stats)
 {
-    struct ordo_door_stats doors = {0};
-    for (uint32_t i = 0; i < server->door_count; i++) {
-        struct ordo_door_stats door;
-        server->doors[i].door.stats(server->doors[i].door.self, &door);
-        doors.sent += door.sent;
-        doors.failed += door.failed;
-    }
+    struct ordo_door_stats doors;
+    ordo_doors_stats(server, &doors);
     *stats = (struct ordo_server_stats){
         .requests = ordo_sequence_get(&server->taken),
         .commands = ordo_counter_get(&server->commands),
@@ -351,6 +288,9 @@ void ordo_server_stats(const struct ordo_server *server, struct ordo_server_stat
             },
         .replies = doors.sent,
         .replies_failed = doors.failed,
+        .connections = doors.accepted,
+        .connections_refused = doors.refused,
+        .connections_cut = doors.cut,
         .updates_published = ordo_counter_get(&server->updates_published),
         .frames_published = ordo_counter_get(&server->frames_published),
     };

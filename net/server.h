@@ -10,7 +10,7 @@
 #define ORDO_NET_SERVER_H
 
 #include "base/err.h"
-#include "net/role.h"
+#include "net/polled_door.h"
 #include "net/tls.h"
 #include "pipeline/ingress.h"
 #include "ring/runner.h"
@@ -25,12 +25,21 @@ struct ordo_server_listen {
     enum ordo_door_role role;
 };
 
+/* Which door takes ipc and tcp; everything else is nng's. */
+enum ordo_polled_use {
+    ORDO_POLLED_AUTO, /* the polled one, where the kernel has an io_uring for us */
+    ORDO_POLLED_ON,   /* the polled one, or UNAVAILABLE */
+    ORDO_POLLED_OFF,  /* nng's */
+};
+
 struct ordo_server_config {
     struct ordo_server_listen listen[ORDO_SERVER_URLS_MAX];
     uint32_t listen_count;
     const char *publish[ORDO_SERVER_URLS_MAX];
     uint32_t publish_count;
     struct ordo_tls_files tls; /* for addresses of tls+tcp; publish takes the CA of subscribers */
+    enum ordo_polled_use use_polled;
+    struct ordo_polled_config polled;
     uint32_t requests_max;     /* in flight over all clients; 0 = the default, 4096 */
     uint32_t request_size_max; /* bytes of one request frame; 0 = the default, 1 MiB */
     uint32_t heartbeat_ms;     /* 0 = the default, 200 */
@@ -51,7 +60,8 @@ enum ordo_err ordo_server_open(
     struct ordo_fail *fail) ORDO_MUST_USE;
 
 /* Before traffic: the producer's port, the two stages behind durable, and the waker of the ingress
- * thread (signalled by nng's threads when a request has come). update_seq and stream_hash: as of
+ * thread (signalled by nng's threads when a request has come; with a polled door it sleeps in that
+ * one's ring from now on). update_seq and stream_hash: as of
  * the recovered end. */
 void ordo_server_attach(
     struct ordo_server *server,
@@ -94,6 +104,9 @@ struct ordo_server_stats {
     uint64_t shed[3]; /* requests refused whole with BUSY: facts, queries, others */
     uint64_t replies;
     uint64_t replies_failed;
+    uint64_t connections; /* accepted by the polled door */
+    uint64_t connections_refused;
+    uint64_t connections_cut;
     uint64_t updates_published;
     uint64_t frames_published;
 };

@@ -8,10 +8,15 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/uring.h"
+#include "net/address.h"
 #include "node_stats.h"
+#include "replay_mark.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+#define URING_OPERATIONS 8192 /* in flight without delay: two a connection, and the journal's */
 
 /* What the configuration says of the genesis is true of this folder, or was changed by a sequenced
  * command since: a capacity cannot have been. */
@@ -47,6 +52,24 @@ static enum ordo_err compare_genesis(
     return ORDO_OK;
 }
 
+/* One ring for a thread that has both, the polled door and the journal: then it sleeps in one place
+ * and hands over a cycle's sends, receives and writes together. Where that is not so, or a ring is
+ * denied, each looks for itself. */
+static void open_uring(struct ordo_node *node, const struct ordo_config *config)
+{
+    bool both = config->layout != ORDO_LAYOUT_DEDICATED && config->polled != ORDO_POLLED_OFF &&
+                config->backend != ORDO_BACKEND_PWRITE &&
+                config->durability != ORDO_DURABILITY_NONE;
+    bool plain = false;
+    for (uint32_t i = 0; i < config->listen_count; i++) {
+        plain |= ordo_address_is_plain(config->listen[i]);
+    }
+    struct ordo_fail fail;
+    if (both && plain && ordo_uring_open(URING_OPERATIONS, &node->uring, &fail) != ORDO_OK) {
+        node->uring = NULL;
+    }
+}
+
 static enum ordo_err
 recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fail *fail)
 {
@@ -58,11 +81,18 @@ recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fa
         .durability = (enum ordo_durability)config->durability,
         .backend = (enum ordo_journal_backend)config->backend,
         .key_file = config->journal_key,
+        .uring = node->uring,
     };
     enum ordo_err err = ordo_journal_open(&journal, &node->journal, fail);
     if (err != ORDO_OK) {
         return err;
     }
+    struct ordo_replay_mark mark;
+    err = ordo_replay_mark_open(&mark, config->data, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    node->replay.mark = ordo_replay_mark_seq(&mark);
     err = ordo_restart_load(&node->restart, config->data, &node->replay, fail);
     if (err == ORDO_OK) {
         err = ordo_journal_recover_many(
@@ -73,6 +103,8 @@ recover(struct ordo_node *node, const struct ordo_config *config, struct ordo_fa
             &node->recovery,
             fail);
     }
+    node->replay.mark = NULL;
+    ordo_replay_mark_close(&mark);
     if (err != ORDO_OK) {
         return err;
     }
@@ -150,6 +182,8 @@ static enum ordo_err
 open_server(struct ordo_node *node, const struct ordo_config *config, struct ordo_fail *fail)
 {
     struct ordo_server_config server = {
+        .use_polled = (enum ordo_polled_use)config->polled,
+        .polled = {.uring = node->uring, .connections_max = config->connections_max},
         .listen_count = config->listen_count,
         .publish_count = config->publish_count,
         .requests_max = config->requests_max,
@@ -279,6 +313,8 @@ static void pipeline_config(const struct ordo_config *config, struct ordo_pipeli
 }
 
 _Static_assert((int)ORDO_LAYOUT_DEDICATED == (int)ORDO_PIPELINE_DEDICATED, "the same layouts");
+_Static_assert(
+    ORDO_POLLED_AUTO == 0 && ORDO_POLLED_ON == 1 && ORDO_POLLED_OFF == 2, "choices of net.polled");
 _Static_assert(ORDO_CONFIG_CPUS_MAX == ORDO_PIPELINE_CPUS_MAX, "the same list");
 
 enum ordo_err
@@ -292,6 +328,7 @@ ordo_node_open(struct ordo_node *node, const struct ordo_config *config, struct 
     ordo_arena_init(&node->arena);
     ordo_replay_init(&node->replay, &node->arena);
 
+    open_uring(node, config);
     enum ordo_err err = recover(node, config, fail);
     if (err == ORDO_OK) {
         ordo_state_head(node->replay.state, &head);
@@ -361,5 +398,6 @@ void ordo_node_close(struct ordo_node *node)
     if (node->journal != NULL) {
         ordo_journal_close(node->journal);
     }
+    ordo_uring_close(node->uring);
     ordo_arena_fini(&node->arena);
 }

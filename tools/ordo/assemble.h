@@ -16,6 +16,7 @@
 struct ordo_node {
     struct ordo_arena arena;
     struct ordo_replay replay;
+    struct ordo_uring *uring; /* of the thread that has door and journal; NULL = each its own */
     struct ordo_journal *journal;
     struct ordo_server *server;
     struct ordo_recovery recovery;

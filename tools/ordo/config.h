@@ -42,6 +42,8 @@ struct ordo_config {
         char file[ORDO_CONFIG_PATH_MAX]; /* the CA that signs who has the role */
     } tls_ca[ORDO_ROLE_COUNT];
     uint32_t tls_ca_count;
+    uint32_t polled;          /* enum ordo_polled_use */
+    uint32_t connections_max; /* of a listener of the polled door */
     uint32_t requests_max;
     uint32_t request_size_max; /* bytes */
     uint32_t heartbeat_ms;

@@ -67,6 +67,8 @@ static const struct key keys[] = {
     PATH("node.key", key, NULL),
     LIST("net.listen", KEY_ROLE_URLS, listen, listen_count),
     LIST("net.publish", KEY_URLS, publish, publish_count),
+    CHOICE("net.polled", polled, "auto", "auto", "on", "off"),
+    NUMBER("net.connections_max", KEY_COUNT, connections_max, "1024", 1, 65536, false),
     NUMBER("net.requests_max", KEY_COUNT, requests_max, "4096", 1, 65536, false),
     NUMBER("net.request_size_max", KEY_COUNT, request_size_max, "1Mi", 65536, 1u << 26, false),
     NUMBER("net.heartbeat_ms", KEY_COUNT, heartbeat_ms, "200", 1, 60000, false),

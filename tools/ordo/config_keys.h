@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#define ORDO_CONFIG_KEYS 26
+#define ORDO_CONFIG_KEYS 28
 
 enum ordo_config_source {
     ORDO_CONFIG_FROM_NOWHERE,

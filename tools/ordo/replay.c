@@ -1,5 +1,6 @@
 #include "replay.h"
 
+#include "base/failpoint.h"
 #include "order/query.h"
 
 #include <inttypes.h>
@@ -11,6 +12,7 @@ void ordo_replay_init(struct ordo_replay *replay, struct ordo_arena *arena)
     replay->arena = arena;
     replay->state = NULL;
     replay->records = 0;
+    replay->mark = NULL;
 }
 
 /* The first record makes the engine: a settings command with the capacities. */
@@ -74,6 +76,10 @@ enum ordo_err ordo_replay_record(
     }
     struct ordo_writer out = ordo_writer_over(replay->outcome, sizeof(replay->outcome));
     struct ordo_applied applied;
+    if (replay->mark != NULL) {
+        ordo_put_le64(replay->mark, record->seq);
+    }
+    ORDO_FAILPOINT("recover.apply");
     ordo_apply(replay->state, record->time_us, record->command, &out, &applied);
     struct ordo_bytes bytes = {replay->outcome, (uint32_t)ordo_writer_size(&out)};
     if (!out.failed && applied.journaled && applied.seq == record->seq &&

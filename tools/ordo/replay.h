@@ -14,6 +14,7 @@ struct ordo_replay {
     struct ordo_arena *arena; /* not owned */
     struct ordo_state *state; /* in the arena; NULL until the genesis was seen */
     uint64_t records;
+    uint8_t *mark; /* NULL, or 8 bytes for the sequence under way (replay_mark.h) */
     uint8_t outcome[ORDO_OUTCOME_SIZE_MAX];
 };
 

@@ -69,7 +69,8 @@ Test(address, in_use_is_named_with_what_to_do)
     for (int i = 0; i < 4; i++) {
         struct ordo_server *second = NULL;
         struct ordo_fail fail = {0};
-        struct ordo_server_config config = {.listen_count = 1, .requests_max = 8};
+        struct ordo_server_config config = {
+            .listen_count = 1, .requests_max = 8, .use_polled = node_door()};
         char other[256];
         snprintf(other, sizeof(other), "%s-other", n.url);
         config.listen[0].url = i < 2 ? taken[i] : other;
@@ -97,7 +98,10 @@ Test(address, that_is_none_is_a_configuration_error)
         struct ordo_server *server = NULL;
         struct ordo_fail fail = {0};
         struct ordo_server_config config = {
-            .listen_count = 1, .listen = {{.url = urls[i]}}, .requests_max = 8};
+            .listen_count = 1,
+            .listen = {{.url = urls[i]}},
+            .requests_max = 8,
+            .use_polled = node_door()};
         cr_assert_eq(
             ordo_server_open(&config, &server, &fail),
             ORDO_ERR_CONFIG,
@@ -111,7 +115,10 @@ Test(address, that_is_none_is_a_configuration_error)
     struct ordo_server_config config = {0};
     cr_assert_eq(ordo_server_open(&config, &server, &fail), ORDO_ERR_CONFIG);
     config = (struct ordo_server_config){
-        .listen_count = 1, .listen = {{.url = "ipc:///no/such/folder/socket"}}, .requests_max = 8};
+        .listen_count = 1,
+        .listen = {{.url = "ipc:///no/such/folder/socket"}},
+        .requests_max = 8,
+        .use_polled = node_door()};
     cr_assert_eq(ordo_server_open(&config, &server, &fail), ORDO_ERR_UNAVAILABLE);
     cr_assert_not_null(strstr(fail.text, "/no/such/folder/socket"), "%s", fail.text);
 }
@@ -156,7 +163,10 @@ Test(address, that_is_a_plain_file_is_refused_and_the_file_kept)
     struct stat status;
     node_addresses(&n);
     struct ordo_server_config config = {
-        .listen_count = 1, .listen = {{.url = n.url}}, .requests_max = 8};
+        .listen_count = 1,
+        .listen = {{.url = n.url}},
+        .requests_max = 8,
+        .use_polled = node_door()};
     const char *path = n.url + strlen("ipc://");
     FILE *f = fopen(path, "w");
     cr_assert_not_null(f);

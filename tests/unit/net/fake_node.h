@@ -13,6 +13,8 @@
 #include "order/result.h"
 
 #include <criterion/criterion.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -35,6 +37,7 @@ struct node {
     struct ordo_runner runner;
     struct ordo_server *server;
     struct ordo_server_config config;
+    atomic_bool held; /* nothing is applied meanwhile */
     char directory[64];
     char url[128];
     char publish_url[128];
@@ -114,7 +117,7 @@ static inline void node_wait(const struct ordo_wait *wait, struct ordo_writer *o
 static inline uint32_t node_apply_work(void *self)
 {
     struct node *n = self;
-    uint32_t count = ordo_stage_available(&n->apply);
+    uint32_t count = atomic_load(&n->held) ? 0 : ordo_stage_available(&n->apply);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t cursor = n->apply.next;
         struct ordo_slot *slot = ordo_ring_slot(&n->ring, cursor);
@@ -150,11 +153,19 @@ static inline uint32_t node_apply_work(void *self)
     return count;
 }
 
+/* The door under test: ORDO_DOOR in the environment, polled or nng; the tests run on both. */
+static inline enum ordo_polled_use node_door(void)
+{
+    const char *door = getenv("ORDO_DOOR");
+    return door != NULL && strcmp(door, "nng") == 0 ? ORDO_POLLED_OFF : ORDO_POLLED_ON;
+}
+
 static inline void node_addresses(struct node *n)
 {
     if (n->config.listen_count != 0) {
         return;
     }
+    n->config.use_polled = node_door();
     snprintf(n->directory, sizeof(n->directory), "/tmp/ordo-net-XXXXXX");
     cr_assert_not_null(mkdtemp(n->directory));
     snprintf(n->url, sizeof(n->url), "ipc://%s/requests", n->directory);
@@ -205,10 +216,31 @@ static inline void node_run(struct node *n)
     cr_assert_eq(ordo_runner_start(&n->runner), ORDO_OK);
 }
 
+static inline void node_release(struct node *n)
+{
+    atomic_store(&n->held, false);
+    ordo_waker_signal(&n->runner.waker);
+}
+
+/* Until the server has taken so many requests. */
+static inline void node_taken(struct node *n, uint64_t requests)
+{
+    struct ordo_server_stats stats;
+    uint64_t limit_ms = NODE_WAIT_MS;
+    do {
+        ordo_server_stats(n->server, &stats);
+        if (stats.requests < requests) {
+            cr_assert_neq(limit_ms--, 0, "%lu of %lu requests came", stats.requests, requests);
+            (void)poll(NULL, 0, 1);
+        }
+    } while (stats.requests < requests);
+}
+
 /* Stop, drain, close. */
 static inline void node_close(struct node *n)
 {
     ordo_server_stop(n->server);
+    node_release(n);
     if (n->runner.thread.started) {
         ordo_runner_stop(&n->runner);
         ordo_runner_join(&n->runner);

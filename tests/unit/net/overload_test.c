@@ -83,6 +83,8 @@ static void take_until(struct node *n, uint64_t requests)
 
 static void open_patient(struct node *n, uint32_t create_ms)
 {
+    node_addresses(n);
+    n->config.use_polled = ORDO_POLLED_OFF; /* nng's threads receive while a test steps agents */
     n->config.requests_max = REQUESTS;
     n->config.wait_ms[ORDO_CLASS_FACT] = LONG_MS;
     n->config.wait_ms[ORDO_CLASS_QUERY] = LONG_MS;
