@@ -387,6 +387,19 @@ class Script:
         self.ask("subscriber", "drop", "new", "--operator", "ann", "--reason", "moved")
         check(self.ask("subscriber", "show", "new", code=1)["result"] == "subscriber_unknown", "dropped")
 
+    def top_shows_what_the_node_does(self):
+        self.ask("subscriber", "put", "top-reader", "--acked", "0")
+        done = self.place.run("top", "--once", "--json")
+        check(done.returncode == 0 and done.stdout.count("\n") == 1, f"{done.returncode} {done.stdout} {done.stderr}")
+        shown = json.loads(done.stdout)
+        numbers = shown["numbers"]
+        check(numbers["ring.claimed"] >= numbers["ring.durable"] > 0 and numbers["update.head"] > 0, f"{numbers}")
+        lag = {row["subscriber"]: row["behind"] for row in shown["subscribers"]}
+        check(lag["top-reader"] == numbers["update.head"], f"{shown['subscribers']}")
+        text = self.says(["commands", "journal", "publish", "sync latency", "top-reader"],
+                         "top", "--count", "2", "--interval", "20ms")
+        check("\033" not in text and text.count("stage") == 2, repr(text[:200]))
+
     def stream_has_each_change_once(self):
         stream = Stream(self.place)
         joined = None
@@ -465,6 +478,7 @@ class Script:
                   self.hold_extend_release, self.mark_paid_accept_refund, self.freeze_note_issue,
                   self.replace_recall_void, self.coupons, self.chains, self.find_by_the_gateways_number,
                   self.channels_and_settings, self.waiting_and_backorders, self.product_options, self.wait_until_it_is_so, self.stuck_for_so_long, self.subscribers,
+                  self.top_shows_what_the_node_does,
                   self.stream_has_each_change_once,
                   self.restart_keeps_everything, self.files_tell_the_same, self.no_secret_in_any_file, self.states]
         return [(case.__name__.replace("_", " "), case) for case in listed]
