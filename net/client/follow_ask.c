@@ -17,7 +17,10 @@
 #define LOOK_NS      ORDO_NS_PER_S /* between fetches while the stream is not connected */
 #define AHEAD_PAUSE                                                                                \
     (200 * ORDO_NS_PER_MS) /* the journal's feed may be behind the stream for a moment */
-#define AHEAD_TRIES 10
+#define AHEAD_TRIES    10
+#define FETCH_FIRST    8192 /* updates of one fetch: fewer over a slow line, more over a quick one */
+#define FETCH_LEAST    64
+#define FETCH_QUICK_NS (500 * ORDO_NS_PER_MS)
 
 static const char for_ack; /* its address marks an acknowledgement among the answers */
 
@@ -173,7 +176,11 @@ static void on_step(struct ordo_follower *f, const struct ordo_reply_item *item)
 static void ask_fetch(struct ordo_follower *f, uint64_t now)
 {
     struct ordo_service service = {.kind = ORDO_SERVICE_FETCH, .shop = f->options.shop};
+    if (f->fetch_limit == 0) {
+        f->fetch_limit = FETCH_FIRST;
+    }
     service.fetch.from = f->at_seq + 1;
+    service.fetch.limit = f->fetch_limit;
     f->fetched_ns = now;
     if (ordo_client_send_service(f->client, &service, NULL) == ORDO_OK) {
         f->asked = ORDO_ASKED_FETCH;
@@ -196,6 +203,10 @@ static void on_fetch(struct ordo_follower *f, const struct ordo_reply_item *item
     if (item->form != ORDO_REPLY_QUERY || !item->has_body) {
         bad_body(f);
         return;
+    }
+    if (now - f->fetched_ns < FETCH_QUICK_NS) {
+        uint32_t more = f->fetch_limit * 2;
+        f->fetch_limit = more < ORDO_FETCH_LIMIT_MAX ? more : ORDO_FETCH_LIMIT_MAX;
     }
     ordo_follow_fetched(f, item->body, now);
 }
@@ -323,6 +334,11 @@ void ordo_follow_answers(
         return;
     }
     f->asked = ORDO_ASKED_NOTHING;
+    if (asked == ORDO_ASKED_FETCH && no_answer) {
+        uint32_t fewer =
+            f->fetch_limit / 4; /* an answer that is too large for the line never ends */
+        f->fetch_limit = fewer > FETCH_LEAST ? fewer : FETCH_LEAST;
+    }
     if (f->discard || no_answer) {
         f->discard = false;
         return;

@@ -87,8 +87,9 @@ struct ordo_follower {
 
     bool behind; /* something before the live frames is missing, or may be */
     uint64_t head_seq;
-    uint64_t fetch_ns;   /* not before */
-    uint64_t fetched_ns; /* the last answer */
+    uint32_t fetch_limit; /* updates of the next one; 0 = nothing is known of the line */
+    uint64_t fetch_ns;    /* not before */
+    uint64_t fetched_ns;  /* the last answer */
     uint32_t ahead_tries;
     uint64_t lagging_ns; /* since when heartbeats are behind at_seq; 0 = they are not */
 

@@ -3,6 +3,7 @@
  */
 #include "net/client/client.h"
 
+#include "base/clock.h"
 #include "fake_peer.h"
 #include "order/result.h"
 
@@ -217,6 +218,35 @@ Test(client, asks_again_for_what_was_busy_only)
     struct ordo_client_stats stats;
     ordo_client_stats(client, &stats);
     cr_assert_eq(stats.busy, 2);
+    ordo_client_close(client);
+    fake_close(&peer);
+}
+
+Test(client, asks_again_not_before_the_time_that_the_server_named)
+{
+    struct fake_peer peer;
+    struct end end;
+    struct ordo_command commands[COMMANDS];
+    struct ordo_clock clock = ordo_clock_system();
+    fake_open(&peer);
+    struct ordo_client *client = open_client(&peer, 20000, &end);
+    send_three(client, commands);
+    greet(&peer, client);
+    uint32_t size = read_request(&peer, client);
+    struct ordo_request_reader reader;
+    struct ordo_wire_fault fault;
+    struct ordo_reply_head head = {.code = ORDO_RESULT_BUSY, .retry_ms = 200};
+    struct ordo_writer w = ordo_writer_over(reply_bytes, sizeof(reply_bytes));
+    struct ordo_bytes frame = {request_bytes + 4, size - 4};
+    cr_assert(ordo_request_open(&reader, frame, &fault));
+    ordo_write_raw(&w, request_bytes, 4);
+    ordo_reply_begin(&w, reader.request_id, &head, 0);
+    uint64_t begin = ordo_clock_monotonic_ns(&clock);
+    fake_write_message(&peer, reply_bytes, ordo_writer_size(&w));
+    size = read_request(&peer, client);
+    cr_assert_geq(ordo_clock_monotonic_ns(&clock) - begin, 200 * ORDO_NS_PER_MS);
+    reply(&peer, size, (uint16_t[]){0, 0, 0}, COMMANDS);
+    cr_assert_eq(ordo_client_poll(client, 5000), 1);
     ordo_client_close(client);
     fake_close(&peer);
 }
