@@ -17,6 +17,7 @@
 #include "pipeline/pipeline.h"
 
 #include <argp.h>
+#include <dirent.h>
 #include <ordo_version.h>
 #include <poll.h>
 #include <stdio.h>
@@ -406,13 +407,18 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     }
 }
 
-static void remove_folder(const char *folder)
+/* A folder that holds files only. */
+static void remove_folder(const char *path)
 {
-    char command[400];
-    (void)snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-    if (system(command) != 0) {
-        (void)fprintf(stderr, "ordo bench stream: cannot remove %s\n", folder);
+    DIR *dir = opendir(path);
+    if (dir == NULL) {
+        return;
     }
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        (void)unlinkat(dirfd(dir), entry->d_name, 0); /* "." and ".." refuse */
+    }
+    (void)closedir(dir);
+    (void)rmdir(path);
 }
 
 int ordo_bench_stream(int argc, char **argv)
@@ -447,6 +453,7 @@ int ordo_bench_stream(int argc, char **argv)
     (void)snprintf(b.stand.journal, sizeof(b.stand.journal), "%s/journal", b.stand.folder);
     (void)snprintf(b.stand.url, sizeof(b.stand.url), "ipc:///tmp/ordo-stream-%d", (int)getpid());
     enum ordo_err err = run(&b, &fail);
+    remove_folder(b.stand.journal);
     remove_folder(b.stand.folder);
     if (err != ORDO_OK) {
         (void)fprintf(stderr, "ordo bench stream: %s\n", fail.text);

@@ -204,24 +204,24 @@ static enum ordo_err write_note(struct trimmer *t)
                       : ordo_folder_flush(&t->folder, t->fail);
 }
 
-/* What its successor says of an archived segment; false when it may not go. */
-static enum ordo_err look_at(struct trimmer *t, uint64_t number, bool *goes)
+/* What its successor says of an archived segment, and the size of its file. */
+static enum ordo_err
+peek(struct trimmer *t, uint64_t number, struct ordo_segment_header *next, uint64_t *bytes)
 {
     _Alignas(ORDO_JOURNAL_BLOCK_MAX) uint8_t block[ORDO_JOURNAL_BLOCK_MAX];
-    struct ordo_segment_header next;
     char name[ORDO_SEGMENT_NAME_MAX];
     struct stat about;
     size_t got;
-    *goes = false;
     ordo_vault_name(number, name);
     if (fstatat(t->vault, name, &about, 0) != 0) {
         return fail_name(t, "looking at", name, errno);
     }
+    *bytes = (uint64_t)about.st_size;
     enum ordo_err err = ordo_segment_read_first(&t->folder, number + 1, block, &got, t->fail);
     if (err != ORDO_OK) {
         return err;
     }
-    if (ordo_segment_header_decode(block, got, &next) != ORDO_OK || next.number != number + 1) {
+    if (ordo_segment_header_decode(block, got, next) != ORDO_OK || next->number != number + 1) {
         return ordo_fail_set(
             t->fail,
             ORDO_ERR_DAMAGED,
@@ -230,25 +230,80 @@ static enum ordo_err look_at(struct trimmer *t, uint64_t number, bool *goes)
             number + 1,
             t->folder.path);
     }
-    if (next.prev_seq > t->trim->upto_seq || next.prev_time_us >= t->trim->older_us) {
-        return ORDO_OK;
-    }
-    if (next.prev_seq >= t->trim->needed_seq) {
-        t->report->held_back++;
-        return ORDO_OK;
-    }
-    *goes = true;
-    t->report->segments++;
-    t->report->bytes += (uint64_t)about.st_size;
-    struct ordo_trimmed *note = &t->report->note;
-    note->last_number = number;
-    note->last_seq = next.prev_seq;
-    note->last_update_seq = next.first_update_seq;
-    note->last_batch = next.first_batch - 1;
-    note->last_time_us = next.prev_time_us;
-    memcpy(note->node, next.node, sizeof(note->node));
-    memcpy(note->chain, next.prev_chain, sizeof(note->chain));
     return ORDO_OK;
+}
+
+static bool is_asked_for(const struct ordo_trim *trim, const struct ordo_segment_header *next)
+{
+    return next->prev_seq <= trim->upto_seq && next->prev_time_us < trim->older_us;
+}
+
+/* A cursor needs the segment, and is still in its right: left are the bytes of what may go but for
+ * cursors, from this segment on. */
+static bool is_held_by_cursor(
+    const struct ordo_trim *trim, const struct ordo_segment_header *next, uint64_t left)
+{
+    return trim->cursor_from != 0 && next->first_update_seq >= trim->cursor_from &&
+           next->prev_time_us >= trim->cursor_older_us &&
+           (trim->cursor_bytes_max == 0 || left <= trim->cursor_bytes_max);
+}
+
+static void take(struct trimmer *t, const struct ordo_segment_header *next, uint64_t bytes)
+{
+    struct ordo_trimmed *note = &t->report->note;
+    t->report->segments++;
+    t->report->bytes += bytes;
+    note->last_number = next->number - 1;
+    note->last_seq = next->prev_seq;
+    note->last_update_seq = next->first_update_seq;
+    note->last_batch = next->first_batch - 1;
+    note->last_time_us = next->prev_time_us;
+    memcpy(note->node, next->node, sizeof(note->node));
+    memcpy(note->chain, next->prev_chain, sizeof(note->chain));
+}
+
+/* Bytes of all that may go when no cursor is asked. */
+static enum ordo_err sum_up(struct trimmer *t, uint64_t last, uint64_t *sum)
+{
+    for (uint64_t number = t->folder.first; number <= last; number++) {
+        struct ordo_segment_header next;
+        uint64_t bytes;
+        enum ordo_err err = peek(t, number, &next, &bytes);
+        if (err != ORDO_OK) {
+            return err;
+        }
+        if (!is_asked_for(t->trim, &next) || next.prev_seq >= t->trim->needed_seq) {
+            break;
+        }
+        *sum += bytes;
+    }
+    return ORDO_OK;
+}
+
+/* Which segments go: the oldest ones, up to the first that is not asked for or held back. */
+static enum ordo_err choose(struct trimmer *t, uint64_t last)
+{
+    struct ordo_trim_report *report = t->report;
+    uint64_t left = 0;
+    enum ordo_err err = t->trim->cursor_from == 0 ? ORDO_OK : sum_up(t, last, &left);
+    for (uint64_t number = t->folder.first; number <= last && err == ORDO_OK; number++) {
+        struct ordo_segment_header next;
+        uint64_t bytes;
+        err = peek(t, number, &next, &bytes);
+        if (err != ORDO_OK || !is_asked_for(t->trim, &next)) {
+            break;
+        }
+        if (next.prev_seq >= t->trim->needed_seq) {
+            report->held_back++;
+        } else if (report->cursor_held != 0 || is_held_by_cursor(t->trim, &next, left)) {
+            report->cursor_held++;
+            report->cursor_bytes += bytes;
+        } else {
+            take(t, &next, bytes);
+            left -= left < bytes ? left : bytes;
+        }
+    }
+    return err;
 }
 
 static enum ordo_err delete_files(struct trimmer *t, uint64_t first, uint64_t last)
@@ -279,17 +334,11 @@ static enum ordo_err trim_locked(struct trimmer *t)
             folder->missing,
             folder->path);
     }
-    for (uint64_t number = folder->first;
-         number <= folder->archive_last && number < folder->live_first;
-         number++) {
-        bool goes;
-        err = look_at(t, number, &goes);
-        if (err != ORDO_OK) {
-            return err;
-        }
-        if (!goes && t->report->held_back == 0) {
-            break;
-        }
+    uint64_t last = folder->archive_last;
+    last = folder->live_first != 0 && folder->live_first <= last ? folder->live_first - 1 : last;
+    err = choose(t, last);
+    if (err != ORDO_OK) {
+        return err;
     }
     if (t->report->segments == 0 || !t->trim->apply) {
         return ORDO_OK;

@@ -29,11 +29,15 @@ ordo_trimmed_read(const char *dir, struct ordo_trimmed *out, struct ordo_fail *f
 
 struct ordo_trim {
     const char *dir;
-    uint64_t upto_seq; /* only segments whose records are all at or before it */
-    uint64_t older_us; /* and all before this engine time; UINT64_MAX = any */
-    uint64_t
-        needed_seq; /* snapshots and cursors need what is behind it; nothing at or behind goes */
-    bool apply;     /* false = only say what would go */
+    uint64_t upto_seq;   /* only segments whose records are all at or before it */
+    uint64_t older_us;   /* and all before this engine time; UINT64_MAX = any */
+    uint64_t needed_seq; /* snapshots need what is behind it; nothing at or behind goes */
+
+    /* What a subscriber has not worked off is held back, too, but not for ever. */
+    uint64_t cursor_from;      /* the first update that is still needed; 0 = none is */
+    uint64_t cursor_older_us;  /* records before this engine time are not held; 0 = all are */
+    uint64_t cursor_bytes_max; /* of files held for cursors alone; 0 = no limit */
+    bool apply;                /* false = only say what would go */
 };
 
 struct ordo_trim_report {
@@ -42,6 +46,8 @@ struct ordo_trim_report {
     struct ordo_trimmed note; /* that was, or would be, left; when segments is not 0 */
     uint64_t held_back;       /* archived segments that upto_seq and older_us allow, but needed_seq
                                  does not */
+    uint64_t cursor_held;     /* and those that only a cursor holds back */
+    uint64_t cursor_bytes;    /* of their files */
 };
 
 /* Deletes archived segments, oldest first. A segment that is also in DATA stays. May be killed

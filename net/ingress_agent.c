@@ -123,6 +123,8 @@ may_send(const struct ordo_request *request, uint8_t kind, struct ordo_wire_faul
     if (ORDO_LIKELY(ordo_role_allows(request->role, kind))) {
         return true;
     }
+    const struct ordo_command_schema *schema =
+        kind >= ORDO_SERVICE_FIRST ? ordo_service_schema_of(kind) : ordo_schema_of(kind);
     fault->code = ORDO_RESULT_UNAUTHORISED;
     (void)snprintf(
         fault->text,
@@ -130,7 +132,23 @@ may_send(const struct ordo_request *request, uint8_t kind, struct ordo_wire_faul
         "command %u: the role %s may not send %s",
         request->reader.next - 1,
         ordo_role_name(request->role),
-        ordo_schema_of(kind)->name);
+        schema == NULL ? "what this server does not know" : schema->name);
+    return false;
+}
+
+/* False, with the fault, for a wait beside other commands: their results would wait with it. */
+static bool
+may_wait(const struct ordo_request *request, uint8_t kind, struct ordo_wire_fault *fault)
+{
+    if (ORDO_LIKELY(kind != ORDO_KIND_WAIT || request->reader.count == 1)) {
+        return true;
+    }
+    fault->code = ORDO_RESULT_MALFORMED;
+    (void)snprintf(
+        fault->text,
+        sizeof(fault->text),
+        "command %u: a wait is alone in its request",
+        request->reader.next - 1);
     return false;
 }
 
@@ -144,7 +162,8 @@ static bool read_candidate(
         candidate->before = request->reader;
         candidate->refused = request->refused;
         if (ordo_request_next(&request->reader, &candidate->command, &scratch, &fault) &&
-            may_send(request, candidate->command.kind, &fault)) {
+            may_send(request, candidate->command.kind, &fault) &&
+            may_wait(request, candidate->command.kind, &fault)) {
             return true;
         }
         note_refusal(server, request, &fault);
@@ -302,14 +321,18 @@ static void hand_over(struct ordo_server *server, struct ordo_request *request)
     struct ordo_wire_fault fault;
     if (ordo_flag_is_raised(&server->stopping)) {
         refuse_stopping(server, request);
-    } else if (!may_send(request, request->reader.service, &fault)) {
+        return;
+    }
+    request->reader.next = 1; /* a refusal names it as the first */
+    if (!may_send(request, request->reader.service, &fault)) {
         ordo_counter_add(&server->malformed, 1);
-        request->reader.next = 1;
         note_refusal(server, request, &fault);
         reply_now(server, request, NULL, 0);
-    } else if (!ordo_feed_deliver(&server->feed, request)) {
-        fault = (struct ordo_wire_fault){.code = ORDO_RESULT_BUSY};
-        (void)snprintf(fault.text, sizeof(fault.text), "too many services wait");
+        return;
+    }
+    request->reader.next = 0;
+    if (!ordo_feed_deliver(&server->feed, request)) {
+        fault = (struct ordo_wire_fault){ORDO_RESULT_BUSY, "too many services wait"};
         ordo_counter_add(&server->busy, 1);
         reply_now(server, request, &fault, ORDO_FEED_RETRY_MS);
     }

@@ -287,13 +287,8 @@ bool ordo_request_next(
     ORDO_ASSERT(reader->mp.error == NULL);
     struct ordo_mp_reader before = reader->mp;
     uint32_t index = reader->next++;
-    bool good = read_command(&reader->mp, index, command, scratch, fault);
-    if (ORDO_LIKELY(good && (command->kind != ORDO_KIND_WAIT || reader->count == 1))) {
+    if (ORDO_LIKELY(read_command(&reader->mp, index, command, scratch, fault))) {
         return true;
-    }
-    if (good) {
-        (void)ordo_fault_set(
-            fault, ORDO_RESULT_MALFORMED, "command %u: a wait is alone in its request", index);
     }
     reader->mp = before;
     ordo_mp_skip(&reader->mp);

@@ -75,6 +75,30 @@ enum ordo_err ordo_image_settings(
     return ORDO_OK;
 }
 
+void ordo_image_cursors(
+    uint32_t section,
+    struct ordo_bytes chunk,
+    void (*visit)(void *context, const struct ordo_image_cursor *cursor),
+    void *context)
+{
+    struct ordo_subscriber_row row;
+    if (section != ORDO_TABLE_SUBSCRIBER) {
+        return;
+    }
+    for (size_t at = 0; at + sizeof(row) <= chunk.size; at += sizeof(row)) {
+        memcpy(&row, chunk.data + at, sizeof(row));
+        if (row.name_size != 0 && row.name_size <= ORDO_SUBSCRIBER_MAX) {
+            const struct ordo_image_cursor cursor = {
+                .shop = row.shop,
+                .name = {row.name, row.name_size},
+                .acked = row.acked,
+                .acked_us = row.acked_us,
+            };
+            visit(context, &cursor);
+        }
+    }
+}
+
 /* How far tables are filled: believed by everything after it. */
 static enum ordo_err check_head(struct ordo_state *s, struct ordo_fail *fail)
 {

@@ -16,6 +16,7 @@
 #ifndef ORDO_ORDER_IMAGE_H
 #define ORDO_ORDER_IMAGE_H
 
+#include "base/bytes.h"
 #include "order/state.h"
 
 /* Which rows these are: grows whenever the fields of a row or the list of tables change, and goes
@@ -54,6 +55,22 @@ enum ordo_err ordo_image_load(
     const void *bytes,
     size_t size,
     struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* A subscriber's cursor, as the rows of an image have it. */
+struct ordo_image_cursor {
+    uint32_t shop;
+    struct ordo_bytes name;
+    uint64_t acked;
+    uint64_t acked_us;
+};
+
+/* Visits the cursors in a chunk of an image of this layout; nothing for chunks of other sections.
+ * For who needs them without the state. Any thread, pure. */
+void ordo_image_cursors(
+    uint32_t section,
+    struct ordo_bytes chunk,
+    void (*visit)(void *context, const struct ordo_image_cursor *cursor),
+    void *context);
 
 /* Checks every row and makes the derived structures again; allocates nothing. After an error the
  * state is of no use. DAMAGED names table and row. Starter thread. */

@@ -3,52 +3,14 @@
 #include "base/assert.h"
 #include "order/result.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 /* What a caller sees of a client. A request lives in three places: a slot that its wire id names,
  * the list of all by age (for deadlines, and to send again in the same order after a lost
  * connection), and, until it has left, the send queue. The connection is client_io.c.
  */
-
-/* ---- random ---- */
-
-static void refill_random(struct ordo_client *client)
-{
-    size_t got = 0;
-    while (got < sizeof(client->random)) {
-        ssize_t n = getrandom(client->random + got, sizeof(client->random) - got, 0);
-        ORDO_ASSERT(n > 0 || errno == EINTR); /* the kernel's pool is ready long before us */
-        got += n > 0 ? (size_t)n : 0;
-    }
-    client->random_left = sizeof(client->random);
-}
-
-uint64_t ordo_client_random(struct ordo_client *client)
-{
-    if (client->random_left < 8) {
-        refill_random(client);
-    }
-    client->random_left -= 8;
-    return ordo_get_le64(client->random + client->random_left);
-}
-
-static bool id_is_zero(const uint8_t id[ORDO_ID_SIZE])
-{
-    static const uint8_t zero[ORDO_ID_SIZE];
-    return memcmp(id, zero, ORDO_ID_SIZE) == 0;
-}
-
-void ordo_client_id(struct ordo_client *client, uint8_t id[ORDO_ID_SIZE])
-{
-    do {
-        ordo_put_le64(id, ordo_client_random(client));
-        ordo_put_le64(id + 8, ordo_client_random(client));
-    } while (id_is_zero(id));
-}
 
 /* ---- open and close ---- */
 
@@ -84,6 +46,9 @@ enum ordo_err ordo_client_open(
     }
     enum ordo_err err = ordo_sp_init(
         &client->sp, config->url, ORDO_SP_REQ, ORDO_SP_REP, ORDO_WIRE_REPLY_MAX + 4, fail);
+    if (err == ORDO_OK) {
+        err = ordo_sp_use_tls(&client->sp, &config->tls, fail);
+    }
     if (err != ORDO_OK) {
         ordo_client_close(client);
         return err;
@@ -289,7 +254,7 @@ static enum ordo_err submit(
 void ordo_client_encode(
     struct ordo_client *client, struct ordo_command *command, struct ordo_writer *out)
 {
-    if (ordo_kind_has_client_id(command->kind) && id_is_zero(command->id)) {
+    if (ordo_kind_has_client_id(command->kind) && ordo_client_id_is_zero(command->id)) {
         ordo_client_id(client, command->id);
     }
     if (command->kind == ORDO_KIND_WAIT) {

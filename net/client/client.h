@@ -30,6 +30,7 @@
 #define ORDO_NET_CLIENT_CLIENT_H
 
 #include "base/err.h"
+#include "net/client/nng_tls.h"
 #include "net/frame.h"
 #include "net/service.h"
 #include "order/schema.h"
@@ -42,7 +43,7 @@
 #define ORDO_CLIENT_PATIENCE_MS       30000
 #define ORDO_CLIENT_SILENCE_MS        10000 /* a peer that says nothing that long is given up */
 #define ORDO_CLIENTS_MAX              64    /* of one ordo_client_poll_many() */
-#define ORDO_CLIENT_ENCODED_MAX       (ORDO_WIRE_REQUEST_MAX - 64) /* bytes of a request's commands */
+#define ORDO_CLIENT_ENCODED_MAX       (ORDO_WIRE_REQUEST_MAX - 64) /* bytes of its commands */
 
 struct ordo_client;
 
@@ -59,10 +60,11 @@ typedef void
 ordo_on_answers(void *context, void *user, const struct ordo_answer *answers, uint32_t count);
 
 struct ordo_client_config {
-    const char *url;       /* ipc:///path or tcp://host:port */
-    uint32_t requests_max; /* in flight; 0 = ORDO_CLIENT_REQUESTS_STANDARD */
-    uint32_t patience_ms;  /* of each request; 0 = ORDO_CLIENT_PATIENCE_MS */
-    uint32_t silence_ms;   /* a peer that says nothing that long is given up; 0 = _SILENCE_MS */
+    const char *url;              /* ipc:///path, tcp://host:port or tls+tcp://host:port */
+    struct ordo_tunnel_files tls; /* for tls+tcp */
+    uint32_t requests_max;        /* in flight; 0 = ORDO_CLIENT_REQUESTS_STANDARD */
+    uint32_t patience_ms;         /* of each request; 0 = ORDO_CLIENT_PATIENCE_MS */
+    uint32_t silence_ms; /* a peer that says nothing that long is given up; 0 = _SILENCE_MS */
     ordo_on_answers *on_answers;
     void *context;
 };

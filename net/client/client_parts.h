@@ -59,6 +59,8 @@ void ordo_client_enqueue(struct ordo_client *client, struct ordo_request *reques
  * answer. */
 void ordo_client_finish(struct ordo_client *client, struct ordo_request *request, uint16_t code);
 
+/* client_id.c */
+bool ordo_client_id_is_zero(const uint8_t id[ORDO_ID_SIZE]);
 uint64_t ordo_client_random(struct ordo_client *client);
 
 /* client_io.c: one round of work without waiting; returns how many requests have ended. */

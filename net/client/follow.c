@@ -195,12 +195,13 @@ int ordo_follower_open(
     f->options.retry_ms = options->retry_ms == 0 ? RETRY_STANDARD : options->retry_ms;
     struct ordo_client_config config = {
         .url = options->url,
+        .tls = ordo_lib_tls(&options->tls),
         .requests_max = 4,
         .patience_ms = ORDO_FOLLOW_PATIENCE_MS,
         .silence_ms = ORDO_FOLLOW_SILENCE_MS,
         .on_answers = ordo_follow_answers,
         .context = f};
-    if (ordo_tail_init(&f->tail, options->stream, &fail) != ORDO_OK) {
+    if (ordo_tail_init(&f->tail, options->stream, &config.tls, &fail) != ORDO_OK) {
         ordo_follower_close(f);
         return ordo_lib_fail(error, &fail);
     }

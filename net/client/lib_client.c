@@ -163,6 +163,7 @@ int ordo_open(const struct ordo_options *options, struct ordo **out, struct ordo
     ordo->frames_in_flight = or_standard(options->frames_in_flight, FLIGHT_STANDARD, FLIGHT_MAX);
     struct ordo_client_config config = {
         .url = options->url,
+        .tls = ordo_lib_tls(&options->tls),
         .requests_max = ORDO_CLIENT_REQUESTS_MAX,
         .patience_ms = options->patience_ms,
         .on_answers = on_answers,

@@ -18,6 +18,8 @@ int ordo_lib_code(enum ordo_err err);
 int ordo_lib_fail(struct ordo_error *error, const struct ordo_fail *fail);
 int ordo_lib_error(struct ordo_error *error, int code, const char *format, ...) ORDO_PRINTF(3, 4);
 
+struct ordo_tunnel_files ordo_lib_tls(const struct ordo_tls_options *tls);
+
 /* ---- lib_cmd.c ---- */
 
 /* Texts point into what the caller of the library gave; lists are written to the scratch.

@@ -95,3 +95,9 @@ int ordo_lib_fail(struct ordo_error *error, const struct ordo_fail *fail)
 {
     return ordo_lib_error(error, ordo_lib_code(fail->err), "%s", fail->text);
 }
+
+struct ordo_tunnel_files ordo_lib_tls(const struct ordo_tls_options *tls)
+{
+    return (struct ordo_tunnel_files){
+        .ca = tls->ca, .cert = tls->cert, .key = tls->key, .server = tls->server};
+}

@@ -104,9 +104,15 @@ enum ordo_err ordo_sp_init(
         err = parse_ipc(sp, url + 6, fail);
     } else if (strncmp(url, "tcp://", 6) == 0) {
         err = parse_tcp(sp, url + 6, fail);
+    } else if (strncmp(url, "tls+tcp://", 10) == 0) {
+        sp->tls = true;
+        err = ORDO_OK; /* nng reads the rest of it */
     } else if (strstr(url, "://") != NULL) {
         err = ordo_fail_set(
-            fail, ORDO_ERR_UNSUPPORTED, "%s: this client speaks ipc:// and tcp:// only", url);
+            fail,
+            ORDO_ERR_UNSUPPORTED,
+            "%s: this client speaks ipc://, tcp:// and tls+tcp:// only",
+            url);
     } else {
         err = ordo_fail_set(
             fail,
@@ -128,9 +134,17 @@ enum ordo_err ordo_sp_init(
 void ordo_sp_fini(struct ordo_sp *sp)
 {
     ordo_sp_close(sp);
+    ordo_tunnel_close(sp->tunnel);
+    sp->tunnel = NULL;
     free(sp->in);
     sp->in = NULL;
     sp->in_size = 0;
+}
+
+enum ordo_err
+ordo_sp_use_tls(struct ordo_sp *sp, const struct ordo_tunnel_files *files, struct ordo_fail *fail)
+{
+    return sp->tls ? ordo_tunnel_open(sp->url, files, &sp->tunnel, fail) : ORDO_OK;
 }
 
 /* ---- connect, greeting, close ---- */
@@ -170,9 +184,24 @@ static enum ordo_err send_greeting(struct ordo_sp *sp, struct ordo_fail *fail)
     return ORDO_ERR_EMPTY;
 }
 
+/* The pair takes the greeting at once; what becomes of the connection shows when the peer's is
+ * awaited. */
+static enum ordo_err connect_tunnel(struct ordo_sp *sp, struct ordo_fail *fail)
+{
+    ORDO_ASSERT(sp->tunnel != NULL);
+    enum ordo_err err = ordo_tunnel_dial(sp->tunnel, &sp->fd, fail);
+    if (err == ORDO_OK) {
+        err = send_greeting(sp, fail);
+    }
+    return err == ORDO_ERR_EMPTY ? ORDO_OK : err;
+}
+
 enum ordo_err ordo_sp_connect(struct ordo_sp *sp, struct ordo_fail *fail)
 {
     ORDO_ASSERT(sp->phase == ORDO_SP_CLOSED);
+    if (sp->tls) {
+        return connect_tunnel(sp, fail);
+    }
     sp->fd = socket(sp->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (sp->fd < 0) {
         return fail_with(sp, ordo_err_from_errno(errno), "cannot make a socket", errno, fail);
@@ -272,7 +301,16 @@ static enum ordo_err receive_some(struct ordo_sp *sp, size_t most, struct ordo_f
         return fail_with(sp, ORDO_ERR_CLOSED, "the connection was lost", errno, fail);
     }
     ordo_sp_close(sp);
-    return ordo_fail_set(fail, ORDO_ERR_CLOSED, "%s: the peer closed the connection", sp->url);
+    char reason[ORDO_TUNNEL_REASON_MAX] = "";
+    if (sp->tls) {
+        ordo_tunnel_reason(sp->tunnel, reason);
+    }
+    return ordo_fail_set(
+        fail,
+        ORDO_ERR_CLOSED,
+        "%s: %s",
+        sp->url,
+        reason[0] == '\0' ? "the peer closed the connection" : reason);
 }
 
 enum ordo_err ordo_sp_progress(struct ordo_sp *sp, struct ordo_fail *fail)

@@ -1,5 +1,5 @@
 /* sp.h - one connection that speaks the SP framing of nng's ipc and tcp transports over a plain
- * socket.
+ * socket, or through a tunnel of TLS (nng_tls.h) that looks like one.
  *
  * Both sides open with 8 bytes (00 53 50 00, protocol u16 big-endian, 00 00); a peer of the wrong
  * protocol is refused. A message is its length as u64 big-endian (behind a byte 01 on ipc) and that
@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "net/client/nng_tls.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,8 +46,10 @@ struct ordo_sp {
     struct sockaddr_storage address;
     socklen_t address_size;
     bool ipc;
-    uint16_t own;  /* enum ordo_sp_protocol */
-    uint16_t peer; /* what the other side must be */
+    bool tls;
+    struct ordo_tunnel *tunnel; /* of tls+tcp; NULL until use_tls */
+    uint16_t own;               /* enum ordo_sp_protocol */
+    uint16_t peer;              /* what the other side must be */
     size_t message_max;
     enum ordo_sp_phase phase;
     int fd; /* -1 when closed */
@@ -56,9 +59,9 @@ struct ordo_sp {
     size_t in_end;
 };
 
-/* Parses and resolves the URL: ipc://PATH or tcp://HOST:PORT. Does not connect. CONFIG for a URL
- * that is none, UNSUPPORTED for a transport that needs nng (tls+tcp, ws). A host name that is no
- * address asks the resolver and may block. fini is owed on success. */
+/* Parses and resolves the URL: ipc://PATH, tcp://HOST:PORT or tls+tcp://HOST:PORT (use_tls is owed
+ * then). Does not connect. CONFIG for a URL that is none, UNSUPPORTED for another transport. A host
+ * name that is no address asks the resolver and may block. fini is owed on success. */
 enum ordo_err ordo_sp_init(
     struct ordo_sp *sp,
     const char *url,
@@ -67,6 +70,11 @@ enum ordo_err ordo_sp_init(
     size_t message_max,
     struct ordo_fail *fail) ORDO_MUST_USE;
 void ordo_sp_fini(struct ordo_sp *sp);
+
+/* The certificates for a URL of tls+tcp; does nothing for others. CONFIG as of ordo_tunnel_open. */
+enum ordo_err
+ordo_sp_use_tls(struct ordo_sp *sp, const struct ordo_tunnel_files *files, struct ordo_fail *fail)
+    ORDO_MUST_USE;
 
 /* Begins to connect a closed connection. UNAVAILABLE when nobody listens. */
 enum ordo_err ordo_sp_connect(struct ordo_sp *sp, struct ordo_fail *fail) ORDO_MUST_USE;

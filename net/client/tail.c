@@ -14,10 +14,23 @@
 #define SILENCE_NS       (ORDO_TAIL_SILENCE_MS * ORDO_NS_PER_MS)
 #define RECEIVE_MAX      64 /* receives of one round */
 
-enum ordo_err ordo_tail_init(struct ordo_tail *tail, const char *url, struct ordo_fail *fail)
+enum ordo_err ordo_tail_init(
+    struct ordo_tail *tail,
+    const char *url,
+    const struct ordo_tunnel_files *tls,
+    struct ordo_fail *fail)
 {
+    static const struct ordo_tunnel_files none;
     *tail = (struct ordo_tail){.clock = ordo_clock_system()};
-    return ordo_sp_init(&tail->sp, url, ORDO_SP_SUB, ORDO_SP_PUB, ORDO_WIRE_STREAM_MAX, fail);
+    enum ordo_err err =
+        ordo_sp_init(&tail->sp, url, ORDO_SP_SUB, ORDO_SP_PUB, ORDO_WIRE_STREAM_MAX, fail);
+    if (err == ORDO_OK) {
+        err = ordo_sp_use_tls(&tail->sp, tls == NULL ? &none : tls, fail);
+        if (err != ORDO_OK) {
+            ordo_sp_fini(&tail->sp);
+        }
+    }
+    return err;
 }
 
 void ordo_tail_fini(struct ordo_tail *tail)

@@ -21,9 +21,12 @@ struct ordo_tail {
     struct ordo_fail last_fail; /* why the last connection ended; .err is OK before */
 };
 
-/* Parses the URL; fini is owed on success. */
-enum ordo_err
-ordo_tail_init(struct ordo_tail *tail, const char *url, struct ordo_fail *fail) ORDO_MUST_USE;
+/* Parses the URL; fini is owed on success. `tls` is for tls+tcp and may be NULL for others. */
+enum ordo_err ordo_tail_init(
+    struct ordo_tail *tail,
+    const char *url,
+    const struct ordo_tunnel_files *tls,
+    struct ordo_fail *fail) ORDO_MUST_USE;
 void ordo_tail_fini(struct ordo_tail *tail);
 
 /* One frame; points into the receive buffer. Anything but OK ends the round. */

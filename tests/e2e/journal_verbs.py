@@ -49,6 +49,8 @@ class Verbs:
     def live_folder(self):
         self.node.start()
         self.place.ask("sku", "put", "1", "--price", "1.00", "--data", "data")
+        self.load("zero", 1)
+        self.place.ask("order", "create", "J-1", "--product", "1", "--data", "data")
         self.load("one", 4000)
         listed = self.place.run("journal", "ls", "data", "--json")
         check(listed.returncode == 0, listed.stderr)
@@ -107,6 +109,8 @@ class Verbs:
         check(len(digests) == 1 and len(digests.pop()) == 32, f"digests: {digests}")
 
     def archive_and_trim_with_snapshots(self):
+        self.place.ask("subscriber", "put", "late", "--acked", "0", "--data", "data")
+        self.place.ask("subscriber", "put", "gone", "--acked", "0", "--data", "data")
         self.place.ask("snapshot", "make", "data")
         self.load("three", 1200)
         self.place.ask("snapshot", "make", "data")
@@ -129,10 +133,16 @@ class Verbs:
     def trim(self, moved):
         """On a copy: the journal itself keeps everything."""
         self.place.ask("restore", "with.archive", "short")
-        shown = self.place.ask("journal", "trim", "short", "--upto", "1000000")
+        held = self.place.ask("journal", "trim", "short", "--upto", "1000000", "--yes")
+        check(not held["done"] and held["segments"] == 0 and held["cursor_held"] == moved["segments"], f"{held} {moved}")
+        said = self.place.run("journal", "trim", "short", "--upto", "1000000", "--cursor-keep", "0s")
+        check("subscriber late of shop 0 would LOSE updates 1 to" in said.stdout, said.stdout + said.stderr)
+        lossy = ("journal", "trim", "short", "--upto", "1000000", "--cursor-share", "0")
+        shown = self.place.ask(*lossy)
         check(not shown["done"] and shown["segments"] == moved["segments"], f"{shown} {moved}")
+        check([x["subscriber"] for x in shown["lost"]] == ["late", "gone"], f"{shown}")
         self.place.ask("journal", "verify", "short")
-        done = self.place.ask("journal", "trim", "short", "--upto", "1000000", "--yes")
+        done = self.place.ask(*lossy, "--yes")
         check(done["done"] and done["chain"] == shown["chain"], f"{done} {shown}")
         proof = self.place.ask("journal", "verify", "short")
         check(proof["trimmed_seq"] == done["last_seq"] == proof["first_seq"] - 1, f"{proof} {done}")

@@ -28,7 +28,23 @@ static const struct verb verbs[] = {
     {"repair-tail", ordo_journal_repair, "show what recovery would cut; with --yes cut it"},
 };
 
+#define CURSOR_KEEP_US (7 * 86400 * 1000000ull)
+#define CURSOR_SHARE   10 /* percent of the disk */
+
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+
+static void on_cursor(int key, const char *argument, struct argp_state *state)
+{
+    struct ordo_journal_options *options = state->input;
+
+    if (key == ORDO_JOURNAL_CURSOR_KEEP) {
+        if (!ordo_cli_duration_us(argument, &options->cursor_keep_us)) {
+            argp_error(state, "--cursor-keep takes an age such as 7d, not \"%s\"", argument);
+        }
+    } else if (!ordo_cli_number(argument, 100, &options->cursor_share)) {
+        argp_error(state, "--cursor-share takes 0 to 100 percent, not \"%s\"", argument);
+    }
+}
 
 static error_t on_option(int key, char *argument, struct argp_state *state)
 {
@@ -54,6 +70,10 @@ static error_t on_option(int key, char *argument, struct argp_state *state)
         if (!ordo_cli_duration_us(argument, &options->older_us)) {
             argp_error(state, "--older takes an age such as 90d, not \"%s\"", argument);
         }
+        return 0;
+    case ORDO_JOURNAL_CURSOR_KEEP:
+    case ORDO_JOURNAL_CURSOR_SHARE:
+        on_cursor(key, argument, state);
         return 0;
     case 'r':
         options->has_root = strlen(argument) == 2 * sizeof(options->root);
@@ -110,7 +130,11 @@ bool ordo_journal_parse(
     bool takes_two = options->takes_two;
 
     *options = (struct ordo_journal_options){
-        .upto = UINT64_MAX, .discard = UINT64_MAX, .takes_two = takes_two};
+        .upto = UINT64_MAX,
+        .discard = UINT64_MAX,
+        .cursor_keep_us = CURSOR_KEEP_US,
+        .cursor_share = CURSOR_SHARE,
+        .takes_two = takes_two};
     /* A closed pipe is the reader's wish to stop, told by a failed write. */
     (void)signal(SIGPIPE, SIG_IGN);
     return argp_parse(&parser, argc, argv, 0, NULL, options) == 0;

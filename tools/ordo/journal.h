@@ -21,6 +21,8 @@ struct ordo_journal_options {
     uint64_t upto;     /* UINT64_MAX = not given */
     uint64_t older_us; /* an age; 0 = not given */
     uint64_t discard;  /* UINT64_MAX = not given */
+    uint64_t cursor_keep_us;
+    uint64_t cursor_share; /* percent of the disk */
     uint8_t root[32];
     bool has_root;
     bool snapshots;
@@ -28,6 +30,9 @@ struct ordo_journal_options {
     bool yes;
     bool json;
 };
+
+/* Options without a letter. */
+enum { ORDO_JOURNAL_CURSOR_KEEP = 0x400, ORDO_JOURNAL_CURSOR_SHARE };
 
 /* The rows of the options' table, for each verb to choose from. */
 #define ORDO_JOURNAL_JSON                                                                          \

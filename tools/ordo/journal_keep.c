@@ -1,13 +1,11 @@
-/* `ordo journal archive|trim|repair-tail DIR`: the verbs that change files, each only with a reason
- * that it prints and, where something goes for ever, only with --yes.
+/* `ordo journal archive|repair-tail DIR`: verbs that change files (trim has a file of its own),
+ * each only with a reason that it prints and, where something goes for ever, only with --yes.
  */
 #include "journal/archive.h"
 #include "journal/journal.h"
 #include "journal/repair.h"
 #include "journal/snapshot.h"
-#include "journal/trim.h"
 
-#include "base/clock.h"
 #include "cli.h"
 #include "journal.h"
 
@@ -65,99 +63,6 @@ int ordo_journal_move(int argc, char **argv)
             needed);
     }
     return err == ORDO_OK ? ORDO_EXIT_OK : ordo_cli_fail_with(&fail);
-}
-
-/* ---- trim ---- */
-
-static void
-print_trim(const struct ordo_journal_options *options, const struct ordo_trim_report *r, bool done)
-{
-    char chain[65];
-    ordo_journal_hex(r->note.chain, sizeof(r->note.chain), chain);
-    if (options->json) {
-        (void)printf(
-            "{\"done\": %s, \"segments\": %" PRIu64 ", \"bytes\": %" PRIu64
-            ", \"last_number\": %" PRIu64 ", \"last_seq\": %" PRIu64 ", \"chain\": \"%s\""
-            ", \"held_back\": %" PRIu64 "}\n",
-            done ? "true" : "false",
-            r->segments,
-            r->bytes,
-            r->note.last_number,
-            r->note.last_seq,
-            chain,
-            r->held_back);
-        return;
-    }
-    if (r->segments == 0) {
-        (void)printf("trim: nothing to delete\n");
-    } else {
-        (void)printf(
-            "trim: %s %" PRIu64 " archived segments, %" PRIu64 " bytes, up to segment %" PRIu64
-            ", sequence %" PRIu64 ", chain hash %s\n",
-            done ? "deleted" : "would delete",
-            r->segments,
-            r->bytes,
-            r->note.last_number,
-            r->note.last_seq,
-            chain);
-    }
-    if (r->held_back != 0) {
-        (void)printf(
-            "trim: %" PRIu64 " more are held back: the older of two complete snapshots needs them, "
-            "or there are not two\n",
-            r->held_back);
-    }
-    if (r->segments != 0 && !done) {
-        (void)printf(
-            "trim: nothing was deleted; --yes deletes. What is deleted cannot be replayed, audited "
-            "or refilled to a subscriber again; back it up first\n");
-    }
-}
-
-int ordo_journal_delete(int argc, char **argv)
-{
-    static const struct argp_option table[] = {
-        {"upto", 't', "SEQ", 0, "Only segments that end at or before this sequence", 0},
-        {"older", 'o', "AGE", 0, "Only segments whose records are older, e.g. 365d", 0},
-        ORDO_JOURNAL_YES,
-        ORDO_JOURNAL_JSON,
-        {0},
-    };
-    struct ordo_journal_options options = {.takes_two = false};
-    struct ordo_trim_report report;
-    struct ordo_fail fail;
-
-    if (!ordo_journal_parse(
-            table,
-            "DIR",
-            "Delete archived segments, oldest first. Says only what would go unless --yes is "
-            "given; "
-            "never what a snapshot needs. A line of DIR/trimmed.jsonl stays of them.",
-            argc,
-            argv,
-            &options)) {
-        return ORDO_EXIT_USAGE;
-    }
-    if (options.upto == UINT64_MAX && options.older_us == 0) {
-        return ordo_cli_fail(ORDO_EXIT_USAGE, "say what may go: --upto SEQ, --older AGE, or both");
-    }
-    struct ordo_clock clock = ordo_clock_system();
-    uint64_t now_us = ordo_clock_realtime_us(&clock);
-    const struct ordo_trim trim = {
-        .dir = options.dir,
-        .upto_seq = options.upto,
-        .older_us = options.older_us == 0        ? UINT64_MAX
-                    : options.older_us >= now_us ? 0
-                                                 : now_us - options.older_us,
-        .needed_seq = ordo_journal_needed(options.dir),
-        .apply = options.yes,
-    };
-    enum ordo_err err = ordo_journal_trim(&trim, &report, &fail);
-    if (err != ORDO_OK) {
-        return ordo_cli_fail_with(&fail);
-    }
-    print_trim(&options, &report, options.yes && report.segments != 0);
-    return ORDO_EXIT_OK;
 }
 
 /* ---- repair-tail ---- */

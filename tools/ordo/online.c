@@ -122,11 +122,21 @@ int ordo_online_parse(const struct argp *parser, int argc, char **argv, void *in
     return argp_parse(parser, argc, argv, 0, NULL, input) == 0 ? ORDO_EXIT_OK : ORDO_EXIT_USAGE;
 }
 
+struct ordo_tunnel_files ordo_online_tls(void)
+{
+    return (struct ordo_tunnel_files){
+        .ca = getenv("ORDO_TLS_CA"),
+        .cert = getenv("ORDO_TLS_CERT"),
+        .key = getenv("ORDO_TLS_KEY"),
+        .server = getenv("ORDO_TLS_SERVER")};
+}
+
 /* ---- calls ---- */
 
 int ordo_online_open(struct ordo_online *online)
 {
-    struct ordo_client_config config = {.url = online->connect, .patience_ms = online->timeout_ms};
+    struct ordo_client_config config = {
+        .url = online->connect, .tls = ordo_online_tls(), .patience_ms = online->timeout_ms};
     struct ordo_fail fail;
     if (ordo_client_open(&config, &online->client, &fail) != ORDO_OK) {
         return ordo_cli_fail(ORDO_EXIT_USAGE, "--connect: %s", fail.text);

@@ -44,6 +44,9 @@ extern const struct argp ordo_online_parser;
  * verb's parser at ARGP_KEY_INIT. ORDO_EXIT_OK, or the exit code with the error printed. */
 int ordo_online_parse(const struct argp *parser, int argc, char **argv, void *input);
 
+/* The certificates for a URL of tls+tcp, out of $ORDO_TLS_CA, _CERT, _KEY and _SERVER. */
+struct ordo_tunnel_files ordo_online_tls(void);
+
 /* Opens the client and waits for the greeting. ORDO_EXIT_OK, or the exit code with the error
  * printed. */
 int ordo_online_open(struct ordo_online *online);

@@ -264,6 +264,9 @@ static int follow(struct subscribe *s)
 {
     struct ordo_follower *follower = NULL;
     struct ordo_error error;
+    const struct ordo_tunnel_files tls = ordo_online_tls();
+    s->options.tls = (struct ordo_tls_options){
+        .ca = tls.ca, .cert = tls.cert, .key = tls.key, .server = tls.server};
     s->options.url = s->online.connect;
     s->options.stream = s->online.publish;
     s->options.shop = s->online.shop;

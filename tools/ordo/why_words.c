@@ -124,6 +124,7 @@ static const struct phrase results[] = {
     R(PARK_UNKNOWN, "该订阅者没有搁置这个订单"),
     R(UPDATES_AHEAD, "变更流还没有到这个序号:可能是另一条流"),
     R(HISTORY_UNKNOWN, "这个序号不属于该订单"),
+    R(JOURNAL_UNREADABLE, "日志在该处无法读取:代码旁的文字说明位置"),
 };
 
 const char *ordo_why_result(enum ordo_language language, uint16_t code)

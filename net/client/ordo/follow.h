@@ -70,7 +70,7 @@ enum ordo_start {
 struct ordo_follower_options {
     const char *url;    /* where the node takes requests */
     const char *stream; /* where it publishes */
-    struct ordo_tls tls;
+    struct ordo_tls_options tls;
     const char *name; /* of the durable cursor, made when it is new; NULL = none */
     uint32_t shop;    /* that the cursor belongs to */
     uint32_t start;   /* enum ordo_start; other than CURSOR: whatever the cursor says */

@@ -33,7 +33,7 @@ extern "C" {
 struct ordo;
 
 /* For tls+tcp:// only; paths of PEM files, read at open. */
-struct ordo_tls {
+struct ordo_tls_options {
     const char *ca;     /* who signs the node's certificate */
     const char *cert;   /* this program's certificate */
     const char *key;    /* and its key */
@@ -42,7 +42,7 @@ struct ordo_tls {
 
 struct ordo_options {
     const char *url; /* ipc:///path, tcp://host:port, tls+tcp://host:port */
-    struct ordo_tls tls;
+    struct ordo_tls_options tls;
     uint32_t patience_ms;  /* how long a command is asked again before its verdict; 0 = 30,000 */
     uint32_t commands_max; /* submitted and not ended; 0 = 65,536; more is ORDO_E_FULL */
     uint32_t frame_max;    /* commands that are put into one frame; 0 = 256, at most 1,024 */

@@ -171,3 +171,73 @@ Test(trim, can_be_killed_behind_its_note_and_between_files)
     cr_assert_eq(verify(&rig, &rest), ORDO_OK, "%s", rig.fail.text);
     rig_fini(&rig);
 }
+
+/* ---- what subscribers have not worked off ---- */
+
+static enum ordo_err trim_beside(
+    struct rig *rig, uint64_t from, uint64_t older_us, uint64_t bytes, struct ordo_trim_report *out)
+{
+    const struct ordo_trim trim = {
+        .dir = rig->dir,
+        .upto_seq = UINT64_MAX,
+        .older_us = UINT64_MAX,
+        .needed_seq = UINT64_MAX,
+        .cursor_from = from,
+        .cursor_older_us = older_us,
+        .cursor_bytes_max = bytes};
+    return ordo_journal_trim(&trim, out, &rig->fail);
+}
+
+Test(trim, holds_back_what_a_cursor_needs_and_says_so)
+{
+    struct rig rig;
+    uint64_t segments;
+    struct ordo_trim_report report;
+    make(&rig, &segments);
+    for (uint64_t from = 1; from < 3 * RECORDS / 2; from += 97) {
+        cr_assert_eq(trim_beside(&rig, from, 0, 0, &report), ORDO_OK, "%s", rig.fail.text);
+        cr_assert_eq(report.segments + report.cursor_held, segments);
+        cr_assert_eq(report.held_back, 0);
+        cr_assert(report.segments == 0 || report.note.last_update_seq < from, "from %lu", from);
+        cr_assert(from > 200 || report.segments == 0);
+    }
+    cr_assert_eq(trim_beside(&rig, UINT64_MAX, 0, 0, &report), ORDO_OK);
+    cr_assert_eq(report.segments, segments);
+    cr_assert_eq(report.cursor_held, 0);
+    rig_fini(&rig);
+}
+
+Test(trim, holds_nothing_back_for_a_cursor_that_is_too_old)
+{
+    struct rig rig;
+    uint64_t segments;
+    struct ordo_trim_report report;
+    make(&rig, &segments);
+    cr_assert_eq(trim_beside(&rig, 1, RIG_TIME_US + RECORDS, 0, &report), ORDO_OK);
+    cr_assert_eq(report.segments, segments, "all records are older");
+    uint64_t middle_us = RIG_TIME_US + RECORDS / 3 / 2;
+    cr_assert_eq(trim_beside(&rig, 1, middle_us, 0, &report), ORDO_OK);
+    cr_assert_gt(report.segments, 0);
+    cr_assert_gt(report.cursor_held, 0);
+    cr_assert_lt(report.note.last_time_us, middle_us);
+    rig_fini(&rig);
+}
+
+Test(trim, holds_no_more_bytes_for_a_cursor_than_it_may)
+{
+    struct rig rig;
+    uint64_t segments;
+    struct ordo_trim_report report;
+    make(&rig, &segments);
+    cr_assert_eq(trim_beside(&rig, 1, 0, 0, &report), ORDO_OK);
+    uint64_t all = report.cursor_bytes;
+    cr_assert_eq(report.cursor_held, segments);
+    for (uint64_t share = 0; share < 5; share++) {
+        uint64_t bytes = all * share / 4 + 1;
+        cr_assert_eq(trim_beside(&rig, 1, 0, bytes, &report), ORDO_OK);
+        cr_assert_leq(report.cursor_bytes, bytes);
+        cr_assert_eq(report.cursor_bytes + report.bytes, all);
+    }
+    cr_assert_eq(report.segments, 0, "a share of everything holds everything");
+    rig_fini(&rig);
+}

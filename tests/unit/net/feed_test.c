@@ -405,3 +405,19 @@ Test(feed, keeps_its_index_bounded)
     }
     feed_rig_close(&rig);
 }
+
+/* ---- how many may wait ---- */
+
+Test(feed, takes_no_more_requests_than_may_wait)
+{
+    static struct ordo_request requests[ORDO_FEED_WAITING_MAX + 1];
+    feed_rig_open(&rig, 16);
+    for (uint32_t i = 0; i < ORDO_FEED_WAITING_MAX; i++) {
+        cr_assert(ordo_feed_deliver(rig.feed, &requests[i]));
+    }
+    cr_assert_not(ordo_feed_deliver(rig.feed, &requests[ORDO_FEED_WAITING_MAX]));
+    cr_assert_eq(ordo_counter_get(&rig.feed->busy), 1);
+    ordo_sequence_set(&rig.feed->answered, 1);
+    cr_assert(ordo_feed_deliver(rig.feed, &requests[ORDO_FEED_WAITING_MAX]));
+    feed_rig_close(&rig);
+}

@@ -85,6 +85,7 @@ static void receive(nng_aio *aio, struct ordo_reply_reader *reader, struct ordo_
 }
 
 static uint64_t answered_seq; /* of the last answer */
+static uint8_t answered_name[ORDO_ORDER_ID_MAX];
 
 /* Orders in the answer of a wait. */
 static uint32_t receive_wait(nng_aio *aio, struct ordo_waited_view *first)
@@ -101,6 +102,8 @@ static uint32_t receive_wait(nng_aio *aio, struct ordo_waited_view *first)
         ordo_body_waited_order(&item.body, &view);
         if (i == 0 && first != NULL) {
             *first = view;
+            memcpy(answered_name, view.order_id.data, view.order_id.size);
+            first->order_id.data = answered_name; /* the message goes */
         }
     }
     cr_assert(item.body.error == NULL, "%s", item.body.error);

@@ -1,6 +1,7 @@
 /* Goal: ordo_state_check sees what it is there for: a check that never fails proves nothing.
  * Method: a state with a bit of everything; one row bent at a time by hand, each must be named as
  * DAMAGED, and the digest must change with it. */
+#include "readers.h"
 #include "stockroom.h"
 
 #include "order/parts.h"
@@ -25,6 +26,12 @@ static void open_shop(void)
     cr_assert_eq(put_pool(&shop, 3, ORDO_STOCK_LOOP, 0, 0), ORDO_RESULT_OK);
     cr_assert_eq(add_cards(&shop, 3, 1, 2), ORDO_RESULT_OK);
     cr_assert_eq(want(&shop, 3, "loop", 3), ORDO_RESULT_OK); /* row 5 */
+    cr_assert_eq(put_subscriber(&shop, "erp", 1), ORDO_RESULT_OK);
+    cr_assert_eq(put_subscriber(&shop, "gone", 1), ORDO_RESULT_OK);
+    cr_assert_eq(park(&shop, "erp", "A"), ORDO_RESULT_OK);
+    cr_assert_eq(park(&shop, "erp", "B"), ORDO_RESULT_OK);
+    cr_assert_eq(park(&shop, "gone", "C"), ORDO_RESULT_OK);
+    cr_assert_eq(drop_subscriber(&shop, "gone"), ORDO_RESULT_OK);
 }
 
 static void close_shop(void)
@@ -116,6 +123,46 @@ static void queue_counted_wrong(struct ordo_state *s)
 static void queue_linked_wrong(struct ordo_state *s)
 {
     ordo_extra_edit(s, 2)->queue_prev = 0;
+}
+
+static void list_out_of_order(struct ordo_state *s)
+{
+    ordo_order_edit(s, 1)->changed_us++; /* before row 5, both PENDING */
+}
+
+static void cursor_beyond_the_stream(struct ordo_state *s)
+{
+    ordo_subscriber_edit(s, 1)->acked = ordo_head(s)->update_seq + 1;
+}
+
+static void subscriber_of_another_name(struct ordo_state *s)
+{
+    ordo_subscriber_edit(s, 1)->name[0] = 'x';
+}
+
+static void park_uncounted(struct ordo_state *s)
+{
+    ordo_subscriber_edit(s, 1)->park_count--;
+}
+
+static void park_linked_wrong(struct ordo_state *s)
+{
+    ordo_park_edit(s, 2)->prev = 0;
+}
+
+static void park_of_another_order(struct ordo_state *s)
+{
+    ordo_park_edit(s, 1)->order_shop++;
+}
+
+static void subscriber_row_lost(struct ordo_state *s)
+{
+    ordo_head_edit(s, ORDO_HEAD)->subscriber_free = 0;
+}
+
+static void park_row_lost(struct ordo_state *s)
+{
+    ordo_head_edit(s, ORDO_HEAD)->park_free = 0;
 }
 
 static void wait_without_end(struct ordo_state *s)
@@ -213,6 +260,14 @@ Test(check, sees_each_bent_row)
         {"a buyer counted twice", buyer_counted_twice},
         {"an id that nobody finds", id_that_nobody_finds},
         {"a fact without disposition", fact_without_disposition},
+        {"a state's list out of order", list_out_of_order},
+        {"a cursor beyond the stream", cursor_beyond_the_stream},
+        {"a subscriber of another name", subscriber_of_another_name},
+        {"a park uncounted", park_uncounted},
+        {"a park linked wrong", park_linked_wrong},
+        {"a park of another order", park_of_another_order},
+        {"a subscriber's row lost", subscriber_row_lost},
+        {"a park's row lost", park_row_lost},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct ordo_fail fail = {.err = ORDO_OK};

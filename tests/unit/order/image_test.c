@@ -306,3 +306,45 @@ Test(image, of_equal_cards_one_is_found_again)
     shop_close(&copy);
     shop_close(&shop);
 }
+
+/* ---- cursors alone ---- */
+
+struct found {
+    uint64_t acked;
+    uint32_t count;
+};
+
+static void find_cursor(void *context, const struct ordo_image_cursor *cursor)
+{
+    struct found *found = context;
+    found->count++;
+    if (ordo_bytes_equal(cursor->name, (struct ordo_bytes){(const uint8_t *)"crm", 3})) {
+        cr_assert_eq(cursor->shop, shop.command.shop);
+        cr_assert_neq(cursor->acked_us, 0);
+        found->acked = cursor->acked;
+    }
+}
+
+Test(image, gives_the_cursors_without_the_state)
+{
+    struct ordo_image_section section;
+    struct found found = {0, 0};
+    shop_open(&shop, NULL);
+    cr_assert_eq(put_product(&shop, 1, PRICE, ORDO_STOCK_UNLIMITED), ORDO_RESULT_OK);
+    cr_assert_eq(create(&shop, "a1", 1, 1), ORDO_RESULT_OK);
+    cr_assert_eq(put_subscriber(&shop, "erp", 0), ORDO_RESULT_OK);
+    cr_assert_eq(put_subscriber(&shop, "crm", 0), ORDO_RESULT_OK);
+    cr_assert_eq(put_subscriber(&shop, "gone", 0), ORDO_RESULT_OK);
+    cr_assert_eq(ack_updates(&shop, "crm", 1), ORDO_RESULT_OK);
+    cr_assert_eq(drop_subscriber(&shop, "gone"), ORDO_RESULT_OK);
+    for (uint32_t i = 0; ordo_image_section(shop.state, i, &section); i++) {
+        for (uint32_t chunk = 0; chunk < section.chunks; chunk++) {
+            size_t size;
+            const void *bytes = ordo_image_chunk(shop.state, i, chunk, &size);
+            ordo_image_cursors(i, (struct ordo_bytes){bytes, (uint32_t)size}, find_cursor, &found);
+        }
+    }
+    cr_assert_eq(found.count, 2);
+    cr_assert_eq(found.acked, 1);
+    shop_close(&shop);
+}

@@ -190,6 +190,33 @@ Test(subscriber, is_dropped_by_a_named_operator_with_a_reason_and_with_its_parks
     close_checked();
 }
 
+/* Journals of before have no capacities for subscribers in their first command. */
+Test(subscriber, capacities_are_the_standard_ones_where_an_older_genesis_names_none)
+{
+    uint8_t bytes[1024];
+    struct ordo_writer w = ordo_writer_over(bytes, sizeof(bytes));
+    struct ordo_settings_values standard;
+    const struct ordo_setting *setting;
+    uint32_t count = 0;
+    ordo_settings_standard(&standard);
+    shop_open(&shop, &standard);
+    for (uint32_t i = 0; (setting = ordo_setting_at(i)) != NULL; i++) {
+        if (setting->key != 14 && setting->key != 15) {
+            ordo_write_varint(&w, setting->key);
+            ordo_write_zigzag(&w, setting->standard);
+            count++;
+        }
+    }
+    make_verb(&shop, ORDO_KIND_SETTINGS, "")->settings.pairs =
+        (struct ordo_elements){{bytes, (uint32_t)ordo_writer_size(&w)}, count};
+    cr_assert_eq(shop_send(&shop), ORDO_RESULT_OK);
+    cr_expect_eq(ordo_state_settings(shop.state)->subscribers_max, 64);
+    cr_expect_eq(ordo_state_settings(shop.state)->parks_max, 10000);
+    cr_expect_eq(put_subscriber(&shop, "erp", 0), ORDO_RESULT_OK);
+    cr_expect_eq(set(&shop, "parks_max", 5), ORDO_RESULT_SETTING_FIXED);
+    shop_close(&shop);
+}
+
 /* ---- parks ---- */
 
 Test(park, keeps_what_was_said_whether_or_not_the_order_exists)

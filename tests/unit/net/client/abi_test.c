@@ -30,7 +30,7 @@ Test(abi, keeps_the_size_of_what_programs_fill_in)
     SIZE(ordo_cmd_order, 40);
     SIZE(ordo_cmd_product, 64);
     SIZE(ordo_cmd, 288);
-    SIZE(ordo_tls, 32);
+    SIZE(ordo_tls_options, 32);
     SIZE(ordo_options, 120);
     SIZE(ordo_follower_options, 192);
     SIZE(ordo_follower_state, 72);

@@ -221,7 +221,7 @@ Test(client_nng, subscribes_to_a_real_pub_socket, .timeout = 60)
     snprintf(url, sizeof(url), "ipc://%s/sock", folder);
     cr_assert_eq(nng_pub0_open(&socket), 0);
     cr_assert_eq(nng_listen(socket, url, NULL, 0), 0);
-    cr_assert_eq(ordo_tail_init(&tail, url, &fail), ORDO_OK);
+    cr_assert_eq(ordo_tail_init(&tail, url, NULL, &fail), ORDO_OK);
     cr_assert_eq(ordo_tail_connect(&tail, 5000, &fail), ORDO_OK, "%s", fail.text);
     while (heartbeats < HEARTBEATS) { /* PUB may drop: it is asked until enough have come */
         uint64_t now = ordo_clock_monotonic_ns(&tail.clock);
