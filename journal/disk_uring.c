@@ -243,7 +243,8 @@ enum ordo_err ordo_disk_uring_open(
     };
     self->disk.flush_name = dsync ? "RWF_DSYNC" : self->linked ? "linked fdatasync" : "no flush";
     if (self->own_ring) {
-        enum ordo_err err = ordo_uring_open(2 * ORDO_DISK_IN_FLIGHT_MAX, &self->ring, fail);
+        enum ordo_err err =
+            ordo_uring_open(config->arena, 2 * ORDO_DISK_IN_FLIGHT_MAX, &self->ring, fail);
         if (err != ORDO_OK) {
             return err;
         }

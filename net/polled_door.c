@@ -324,8 +324,9 @@ enum ordo_err ordo_polled_door_open(
     ordo_arena_init(&self->arena);
     (void)pthread_mutex_init(&self->replies_lock, NULL);
     self->ring = config->uring;
-    enum ordo_err err =
-        config->uring != NULL ? ORDO_OK : ordo_uring_open(RING_OPS_MAX, &self->ring, fail);
+    enum ordo_err err = config->uring != NULL
+                            ? ORDO_OK
+                            : ordo_uring_open(&self->arena, RING_OPS_MAX, &self->ring, fail);
     if (err == ORDO_OK && take_memory(self) != ORDO_OK) {
         err = ordo_fail_set(
             fail,

@@ -40,7 +40,8 @@ static void on_accept(void *self, int32_t result, uint32_t flags)
     } else if (result == -EINVAL && !listener->once) {
         listener->once = true;
     } else if (result != -ECONNABORTED && result != -EINTR && result != -ECANCELED) {
-        ORDO_LOG_WARN("accept_failed url=%s reason=\"%s\"", listener->url, strerror(-result));
+        ORDO_LOG_WARN(
+            "accept_failed url=%s reason=\"%s\"", listener->url, strerrordesc_np(-result));
         listener->again_ns = door->now_ns + AGAIN_NS;
         ordo_peer_limit(door);
     }

@@ -24,7 +24,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -448,30 +447,28 @@ static int make_ring(struct ordo_uring *ring, uint32_t operations)
     return result;
 }
 
-enum ordo_err ordo_uring_open(uint32_t operations, struct ordo_uring **out, struct ordo_fail *fail)
+enum ordo_err ordo_uring_open(
+    struct ordo_arena *arena, uint32_t operations, struct ordo_uring **out, struct ordo_fail *fail)
 {
+    void *memory;
     ORDO_ASSERT(operations > 0);
-    struct ordo_uring *ring = calloc(1, sizeof(*ring));
-    if (ring == NULL) {
+    if (ordo_arena_alloc(arena, "io_uring", 1, sizeof(struct ordo_uring), &memory) != ORDO_OK) {
         return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "no memory for an io_uring");
     }
+    struct ordo_uring *ring = memory;
     ring->wake = (struct ordo_uring_op){on_wake, ring};
     ring->nobody = (struct ordo_uring_op){on_nobody, ring};
     ring->event_fd = eventfd(0, EFD_CLOEXEC);
-    if (ring->event_fd < 0) {
-        int error = errno;
-        free(ring);
-        return ordo_fail_set(fail, ORDO_ERR_UNAVAILABLE, "eventfd failed: %s", strerror(error));
-    }
-    int result = make_ring(ring, operations + 1);
+    int result = ring->event_fd < 0 ? -errno : make_ring(ring, operations + 1);
     if (result != 0) {
-        (void)close(ring->event_fd);
-        free(ring);
+        if (ring->event_fd >= 0) {
+            (void)close(ring->event_fd);
+        }
         return ordo_fail_set(
             fail,
             ORDO_ERR_UNAVAILABLE,
             "io_uring is not available here (%s): allow it, or do without",
-            strerror(-result));
+            strerrordesc_np(-result));
     }
     int none = -1;
     (void)io_uring_register_files(&ring->ring, &none, 1); /* without it name_file says so */
@@ -486,5 +483,4 @@ void ordo_uring_close(struct ordo_uring *ring)
     }
     io_uring_queue_exit(&ring->ring);
     (void)close(ring->event_fd);
-    free(ring);
 }

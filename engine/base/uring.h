@@ -9,7 +9,7 @@
 #ifndef ORDO_BASE_URING_H
 #define ORDO_BASE_URING_H
 
-#include "base/err.h"
+#include "base/arena.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,9 +26,11 @@ struct ordo_uring_op {
 };
 
 /* Best first: the newest features that this kernel has. UNAVAILABLE when it denies or lacks
- * io_uring. `operations` is how many may be in flight at once without delay; more are possible. */
-enum ordo_err
-ordo_uring_open(uint32_t operations, struct ordo_uring **out, struct ordo_fail *fail) ORDO_MUST_USE;
+ * io_uring. `operations` is how many may be in flight at once without delay; more are possible. The
+ * memory is the arena's. Starter thread. */
+enum ordo_err ordo_uring_open(
+    struct ordo_arena *arena, uint32_t operations, struct ordo_uring **out, struct ordo_fail *fail)
+    ORDO_MUST_USE;
 
 /* Nothing may be in flight, or the owner's thread has ended: then the kernel has taken everything
  * back. Accepts NULL. */

@@ -65,7 +65,8 @@ static void open_uring(struct ordo_node *node, const struct ordo_config *config)
         plain |= ordo_address_is_plain(config->listen[i]);
     }
     struct ordo_fail fail;
-    if (both && plain && ordo_uring_open(URING_OPERATIONS, &node->uring, &fail) != ORDO_OK) {
+    if (both && plain &&
+        ordo_uring_open(&node->arena, URING_OPERATIONS, &node->uring, &fail) != ORDO_OK) {
         node->uring = NULL;
     }
 }

@@ -38,7 +38,7 @@ static inline struct raw raw_connect(const char *url)
         snprintf(local.sun_path, sizeof(local.sun_path), "%.107s", url + 6);
         cr_assert_eq(connect(raw.fd, (struct sockaddr *)&local, sizeof(local)), 0);
     } else {
-        tcp.sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1));
+        tcp.sin_port = htons((uint16_t)strtoul(strrchr(url, ':') + 1, NULL, 10));
         int one = 1;
         cr_assert_eq(setsockopt(raw.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)), 0);
         cr_assert_eq(connect(raw.fd, (struct sockaddr *)&tcp, sizeof(tcp)), 0);
