@@ -131,7 +131,7 @@ def abuse(path, orders, answers):
     number = 0
     running = False
     while True:
-        ready = select.select([orders], [], [], 0.02 if running else None)[0]
+        ready = select.select([orders], [], [], 0.05 if running else None)[0]
         if ready:
             order = os.read(orders, 1)
             if order == b"B":
