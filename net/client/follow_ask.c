@@ -17,7 +17,7 @@
 #define LOOK_NS        ORDO_NS_PER_S /* between fetches while the stream is not connected */
 #define AHEAD_PAUSE    (200 * ORDO_NS_PER_MS) /* the feed may be behind the stream for a moment */
 #define AHEAD_TRIES    10
-#define FETCH_FIRST    8192 /* updates of one fetch: fewer over a slow line, more over a quick one */
+#define FETCH_FIRST    8192 /* updates of one fetch: fewer if the line is slow, more if quick */
 #define FETCH_LEAST    64
 #define FETCH_QUICK_NS (500 * ORDO_NS_PER_MS)
 
