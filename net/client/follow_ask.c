@@ -18,7 +18,7 @@
 #define AHEAD_PAUSE                                                                                \
     (200 * ORDO_NS_PER_MS) /* the journal's feed may be behind the stream for a moment */
 #define AHEAD_TRIES    10
-#define FETCH_FIRST    8192 /* updates of one fetch: fewer over a slow line, more over a quick one */
+#define FETCH_FIRST    8192 /* updates of one fetch; a slow line gets fewer */
 #define FETCH_LEAST    64
 #define FETCH_QUICK_NS (500 * ORDO_NS_PER_MS)
 
