@@ -12,12 +12,13 @@
  * again: the client has tried for a while with the same id, and the step that asked has not moved.
  */
 
-#define ACK_PAUSE_NS   (100 * ORDO_NS_PER_MS)
-#define ACK_UPDATES    65536
-#define LOOK_NS        ORDO_NS_PER_S /* between fetches while the stream is not connected */
-#define AHEAD_PAUSE    (200 * ORDO_NS_PER_MS) /* the feed may be behind the stream for a moment */
+#define ACK_PAUSE_NS (100 * ORDO_NS_PER_MS)
+#define ACK_UPDATES  65536
+#define LOOK_NS      ORDO_NS_PER_S /* between fetches while the stream is not connected */
+#define AHEAD_PAUSE                                                                                \
+    (200 * ORDO_NS_PER_MS) /* the journal's feed may be behind the stream for a moment */
 #define AHEAD_TRIES    10
-#define FETCH_FIRST    8192 /* updates of one fetch: fewer if the line is slow, more if quick */
+#define FETCH_FIRST    8192 /* updates of one fetch; a slow line gets fewer */
 #define FETCH_LEAST    64
 #define FETCH_QUICK_NS (500 * ORDO_NS_PER_MS)
 

@@ -124,7 +124,7 @@ def paused(ordo, program):
     seconds = int(os.environ.get("ORDO_PAUSE_SECONDS", "10"))
     orders = 200000 * (seconds + 2)
     genesis = [f"--set=genesis.{table}={orders}" for table in ("orders_max", "payments_max")]
-    genesis.append(f"--set=genesis.ids_max={2 * orders}")
+    genesis.append(f"--set=genesis.ids_max={4 * orders}")  # each of an order's three commands is remembered
     load = Load(ordo, program, ["pause", seconds], genesis)
     load.check_counts()
     drain = load.steps["drain"]
