@@ -134,8 +134,8 @@ static uint32_t door_work(void *self)
 static uint64_t door_deadline_ns(void *self)
 {
     const struct ordo_polled_door *door = self;
-    if (door->ready.count != 0) {
-        return 0;
+    if (door->ready.count != 0 || door->dirty != NULL) {
+        return 0; /* replies that came behind this agent's turn go out with the next cycle */
     }
     return door->timed && door->scan_ns < door->files_ns ? door->scan_ns : door->files_ns;
 }
