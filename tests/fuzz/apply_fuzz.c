@@ -133,8 +133,11 @@ static bool read_command(struct source *in, struct ordo_command *command)
     const struct ordo_command_schema *schema = ordo_schema_at(which % count);
     memset(command, 0, sizeof(*command));
     command->kind = schema->kind;
-    command->id[0] = take(in);
-    command->id[1] = 1;
+    uint8_t id = take(in);
+    if (ordo_kind_has_client_id(schema->kind) || schema->kind == ORDO_KIND_FACT) {
+        command->id[0] = id;
+        command->id[1] = 1;
+    }
     command->shop = take(in) % 8 == 0 ? 8 : 7;
     for (uint32_t i = 0; i < schema->field_count; i++) {
         /* every member of the union begins where the union does */
