@@ -10,6 +10,12 @@
 #include "order/domain.h"
 #include "order/query.h"
 
+/* What a query's page may hold at most: a limit that was left out is the largest. */
+static inline uint64_t ordo_page_limit(uint64_t limit)
+{
+    return limit == 0 ? 256 : limit;
+}
+
 /* ---- orders.c: the order table, state lists, transitions ---- */
 
 static inline uint64_t ordo_order_hash(uint32_t shop, struct ordo_bytes order_id)

@@ -176,8 +176,9 @@ static uint64_t list_page(
     struct ordo_order_view view;
     uint8_t state = (uint8_t)list->state;
     uint64_t until_us = list->until_us == 0 ? UINT64_MAX : list->until_us;
+    uint64_t limit = ordo_page_limit(list->limit);
     uint64_t count = 0;
-    for (uint32_t i = 0; i < ROWS_LOOKED_AT_MAX && *order != 0 && count < list->limit; i++) {
+    for (uint32_t i = 0; i < ROWS_LOOKED_AT_MAX && *order != 0 && count < limit; i++) {
         const struct ordo_order_row *o = ordo_order_at(s, *order);
         if (o->changed_us > until_us && state != ORDO_STATE_NONE) {
             *order = 0; /* those behind it changed later still */

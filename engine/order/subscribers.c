@@ -328,8 +328,9 @@ uint64_t ordo_subscribers_page(
 {
     uint32_t used = ordo_head(s)->used[ORDO_TABLE_SUBSCRIBER];
     uint64_t row = query->after == 0 ? 1 : query->after;
+    uint64_t limit = ordo_page_limit(query->limit);
     uint64_t count = 0;
-    for (uint32_t i = 0; i < ROWS_LOOKED_AT_MAX && row <= used && count < query->limit; i++) {
+    for (uint32_t i = 0; i < ROWS_LOOKED_AT_MAX && row <= used && count < limit; i++) {
         const struct ordo_subscriber_row *at = ordo_subscriber_at(s, (uint32_t)row);
         if (at->name_size != 0 && at->shop == s->command.shop) {
             struct ordo_subscriber_view view;
@@ -351,11 +352,12 @@ uint64_t ordo_parks_page(
     struct ordo_writer *out)
 {
     uint32_t row = ordo_subscriber_at(s, subscriber)->park_first;
+    uint64_t limit = ordo_page_limit(query->limit);
     uint64_t count = 0;
     while (row != 0 && ordo_park_at(s, row)->parked_seq < query->after) { /* ends: ORDO_PARKS_MAX */
         row = ordo_park_at(s, row)->next;
     }
-    for (; row != 0 && count < query->limit; row = ordo_park_at(s, row)->next) {
+    for (; row != 0 && count < limit; row = ordo_park_at(s, row)->next) {
         const struct ordo_park_row *at = ordo_park_at(s, row);
         struct ordo_park_view view = {
             .order_shop = at->order_shop,

@@ -314,6 +314,8 @@ Test(codec, lists_are_paged_and_whole)
     cr_assert_eq(pay(&shop, "orphan", "t", 1), ORDO_DISPOSITION_ORPHAN);
     cr_expect_eq(list_all(&shop, 0, 256, &pages), 1000);
     cr_expect_eq(pages, 4);
+    cr_expect_eq(list_all(&shop, 0, 0, &pages), 1000, "a limit that was left out");
+    cr_expect_eq(pages, 4);
     cr_expect_eq(list_all(&shop, ORDO_STATE_PENDING, 100, &pages), 750);
     cr_expect_eq(pages, 8);
     cr_expect_eq(list_all(&shop, ORDO_STATE_CANCELLED, 256, &pages), 250);
