@@ -80,7 +80,9 @@ static void write_and_bend(const uint8_t *data, size_t size)
         record.command = (struct ordo_bytes){data, first};
         record.outcome = (struct ordo_bytes){data + first, second};
         data += first + second;
-        ordo_record_write(&out, &record, header.base_time_us, &crc);
+        uint8_t *after = ordo_record_put(out.at, &record, header.base_time_us);
+        ordo_record_seal(out.at, after, &crc);
+        out.at = after;
         header.record_count++;
         updates += record.update_count;
     }
