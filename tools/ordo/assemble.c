@@ -66,7 +66,7 @@ static void open_uring(struct ordo_node *node, const struct ordo_config *config)
     }
     struct ordo_fail fail;
     if (both && plain &&
-        ordo_uring_open(&node->arena, URING_OPERATIONS, &node->uring, &fail) != ORDO_OK) {
+        ordo_uring_open(&node->uring_arena, URING_OPERATIONS, &node->uring, &fail) != ORDO_OK) {
         node->uring = NULL;
     }
 }
@@ -328,6 +328,7 @@ ordo_node_open(struct ordo_node *node, const struct ordo_config *config, struct 
     memset(node, 0, sizeof(*node));
     pipeline_config(config, &pipeline);
     ordo_arena_init(&node->arena);
+    ordo_arena_init(&node->uring_arena);
     ordo_replay_init(&node->replay, &node->arena);
 
     open_uring(node, config);
@@ -350,6 +351,7 @@ ordo_node_open(struct ordo_node *node, const struct ordo_config *config, struct 
         return err;
     }
     ordo_arena_seal(&node->arena);
+    ordo_arena_seal(&node->uring_arena);
     if (node->recovery.seq_last == 0) {
         put_genesis(node, &config->genesis);
     }
@@ -401,5 +403,6 @@ void ordo_node_close(struct ordo_node *node)
         ordo_journal_close(node->journal);
     }
     ordo_uring_close(node->uring);
+    ordo_arena_fini(&node->uring_arena);
     ordo_arena_fini(&node->arena);
 }

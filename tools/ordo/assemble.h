@@ -14,7 +14,8 @@
 #include "snapshots.h"
 
 struct ordo_node {
-    struct ordo_arena arena;
+    struct ordo_arena arena; /* a refused snapshot's state is thrown away with all of it */
+    struct ordo_arena uring_arena;
     struct ordo_replay replay;
     struct ordo_uring *uring; /* of the thread that has door and journal; NULL = each its own */
     struct ordo_journal *journal;
