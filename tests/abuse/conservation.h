@@ -28,7 +28,8 @@ enum plan {
     PLAN_SHORT_REST,
     PLAN_OVER,
     PLAN_TWICE,
-    PLAN_REFUND_ALL,
+    PLAN_REFUND_ALL,     /* after the ack: the card stays with its buyer */
+    PLAN_REFUND_ISSUING, /* before it: the card is void */
 };
 
 enum op { OP_CREATE, OP_CANCEL, OP_PAY, OP_PAY_SECOND, OP_REFUND, OP_CARDS, OP_ACK, OP_COUNT };

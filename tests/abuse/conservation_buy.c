@@ -38,6 +38,7 @@ static const struct {
     {4, PLAN_OVER},
     {4, PLAN_TWICE},
     {3, PLAN_REFUND_ALL},
+    {2, PLAN_REFUND_ISSUING},
 };
 
 struct texts {
@@ -215,11 +216,15 @@ void begin_buy(struct slot *slot)
 
 static void fetch_or_end(struct slot *slot)
 {
-    if (slot->order->state == ORDO_STATE_ISSUING) {
+    const struct order *order = slot->order;
+    if (order->state == ORDO_STATE_ISSUING) {
         send_plain(slot, OP_CARDS);
-    } else {
-        end_buy(slot);
+        return;
     }
+    if (order->applied > 0) { /* nobody waits here: who cannot be served gets his money back */
+        fail(order, "is paid for and is %s", ordo_state_name(order->state));
+    }
+    end_buy(slot);
 }
 
 /* Half of what is due back is given back; the rest stays due. */
@@ -246,10 +251,10 @@ static void after_create(struct slot *slot)
         (slot->plan == PLAN_LATE ? LATE_US : (uint32_t)(draw(&slot->random) % THINK_US));
 }
 
-static void after_ack(struct slot *slot)
+static void refund_all_or_end(struct slot *slot)
 {
-    bool wanted = slot->plan == PLAN_REFUND_ALL && slot->payments[0].applied > 0;
-    if (!wanted || slot->refunded_all) {
+    bool wanted = slot->plan == PLAN_REFUND_ALL || slot->plan == PLAN_REFUND_ISSUING;
+    if (!wanted || slot->payments[0].applied == 0) {
         end_buy(slot);
         return;
     }
@@ -289,11 +294,15 @@ static void advance(struct slot *slot)
         }
         break;
     case OP_CARDS:
-        send_plain(slot, OP_ACK);
+        if (slot->plan == PLAN_REFUND_ISSUING) {
+            refund_all_or_end(slot);
+        } else {
+            send_plain(slot, OP_ACK);
+        }
         break;
     case OP_ACK:
     case OP_COUNT:
-        after_ack(slot);
+        refund_all_or_end(slot);
         break;
     }
 }
