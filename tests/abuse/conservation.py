@@ -8,7 +8,7 @@ killed with -9 every few seconds, the first time right after the beginning, and 
 stands in conservation_load.c. The clients add up what they were told; the node is asked, and its journal audited. Promised:
 nothing ends UNKNOWN; every order is as its buyer was told, each with one card, none twice; units sold = cards given out <=
 stock; money told = applied + refund due + refunded + review; every sum of the clients is the node's.
-ORDO_CASES_R12 sets the buys.
+ORDO_CASES_R12 sets the buys. The seed fixes what each buy does and when the node is killed, not who comes first.
 """
 
 import argparse
