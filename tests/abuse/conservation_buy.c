@@ -208,8 +208,8 @@ void begin_buy(struct slot *slot)
         }
         percent -= shares[i].share;
     }
-    for (uint8_t op = 0; op < OP_COUNT; op++) {
-        slot->calls[op] = (struct call){slot, op};
+    for (int op = 0; op < OP_COUNT; op++) {
+        slot->calls[op] = (struct call){slot, (uint8_t)op};
     }
     send_create(slot);
 }

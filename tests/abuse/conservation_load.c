@@ -210,8 +210,8 @@ static void say_loaded(void)
         sum.due,
         sum.refunded,
         sum.review);
-    for (uint8_t i = 0; i < ORDO_DISPOSITION_COUNT; i++) {
-        printf(" facts_%s=%" PRIu64, ordo_disposition_name(i), load.facts_with[i]);
+    for (int i = 0; i < ORDO_DISPOSITION_COUNT; i++) {
+        printf(" facts_%s=%" PRIu64, ordo_disposition_name((uint8_t)i), load.facts_with[i]);
     }
     printf("\n");
 }
@@ -223,8 +223,8 @@ static void say_verified(void)
         in_state[load.orders[i].state]++; /* of a refused one: NONE */
     }
     printf("verified fails=%u", load.fails);
-    for (uint8_t i = 0; i < ORDO_STATE_COUNT; i++) {
-        printf(" orders_%s=%" PRIu64, ordo_state_name(i), in_state[i]);
+    for (int i = 0; i < ORDO_STATE_COUNT; i++) {
+        printf(" orders_%s=%" PRIu64, ordo_state_name((uint8_t)i), in_state[i]);
     }
     printf("\n");
 }
