@@ -157,11 +157,12 @@ static uint32_t retire(struct ordo_journal *journal)
 
 static uint32_t reap(struct ordo_journal *journal)
 {
+    struct ordo_disk_done done[ORDO_DISK_IN_FLIGHT_MAX];
+    /* Also when nothing is in flight: a wake that the queue keeps would end every sleep. */
+    uint32_t count = journal->disk->port->reap(journal->disk, done, ORDO_DISK_IN_FLIGHT_MAX);
     if (in_flight(journal) == 0) {
         return 0;
     }
-    struct ordo_disk_done done[ORDO_DISK_IN_FLIGHT_MAX];
-    uint32_t count = journal->disk->port->reap(journal->disk, done, ORDO_DISK_IN_FLIGHT_MAX);
     for (uint32_t i = 0; i < count && !ordo_journal_failed(journal); i++) {
         complete(journal, &done[i]);
     }

@@ -13,7 +13,9 @@
  * copies it, framed, into blocks of its own and pushes the request; the door's thread only links
  * them. The queue is bounded because each request exists once, the memory by the store. A reply
  * that finds the store full breaks its connection: its reader was too slow, and what he does not
- * know he asks again. */
+ * know he asks again. That must not hit the others: nobody may have more unsent than the store has
+ * free, so each of n greedy ones gets an (n+1)th of it, and as much is left for the small replies
+ * of everybody else. */
 
 #define BLOCK_SMALL 4096u
 #define BLOCK_MAX   65536u
@@ -40,6 +42,15 @@ static void give_chain(struct ordo_polled_door *door, struct ordo_output *block)
         block = next;
     }
     (void)pthread_mutex_unlock(&door->replies_lock);
+}
+
+/* Whether somebody may have so many bytes unsent at this moment. */
+static bool may_hold(struct ordo_polled_door *door, uint64_t size)
+{
+    (void)pthread_mutex_lock(&door->replies_lock);
+    size_t left = door->replies.size - door->replies.used;
+    (void)pthread_mutex_unlock(&door->replies_lock);
+    return size <= left;
 }
 
 /* Copies behind *last, taking blocks of at least `least` bytes; *first is the first one. */
@@ -155,8 +166,8 @@ static void reply_here(
     memcpy(head + size, request->message, request->stack_size);
     size += request->stack_size;
     struct ordo_peer *peer = release(door, request);
-    bool good = peer != NULL && ordo_peer_put(peer, head, size) &&
-                ordo_peer_put(peer, bytes.data, bytes.size);
+    bool good = peer != NULL && may_hold(door, peer->unsent + size + bytes.size) &&
+                ordo_peer_put(peer, head, size) && ordo_peer_put(peer, bytes.data, bytes.size);
     note_reply(door, peer, good);
 }
 
@@ -170,7 +181,8 @@ static void reply_there(
     struct ordo_output *last = NULL;
     size_t least = size + bytes.size + sizeof(struct ordo_output);
     request->reply = NULL;
-    bool good = put(door, &request->reply, &last, (struct ordo_bytes){head, size}, least) &&
+    bool good = may_hold(door, least) &&
+                put(door, &request->reply, &last, (struct ordo_bytes){head, size}, least) &&
                 put(door, &request->reply, &last, bytes, 0);
     if (!good) {
         give_chain(door, request->reply);
@@ -206,11 +218,18 @@ static void take_answer(struct ordo_polled_door *door, struct ordo_polled_reques
         return;
     }
     size_t size = 0;
-    *(peer->output_last == NULL ? &peer->output : &peer->output_last->next) = reply;
+    struct ordo_output *last = reply;
     for (struct ordo_output *block = reply; block != NULL; block = block->next) {
         size += block->filled;
-        peer->output_last = block;
+        last = block;
     }
+    if (peer->unsent != 0 && !may_hold(door, peer->unsent + size)) {
+        give_chain(door, reply);
+        note_reply(door, peer, false);
+        return;
+    }
+    *(peer->output_last == NULL ? &peer->output : &peer->output_last->next) = reply;
+    peer->output_last = last;
     add_unsent(peer, size);
     note_reply(door, peer, true);
 }

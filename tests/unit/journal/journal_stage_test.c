@@ -346,3 +346,31 @@ Test(journal, wakes_its_sleeper_at_completions_and_at_signals)
         rig_fini(&rig);
     }
 }
+
+/* A wake is taken though nothing is in flight: else it would end every sleep from then on, and the
+ * thread would spin. */
+Test(journal, sleeps_again_after_a_signal_though_it_has_nothing_to_do)
+{
+    for (int b = 0; b < 2; b++) {
+        struct rig rig;
+        struct ordo_waker waker;
+        rig_init(&rig, backends[b]);
+        rig_open(&rig);
+        ordo_waker_init(&waker);
+        ordo_journal_bind_waker(rig.journal, &waker);
+        uint64_t slept_ns = 0;
+        for (int i = 0; i < 10 && slept_ns < 50 * ORDO_NS_PER_MS; i++) {
+            ordo_waker_announce(&waker);
+            if (i == 0) {
+                ordo_waker_signal(&waker);
+            }
+            uint64_t start = rig_now();
+            ordo_waker_sleep(&waker, 100 * ORDO_NS_PER_MS);
+            slept_ns = rig_now() - start;
+            (void)ordo_journal_do_work(rig.journal);
+        }
+        cr_assert_geq(slept_ns, 50 * ORDO_NS_PER_MS, "no sleep lasts any more");
+        rig_close(&rig);
+        rig_fini(&rig);
+    }
+}

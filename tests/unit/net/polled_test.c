@@ -205,6 +205,30 @@ Test(polled, breaks_off_who_never_reads)
     node_close(&n);
 }
 
+/* His replies would all have room, but then nobody else's had. */
+Test(polled, lets_nobody_hold_most_of_the_room_for_replies)
+{
+    static const uint8_t cards[] = {
+        0x94, 0x01, 0x01, 0xc0, 0x91, 0x94, 0xcc, 0x81, 0xc0, 0x00, 0xa1, 'A'};
+    n.cards_size = 50000;
+    n.config.polled.send_mib = 2;
+    open_node(true);
+    struct raw greedy = raw_open(n.url);
+    struct raw honest = raw_open(n.url);
+    cr_assert(raw_flood(greedy, 36, (struct ordo_bytes){cards, sizeof(cards)}));
+    node_taken(&n, 36);
+    node_release(&n);
+    uint64_t limit = now_ms() + 5000;
+    while (stats_of().replies + stats_of().replies_failed < 36 && now_ms() < limit) {
+        (void)poll(NULL, 0, 5);
+    }
+    cr_assert(stats_of().replies_failed > 0, "all %lu were kept", stats_of().replies);
+    raw_expect_answer(honest, 1);
+    close(greedy.fd);
+    close(honest.fd);
+    node_close(&n);
+}
+
 Test(polled, ends_in_time_though_somebody_does_not_read)
 {
     n.cards_size = 50000;
