@@ -301,6 +301,13 @@ void ordo_follow_fetched(struct ordo_follower *f, struct ordo_mp_reader body, ui
     batch->broken = body.error != NULL;
     f->head_seq = head.head > f->head_seq ? head.head : f->head_seq;
     f->ahead_tries = 0;
+    if (!batch->broken && head.first > f->at_seq + 1) { /* also when nothing is left behind it */
+        if (!ordo_follow_lost(f, ORDO_LOST_TRIMMED, f->at_seq + 1, head.first - 1)) {
+            return;
+        }
+        f->at_seq = head.first - 1;
+        f->hash_known = false;
+    }
     if (!batch->broken && head.last < head.first) { /* nothing there yet */
         f->behind = f->kept_count > 0 && f->kept[f->kept_begin].first > f->at_seq + 1;
         f->fetch_ns = now_ns + 5 * ORDO_NS_PER_MS;
@@ -309,13 +316,6 @@ void ordo_follow_fetched(struct ordo_follower *f, struct ordo_mp_reader body, ui
     batch->first = head.first;
     batch->last = head.last;
     batch->hash = hash_of(head.hash);
-    if (!batch->broken && head.first > f->at_seq + 1) {
-        if (!ordo_follow_lost(f, ORDO_LOST_TRIMMED, f->at_seq + 1, head.first - 1)) {
-            return;
-        }
-        f->at_seq = head.first - 1;
-        f->hash_known = false;
-    }
     enum proof proof = batch->broken || head.last <= f->at_seq ? BROKEN : prove(f, batch);
     if (proof == BROKEN) {
         ordo_follow_stop(

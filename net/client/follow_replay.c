@@ -92,6 +92,12 @@ no_answer(const struct ordo_follower *f, const struct ordo_answer *answer, struc
         ordo_result_text(code));
 }
 
+static int no_sense(const struct ordo_follower *f, struct ordo_error *error)
+{
+    return ordo_lib_error(
+        error, ORDO_E_INVALID, "%s: the answer of a fetch makes no sense", f->options.url);
+}
+
 /* Updates of one page; they lie in the client's memory until its next call. */
 static int deliver_page(
     struct ordo_follower *f,
@@ -101,6 +107,16 @@ static int deliver_page(
 {
     struct ordo_fetch_head head;
     uint32_t count = ordo_body_fetch(&body, &head);
+    if (body.error != NULL || head.last + 1 < head.first || head.last + 1 <= replay->next) {
+        return no_sense(f, error);
+    }
+    if (head.first > replay->next && !ordo_follow_lost(
+                                         f,
+                                         ORDO_LOST_TRIMMED,
+                                         replay->next,
+                                         head.first - 1 < f->at_seq ? head.first - 1 : f->at_seq)) {
+        return ordo_lib_error(error, ORDO_E_STOPPED, "%s", f->stopped.text);
+    }
     for (uint32_t i = 0; i < count && body.error == NULL; i++) {
         char order_id[ORDO_ORDER_ID_MAX + 1];
         struct ordo_update update;
@@ -125,13 +141,8 @@ static int deliver_page(
         }
         f->delivered++;
     }
-    if (body.error != NULL || head.last < head.first) {
-        return ordo_lib_error(
-            error, ORDO_E_INVALID, "%s: the answer of a fetch makes no sense", f->options.url);
-    }
-    if (head.first > replay->next &&
-        !ordo_follow_lost(f, ORDO_LOST_TRIMMED, replay->next, head.first - 1)) {
-        return ordo_lib_error(error, ORDO_E_STOPPED, "%s", f->stopped.text);
+    if (body.error != NULL) {
+        return no_sense(f, error);
     }
     replay->next = head.last + 1;
     return ORDO_E_OK;

@@ -233,6 +233,24 @@ Test(follower_cursor, parks_an_order_again_whose_unpark_had_no_answer)
     ordo_follower_close(f);
 }
 
+Test(follower_cursor, tells_of_a_parked_order_that_its_past_was_trimmed)
+{
+    node.head = 100;
+    app.fail_order = "A-2";
+    struct ordo_follower *f = follow((struct ordo_follower_options){.name = "mail"});
+    cr_assert_eq(run_to(f, 100), 0);
+    app.fail_order = NULL;
+    app.count = 0;
+    node.trimmed = 100;
+    cr_assert_eq(replay(f, 7, "A-2"), 0);
+    cr_assert_eq(app.count, 0);
+    cr_assert_eq(app.lost_count, 1);
+    cr_assert_eq(app.lost[0].first_seq, 2);
+    cr_assert_eq(app.lost[0].last_seq, 100);
+    cr_assert_eq(state_of(f).parked, 0);
+    ordo_follower_close(f);
+}
+
 Test(follower_cursor, replays_nothing_out_of_another_journal)
 {
     node.head = 100;
