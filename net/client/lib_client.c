@@ -26,6 +26,7 @@
 #define FRAME_STANDARD    256
 #define FLIGHT_STANDARD   4
 #define FLIGHT_MAX        256
+#define STUCK_NS          (5 * ORDO_NS_PER_MS)
 #define REST_SHARE        8 /* of the patience, that a lane waits for room at most */
 #define SCRATCH_SIZE      (ORDO_IMPORT_MAX * (ORDO_SEALED_MAX + ORDO_VARINT_MAX))
 #define ALONE             ORDO_CLASS_COUNT /* the lane of frames with one command */
@@ -356,14 +357,41 @@ int ordo_submit(struct ordo *ordo, struct ordo_cmd *cmd, ordo_on_end *on_end, vo
     return submit(ordo, cmd, &waiter);
 }
 
+/* When a lane leaves though there is no room. */
+static uint64_t lanes_due(const struct ordo *ordo)
+{
+    uint64_t due = UINT64_MAX;
+    for (int i = 0; i < ORDO_CLASS_COUNT; i++) {
+        const struct lane *lane = &ordo->lanes[i];
+        uint64_t own = lane->count == 0 ? UINT64_MAX : lane->since_ns + ordo->rest_ns;
+        due = own < due ? own : due;
+    }
+    return due;
+}
+
+/* What has found no memory, or no number of a request, is tried again every few milliseconds. */
+static uint32_t wait_ms(const struct ordo *ordo, uint64_t now, uint64_t end)
+{
+    uint64_t due = lanes_due(ordo);
+    uint64_t soonest = now + STUCK_NS;
+    due = due > soonest ? due : soonest;
+    due = due < end ? due : end;
+    return due <= now ? 0 : (uint32_t)((due - now + ORDO_NS_PER_MS - 1) / ORDO_NS_PER_MS);
+}
+
 uint32_t ordo_poll(struct ordo *ordo, uint32_t timeout_ms)
 {
     ORDO_ASSERT(!ordo->in_callback);
+    uint64_t now = ordo_clock_monotonic_ns(&ordo->clock);
+    uint64_t end = now + timeout_ms * ORDO_NS_PER_MS;
     ordo->ended = 0;
-    send_lanes(ordo);
-    (void)ordo_client_poll(ordo->client, timeout_ms);
-    send_lanes(ordo); /* what gathered meanwhile leaves now, not when the caller comes again */
-    (void)ordo_client_poll(ordo->client, 0);
+    do {
+        send_lanes(ordo);
+        (void)ordo_client_poll(ordo->client, wait_ms(ordo, now, end));
+        send_lanes(ordo); /* what gathered meanwhile leaves now, not when the caller comes again */
+        (void)ordo_client_poll(ordo->client, 0);
+        now = ordo_clock_monotonic_ns(&ordo->clock);
+    } while (ordo->ended == 0 && now < end);
     return ordo->ended;
 }
 
