@@ -36,6 +36,15 @@ static uint64_t in_flight(const struct ordo_journal *journal)
     return journal->flight_tail - journal->flight_head;
 }
 
+/* The page cache tells each write-back error to one flush of a descriptor alone. Of two that run at
+ * once the later write's may hear of the earlier one's loss, and that one's flush of nothing. Past
+ * the page cache an error is the write's own. */
+static bool may_submit(const struct ordo_journal *journal)
+{
+    bool one = journal->disk->overlaps && !journal->segment.direct;
+    return in_flight(journal) < (one ? 1 : journal->config.in_flight_max);
+}
+
 static struct ordo_flight *flight_at(struct ordo_journal *journal, uint64_t count)
 {
     return &journal->flights[count % journal->config.in_flight_max];
@@ -330,7 +339,7 @@ static uint32_t take(struct ordo_journal *journal)
             continue;
         }
         const struct ordo_slot *slot = ordo_ring_slot(stage->ring, stage->next);
-        if (in_flight(journal) == journal->config.in_flight_max ||
+        if (!may_submit(journal) ||
             !make_room(journal, ordo_record_bound(slot->command_size, slot->outcome_size))) {
             break;
         }

@@ -64,6 +64,7 @@ struct ordo_disk {
     const char *name;         /* for the log */
     const char *flush_name;   /* for the log: how it flushes */
     int error;                /* the backend itself broke: an errno; 0 = no */
+    bool overlaps;            /* flushes of several writes run at once */
     struct ordo_waker *waker; /* signalled at completions where there is no sleep; may be NULL */
 };
 

@@ -234,7 +234,7 @@ enum ordo_err ordo_disk_uring_open(
     struct uring_disk *self = memory;
     bool dsync = config->flush && config->method == ORDO_FLUSH_DSYNC;
     *self = (struct uring_disk){
-        .disk = {.port = &uring_port, .name = "io_uring"},
+        .disk = {.port = &uring_port, .name = "io_uring", .overlaps = config->flush},
         .ring = config->uring,
         .own_ring = config->uring == NULL,
         .fd = -1,

@@ -301,6 +301,13 @@ void ordo_follow_fetched(struct ordo_follower *f, struct ordo_mp_reader body, ui
     batch->broken = body.error != NULL;
     f->head_seq = head.head > f->head_seq ? head.head : f->head_seq;
     f->ahead_tries = 0;
+    if (!batch->broken && head.first > f->at_seq + 1) { /* also when nothing is left behind it */
+        if (!ordo_follow_lost(f, ORDO_LOST_TRIMMED, f->at_seq + 1, head.first - 1)) {
+            return;
+        }
+        f->at_seq = head.first - 1;
+        f->hash_known = false;
+    }
     if (!batch->broken && head.last < head.first) { /* nothing there yet */
         f->behind = f->kept_count > 0 && f->kept[f->kept_begin].first > f->at_seq + 1;
         f->fetch_ns = now_ns + 5 * ORDO_NS_PER_MS;
@@ -309,13 +316,6 @@ void ordo_follow_fetched(struct ordo_follower *f, struct ordo_mp_reader body, ui
     batch->first = head.first;
     batch->last = head.last;
     batch->hash = hash_of(head.hash);
-    if (!batch->broken && head.first > f->at_seq + 1) {
-        if (!ordo_follow_lost(f, ORDO_LOST_TRIMMED, f->at_seq + 1, head.first - 1)) {
-            return;
-        }
-        f->at_seq = head.first - 1;
-        f->hash_known = false;
-    }
     enum proof proof = batch->broken || head.last <= f->at_seq ? BROKEN : prove(f, batch);
     if (proof == BROKEN) {
         ordo_follow_stop(
@@ -333,45 +333,6 @@ void ordo_follow_fetched(struct ordo_follower *f, struct ordo_mp_reader body, ui
 }
 
 /* ---- delivery ---- */
-
-static uint64_t order_hash(uint32_t shop, struct ordo_bytes order_id)
-{
-    return ordo_hash64(order_id.data, order_id.size, shop);
-}
-
-struct ordo_parked *
-ordo_follow_parked(const struct ordo_follower *f, uint32_t shop, struct ordo_bytes order_id)
-{
-    if (f->park_count == 0) {
-        return NULL;
-    }
-    uint64_t hash = order_hash(shop, order_id);
-    for (uint32_t i = 0; i < f->park_count; i++) {
-        struct ordo_parked *parked = &f->parks[i];
-        if (parked->hash == hash && parked->shop == shop &&
-            strlen(parked->order_id) == order_id.size &&
-            memcmp(parked->order_id, order_id.data, order_id.size) == 0) {
-            return parked;
-        }
-    }
-    return NULL;
-}
-
-bool ordo_follow_park(
-    struct ordo_follower *f, uint32_t shop, struct ordo_bytes order_id, uint64_t first_update)
-{
-    if (f->park_count == ORDO_FOLLOW_PARKS_MAX || order_id.size > ORDO_ORDER_ID_MAX) {
-        return false;
-    }
-    if (ordo_follow_parked(f, shop, order_id) != NULL) {
-        return true;
-    }
-    struct ordo_parked *parked = &f->parks[f->park_count++];
-    *parked = (struct ordo_parked){
-        .hash = order_hash(shop, order_id), .first_update = first_update, .shop = shop};
-    memcpy(parked->order_id, order_id.data, order_id.size);
-    return true;
-}
 
 static int compare_order(const void *a, const void *b)
 {
@@ -393,7 +354,7 @@ static bool is_wanted(const struct ordo_follower *f, const struct ordo_update *u
         }
     }
     const struct ordo_parked *parked = ordo_follow_parked(f, update->shop, update->order_id);
-    return parked == NULL || update->update_seq < parked->first_update;
+    return parked == NULL || parked->doubtful || update->update_seq < parked->first_update;
 }
 
 void ordo_follow_change(

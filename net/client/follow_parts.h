@@ -1,6 +1,6 @@
 /* follow_parts.h - the inside of a follower (ordo/follow.h), shared by follow.c (the handle and its
- * loop), follow_ask.c (what it asks the node) and follow_batch.c (updates: proven, put in order,
- * delivered).
+ * loop), follow_ask.c (what it asks the node), follow_batch.c (updates: proven, put in order,
+ * delivered) and follow_replay.c (parked orders).
  *
  * Inside libordo only; one thread.
  */
@@ -59,6 +59,7 @@ struct ordo_parked {
     uint64_t hash; /* of shop and order */
     uint64_t first_update;
     uint32_t shop;
+    bool doubtful; /* an unpark had no answer: delivered here, whatever the node has */
     char order_id[ORDO_ORDER_ID_MAX + 1];
 };
 
@@ -160,6 +161,8 @@ void ordo_follow_change(
     const struct ordo_update *update,
     char order_id[ORDO_ORDER_ID_MAX + 1],
     struct ordo_change *change);
+
+/* ---- follow_replay.c ---- */
 
 struct ordo_parked *
 ordo_follow_parked(const struct ordo_follower *f, uint32_t shop, struct ordo_bytes order_id);

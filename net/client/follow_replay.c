@@ -1,6 +1,7 @@
 #include "net/client/follow_parts.h"
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "order/result.h"
 
 #include <string.h>
@@ -8,8 +9,57 @@
 /* A parked order comes back: what it has missed is fetched, of that order alone, and delivered;
  * only when the callback has taken all of it is the order unparked, so a crash in between leaves it
  * parked and nothing of it is passed over. Up to at_seq it is replayed, behind that it is delivered
- * like any other. Repetitions are possible, omissions are not.
+ * like any other. Repetitions are possible, omissions are not: where an unpark has no answer, the
+ * order is delivered from there on, for after a restart the node may know of no park.
+ *
+ * Answers to what the follower had asked before come in between. One of them may begin the stream
+ * anew, with other numbers and no parked orders; then the replay ends, nothing is unparked.
  */
+
+/* ---- which orders are parked ---- */
+
+static uint64_t order_hash(uint32_t shop, struct ordo_bytes order_id)
+{
+    return ordo_hash64(order_id.data, order_id.size, shop);
+}
+
+struct ordo_parked *
+ordo_follow_parked(const struct ordo_follower *f, uint32_t shop, struct ordo_bytes order_id)
+{
+    if (f->park_count == 0) {
+        return NULL;
+    }
+    uint64_t hash = order_hash(shop, order_id);
+    for (uint32_t i = 0; i < f->park_count; i++) {
+        struct ordo_parked *parked = &f->parks[i];
+        if (parked->hash == hash && parked->shop == shop &&
+            strlen(parked->order_id) == order_id.size &&
+            memcmp(parked->order_id, order_id.data, order_id.size) == 0) {
+            return parked;
+        }
+    }
+    return NULL;
+}
+
+bool ordo_follow_park(
+    struct ordo_follower *f, uint32_t shop, struct ordo_bytes order_id, uint64_t first_update)
+{
+    struct ordo_parked *parked = ordo_follow_parked(f, shop, order_id);
+    if (parked != NULL) {
+        parked->doubtful = false; /* its replay begins where it did */
+        return true;
+    }
+    if (f->park_count == ORDO_FOLLOW_PARKS_MAX || order_id.size > ORDO_ORDER_ID_MAX) {
+        return false;
+    }
+    parked = &f->parks[f->park_count++];
+    *parked = (struct ordo_parked){
+        .hash = order_hash(shop, order_id), .first_update = first_update, .shop = shop};
+    memcpy(parked->order_id, order_id.data, order_id.size);
+    return true;
+}
+
+/* ---- replay ---- */
 
 struct replay {
     uint64_t next;    /* update_seq to look from */
@@ -42,6 +92,12 @@ no_answer(const struct ordo_follower *f, const struct ordo_answer *answer, struc
         ordo_result_text(code));
 }
 
+static int no_sense(const struct ordo_follower *f, struct ordo_error *error)
+{
+    return ordo_lib_error(
+        error, ORDO_E_INVALID, "%s: the answer of a fetch makes no sense", f->options.url);
+}
+
 /* Updates of one page; they lie in the client's memory until its next call. */
 static int deliver_page(
     struct ordo_follower *f,
@@ -51,6 +107,16 @@ static int deliver_page(
 {
     struct ordo_fetch_head head;
     uint32_t count = ordo_body_fetch(&body, &head);
+    if (body.error != NULL || head.last + 1 < head.first || head.last + 1 <= replay->next) {
+        return no_sense(f, error);
+    }
+    if (head.first > replay->next && !ordo_follow_lost(
+                                         f,
+                                         ORDO_LOST_TRIMMED,
+                                         replay->next,
+                                         head.first - 1 < f->at_seq ? head.first - 1 : f->at_seq)) {
+        return ordo_lib_error(error, ORDO_E_STOPPED, "%s", f->stopped.text);
+    }
     for (uint32_t i = 0; i < count && body.error == NULL; i++) {
         char order_id[ORDO_ORDER_ID_MAX + 1];
         struct ordo_update update;
@@ -75,16 +141,20 @@ static int deliver_page(
         }
         f->delivered++;
     }
-    if (body.error != NULL || head.last < head.first) {
-        return ordo_lib_error(
-            error, ORDO_E_INVALID, "%s: the answer of a fetch makes no sense", f->options.url);
-    }
-    if (head.first > replay->next &&
-        !ordo_follow_lost(f, ORDO_LOST_TRIMMED, replay->next, head.first - 1)) {
-        return ordo_lib_error(error, ORDO_E_STOPPED, "%s", f->stopped.text);
+    if (body.error != NULL) {
+        return no_sense(f, error);
     }
     replay->next = head.last + 1;
     return ORDO_E_OK;
+}
+
+/* The answer is of the journal that the order was parked in. */
+static bool goes_on(struct ordo_follower *f, const struct replay *replay)
+{
+    if (f->node_known && memcmp(f->node, f->client->node, sizeof(f->node)) != 0) {
+        f->node_changed = true;
+    }
+    return !f->node_changed && ordo_follow_parked(f, replay->parked.shop, id_of(replay)) != NULL;
 }
 
 static int fetch_page(struct ordo_follower *f, struct replay *replay, struct ordo_error *error)
@@ -103,6 +173,15 @@ static int fetch_page(struct ordo_follower *f, struct replay *replay, struct ord
     if (answer->item.result.code != ORDO_RESULT_OK || !answer->item.has_body) {
         return no_answer(f, answer, error);
     }
+    if (!goes_on(f, replay)) {
+        return ordo_lib_error(
+            error,
+            ORDO_E_STOPPED,
+            "%s: the stream begins anew: order %u/%s was not unparked",
+            f->options.url,
+            replay->parked.shop,
+            replay->parked.order_id);
+    }
     return deliver_page(f, replay, answer->item.body, error);
 }
 
@@ -118,12 +197,16 @@ static int unpark(struct ordo_follower *f, struct replay *replay, struct ordo_er
         return ordo_lib_error(error, ORDO_E_MEMORY, "%s: no memory", f->options.url);
     }
     uint16_t code = answer->item.result.code;
+    struct ordo_parked *parked = ordo_follow_parked(f, replay->parked.shop, id_of(replay));
     if (code != ORDO_RESULT_OK && code != ORDO_RESULT_PARK_UNKNOWN) {
+        if (parked != NULL && code == ORDO_RESULT_UNKNOWN) {
+            parked->doubtful = true;
+        }
         return no_answer(f, answer, error);
     }
-    struct ordo_parked *parked = ordo_follow_parked(f, replay->parked.shop, id_of(replay));
-    ORDO_ASSERT(parked != NULL);
-    *parked = f->parks[--f->park_count];
+    if (parked != NULL) {
+        *parked = f->parks[--f->park_count];
+    }
     return ORDO_E_OK;
 }
 

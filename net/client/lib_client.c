@@ -1,6 +1,7 @@
 #include "net/client/lib_parts.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "order/result.h"
 
 #include <stdlib.h>
@@ -10,8 +11,10 @@
  * a frame of payment facts carries no create (which could be refused for it) and a query does not
  * wait behind an import. A lane leaves as one frame when it is full, or in poll when fewer frames
  * than frames_in_flight are open: so a lone command leaves at once, and what is submitted while
- * others are on their way goes together. What rests at the server (wait) or must be alone
- * (services) is a frame of its own.
+ * others are on their way goes together. A lane that has waited for an eighth of the patience
+ * leaves all the same: else a steady flow of urgent frames, or a node that is silent, would keep it
+ * here, where no patience runs. What rests at the server (wait) or must be alone (services) is a
+ * frame of its own.
  *
  * Asking again, after BUSY or a lost connection, is client.c's, frame by frame.
  *
@@ -23,6 +26,8 @@
 #define FRAME_STANDARD    256
 #define FLIGHT_STANDARD   4
 #define FLIGHT_MAX        256
+#define STUCK_NS          (5 * ORDO_NS_PER_MS)
+#define REST_SHARE        8 /* of the patience, that a lane waits for room at most */
 #define SCRATCH_SIZE      (ORDO_IMPORT_MAX * (ORDO_SEALED_MAX + ORDO_VARINT_MAX))
 #define ALONE             ORDO_CLASS_COUNT /* the lane of frames with one command */
 
@@ -37,6 +42,7 @@ struct lane {
     uint32_t sizes[ORDO_WIRE_COMMANDS_MAX];
     struct waiter waiters[ORDO_WIRE_COMMANDS_MAX];
     uint32_t count;
+    uint64_t since_ns; /* the first of them came */
 };
 
 struct flight { /* the user of a request: who waits for its answers */
@@ -49,6 +55,8 @@ struct ordo {
     uint32_t commands_max;
     uint32_t frame_max;
     uint32_t frames_in_flight;
+    uint64_t rest_ns; /* of a lane */
+    struct ordo_clock clock;
     uint32_t pending;
     uint32_t ended; /* since the start of this poll */
     bool in_callback;
@@ -161,6 +169,9 @@ int ordo_open(const struct ordo_options *options, struct ordo **out, struct ordo
     ordo->commands_max = or_standard(options->commands_max, COMMANDS_STANDARD, UINT32_MAX);
     ordo->frame_max = or_standard(options->frame_max, FRAME_STANDARD, ORDO_WIRE_COMMANDS_MAX);
     ordo->frames_in_flight = or_standard(options->frames_in_flight, FLIGHT_STANDARD, FLIGHT_MAX);
+    uint64_t patience = or_standard(options->patience_ms, ORDO_CLIENT_PATIENCE_MS, UINT32_MAX);
+    ordo->rest_ns = patience * ORDO_NS_PER_MS / REST_SHARE;
+    ordo->clock = ordo_clock_system();
     struct ordo_client_config config = {
         .url = options->url,
         .tls = ordo_lib_tls(&options->tls),
@@ -233,12 +244,18 @@ static int send_lane(struct ordo *ordo, struct lane *lane)
     return ORDO_E_OK;
 }
 
+static bool may_leave(const struct ordo *ordo, const struct lane *lane)
+{
+    return ordo_client_in_flight(ordo->client) < ordo->frames_in_flight ||
+           ordo_clock_monotonic_ns(&ordo->clock) - lane->since_ns >= ordo->rest_ns;
+}
+
 /* Urgent first; what finds no room now goes in a later round. */
 static void send_lanes(struct ordo *ordo)
 {
     for (int i = 0; i < ORDO_CLASS_COUNT; i++) {
         struct lane *lane = &ordo->lanes[i];
-        if (lane->count > 0 && ordo_client_in_flight(ordo->client) < ordo->frames_in_flight) {
+        if (lane->count > 0 && may_leave(ordo, lane)) {
             (void)send_lane(ordo, lane);
         }
     }
@@ -275,6 +292,7 @@ static int enlist(struct ordo *ordo, struct ordo_command *command, const struct 
     if (code != ORDO_E_OK) {
         return code;
     }
+    lane->since_ns = lane->count == 0 ? ordo_clock_monotonic_ns(&ordo->clock) : lane->since_ns;
     lane->waiters[lane->count++] = *waiter;
     ordo->pending++;
     if (!alone && lane->count < ordo->frame_max) {
@@ -339,14 +357,41 @@ int ordo_submit(struct ordo *ordo, struct ordo_cmd *cmd, ordo_on_end *on_end, vo
     return submit(ordo, cmd, &waiter);
 }
 
+/* When a lane leaves though there is no room. */
+static uint64_t lanes_due(const struct ordo *ordo)
+{
+    uint64_t due = UINT64_MAX;
+    for (int i = 0; i < ORDO_CLASS_COUNT; i++) {
+        const struct lane *lane = &ordo->lanes[i];
+        uint64_t own = lane->count == 0 ? UINT64_MAX : lane->since_ns + ordo->rest_ns;
+        due = own < due ? own : due;
+    }
+    return due;
+}
+
+/* What has found no memory, or no number of a request, is tried again every few milliseconds. */
+static uint32_t wait_ms(const struct ordo *ordo, uint64_t now, uint64_t end)
+{
+    uint64_t due = lanes_due(ordo);
+    uint64_t soonest = now + STUCK_NS;
+    due = due > soonest ? due : soonest;
+    due = due < end ? due : end;
+    return due <= now ? 0 : (uint32_t)((due - now + ORDO_NS_PER_MS - 1) / ORDO_NS_PER_MS);
+}
+
 uint32_t ordo_poll(struct ordo *ordo, uint32_t timeout_ms)
 {
     ORDO_ASSERT(!ordo->in_callback);
+    uint64_t now = ordo_clock_monotonic_ns(&ordo->clock);
+    uint64_t end = now + timeout_ms * ORDO_NS_PER_MS;
     ordo->ended = 0;
-    send_lanes(ordo);
-    (void)ordo_client_poll(ordo->client, timeout_ms);
-    send_lanes(ordo); /* what gathered meanwhile leaves now, not when the caller comes again */
-    (void)ordo_client_poll(ordo->client, 0);
+    do {
+        send_lanes(ordo);
+        (void)ordo_client_poll(ordo->client, wait_ms(ordo, now, end));
+        send_lanes(ordo); /* what gathered meanwhile leaves now, not when the caller comes again */
+        (void)ordo_client_poll(ordo->client, 0);
+        now = ordo_clock_monotonic_ns(&ordo->clock);
+    } while (ordo->ended == 0 && now < end);
     return ordo->ended;
 }
 

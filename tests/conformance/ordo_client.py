@@ -340,10 +340,10 @@ class Subscription:
                 if refused.result.code == UPDATES_AHEAD:
                     raise OtherNode(f"the stream has not come to {self.position}") from refused
                 raise ConnectionError(str(refused)) from refused
-            if page.last < page.first:
-                return
             if page.first > self.position + 1:
                 raise UpdatesGone(f"updates {self.position + 1} to {page.first - 1}")
+            if page.last < page.first:
+                return
             self.refilled += page.last - self.position
             self._accept(page)
             if self.position >= page.head:

@@ -231,6 +231,7 @@ def heartbeat_lies():
 
 def trimmed():
     raised(UpdatesGone, Story("trim", lambda u, h: [beat(COUNT, h)], known=(COUNT,), trimmed=5).hear)
+    raised(UpdatesGone, Story("trimall", lambda u, h: [beat(COUNT, h)], known=(COUNT,), trimmed=COUNT).hear)
 
 
 def stream_of_another():

@@ -194,11 +194,19 @@ class Script:
         check(node.wait_end() == 74, f"exit {node.process.returncode}, wanted 74: {node.log()[-400:]}")
         last = node.log().strip().split("\n")[-1]
         check("space" in last, f"the last line does not tell: {last}")
+        self.start_without_a_page(node, folder)
         subprocess.run(["mount", "-o", "remount,size=64m", folder], check=True)
         node.start()
         self.place.ask("sku", "show", "1", "--data", "small/data")
         check(node.stop() == 0, f"exit {node.process.returncode} after a restart")
         self.place.ask("audit", "small/data")
+
+    def start_without_a_page(self, node, folder):
+        fill = os.path.join(folder, "fill")
+        subprocess.run(["dd", "if=/dev/zero", f"of={fill}", "bs=4k"], capture_output=True, check=False)
+        node.spawn()
+        check(node.wait_end() == 74, f"exit {node.process.returncode}, wanted 74")  # no place for its log
+        os.unlink(fill)
 
     def cases(self):
         serving = [self.unknown_product, self.unknown_order, self.bad_order_number, self.bad_numbers,

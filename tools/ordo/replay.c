@@ -118,6 +118,9 @@ enum ordo_err ordo_replay_records(
         }
         err = ordo_replay_record(replay, &records[i], fail);
     }
+    if (replay->mark != NULL) {
+        ordo_put_le64(replay->mark, 0); /* who dies while it reads or repairs, died of no record */
+    }
     return err;
 }
 

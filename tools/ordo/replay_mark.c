@@ -75,10 +75,13 @@ static uint8_t *map_file(int dir)
         return NULL;
     }
     void *bytes = MAP_FAILED;
-    if (ftruncate(fd, MARK_SIZE) == 0) {
+    int error = posix_fallocate(fd, 0, MARK_SIZE); /* a store into a hole of a full disk: SIGBUS */
+    if (error == 0) {
         bytes = mmap(NULL, MARK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        error = errno;
     }
     (void)close(fd);
+    errno = error;
     return bytes == MAP_FAILED ? NULL : bytes;
 }
 

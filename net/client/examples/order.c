@@ -2,7 +2,7 @@
  *
  *   example_order ipc:///path/data/ordo.ipc /path/data.key PRODUCT PRICE ORDER_ID
  *
- * Before: `ordo sku put PRODUCT --price ...` and `ordo card import PRODUCT ...`. A program that is
+ * Before: `ordo sku put PRODUCT --price ...` and `ordo card add PRODUCT ...`. A program that is
  * killed and started again with the same arguments sells nothing twice: its ids are made of the
  * order number.
  */

@@ -37,8 +37,9 @@ struct ordo_change {
 };
 
 /* 0: worked off. Anything else: failed; it comes again after a growing pause, and after `tries_max`
- * of that the order is parked, so that the others go on. Runs inside of ordo_follower_poll(); must
- * not use the follower, but any other handle. `change` is valid during the call. */
+ * of that the order is parked, so that the others go on. Runs inside of ordo_follower_poll() and
+ * ordo_follower_replay(); must not use the follower, but any other handle. `change` is valid during
+ * the call. */
 typedef int ordo_on_change(void *context, const struct ordo_change *change);
 
 enum ordo_lost_reason {
@@ -111,7 +112,8 @@ ORDO_API int ordo_follower_flush(
 
 /* Delivers what a parked order has missed, with `replayed` set, and takes it out of the parked ones
  * when the callback has taken all of it. Blocks at most timeout_ms. INVALID: it is not parked here.
- * STOPPED: the callback has failed again, it stays parked. */
+ * STOPPED: the callback has failed again, it stays parked; or the stream begins anew. TIMEOUT: call
+ * again; where the node may know of no park any more, the order is delivered from here on. */
 ORDO_API int ordo_follower_replay(
     struct ordo_follower *follower,
     uint32_t shop,

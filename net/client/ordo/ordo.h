@@ -46,7 +46,7 @@ struct ordo_options {
     uint32_t patience_ms;  /* how long a command is asked again before its verdict; 0 = 30,000 */
     uint32_t commands_max; /* submitted and not ended; 0 = 65,536; more is ORDO_E_FULL */
     uint32_t frame_max;    /* commands that are put into one frame; 0 = 256, at most 1,024 */
-    uint32_t frames_in_flight; /* frames sent and not answered; 0 = 4, at most 256 */
+    uint32_t frames_in_flight; /* unanswered frames that others wait for; 0 = 4, at most 256 */
     uint64_t reserved_[8];
 };
 
@@ -65,10 +65,11 @@ ORDO_API void ordo_close(struct ordo *ordo);
 ORDO_API int
 ordo_connect(struct ordo *ordo, uint32_t timeout_ms, struct ordo_error *error) ORDO_LOOK_AT;
 
-/* One command or query, blocking until its end, at most `patience_ms`. Callbacks of submitted ones
- * run meanwhile. Errors: INVALID (a kind that has no typed form and no `generic`, or `generic` that
- * does not fit its kind), LIMIT, MEMORY; *end is not set then. Otherwise *end is never NULL: look
- * at its verdict. Not from inside of a callback. */
+/* One command or query, blocking until its end, at most `patience_ms` and an eighth of it.
+ * Callbacks of submitted ones run meanwhile. Errors: INVALID (a kind that has no typed form and no
+ * `generic`, or `generic` that does not fit its kind), UNSUPPORTED (an unknown kind), FULL
+ * (commands_max have not ended), LIMIT, MEMORY; *end is not set then. Otherwise *end is never NULL:
+ * look at its verdict. Not from inside of a callback. */
 ORDO_API int
 ordo_call(struct ordo *ordo, struct ordo_cmd *cmd, const struct ordo_end **end) ORDO_LOOK_AT;
 
@@ -76,9 +77,9 @@ ordo_call(struct ordo *ordo, struct ordo_cmd *cmd, const struct ordo_end **end) 
 typedef void ordo_on_end(void *user, const struct ordo_end *end);
 
 /* Hands a command over; does not block and does not send: poll does. What is submitted while frames
- * are in flight gathers into the next one. What depends on the end of another command belongs
- * behind its end. FULL when commands_max have not ended; else like ordo_call(). on_end may be NULL.
- */
+ * are in flight gathers into the next one, for at most an eighth of the patience. What depends on
+ * the end of another command belongs behind its end. FULL when commands_max have not ended; else
+ * like ordo_call(). on_end may be NULL. */
 ORDO_API int
 ordo_submit(struct ordo *ordo, struct ordo_cmd *cmd, ordo_on_end *on_end, void *user) ORDO_LOOK_AT;
 

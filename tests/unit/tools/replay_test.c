@@ -136,3 +136,19 @@ Test(replay, refuses_a_journal_without_a_genesis)
     cr_assert_eq(ordo_replay_records(&replay, records, 0, &fail), ORDO_OK, "none is no error");
     ordo_arena_fini(&arena);
 }
+
+/* Else two kills from outside, while a start reads on or makes its tail durable, would hold it. */
+Test(replay, marks_a_record_only_while_it_is_decided)
+{
+    struct ordo_arena arena;
+    uint8_t mark[8] = {0};
+    make_history();
+    ordo_arena_init(&arena);
+    ordo_replay_init(&replay, &arena);
+    replay.mark = mark;
+    cr_assert_eq(ordo_replay_record(&replay, &records[0], &fail), ORDO_OK, "%s", fail.text);
+    cr_assert_eq(ordo_get_le64(mark), 1, "the mark is not used");
+    cr_assert_eq(ordo_replay_visit(&replay, &records[1], 100, &fail), ORDO_OK, "%s", fail.text);
+    cr_assert_eq(ordo_get_le64(mark), 0, "between two visits the mark names a record");
+    ordo_arena_fini(&arena);
+}

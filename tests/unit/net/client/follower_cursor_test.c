@@ -145,16 +145,22 @@ static void *work_node(void *context)
     return NULL;
 }
 
-static int replay(struct ordo_follower *f, uint32_t shop, const char *order_id)
+static int
+replay_for(struct ordo_follower *f, uint32_t shop, const char *order_id, uint32_t timeout_ms)
 {
     pthread_t thread;
     struct ordo_error error;
     node_stops = false;
     cr_assert_eq(pthread_create(&thread, NULL, work_node, &node), 0);
-    int code = ordo_follower_replay(f, shop, order_id, 10000, &error);
+    int code = ordo_follower_replay(f, shop, order_id, timeout_ms, &error);
     node_stops = true;
     pthread_join(thread, NULL);
     return code;
+}
+
+static int replay(struct ordo_follower *f, uint32_t shop, const char *order_id)
+{
+    return replay_for(f, shop, order_id, 10000);
 }
 
 Test(follower_cursor, replays_a_parked_order_from_where_it_failed)
@@ -180,6 +186,84 @@ Test(follower_cursor, replays_a_parked_order_from_where_it_failed)
     cr_assert_eq(run_to(f, 104), 0, "and it is delivered live again");
     app.count = 0;
     cr_assert_eq(state_of(f).parked, 0);
+    ordo_follower_close(f);
+}
+
+/* The node has no park any more: what was passed over until the next start would come never. */
+Test(follower_cursor, passes_over_nothing_of_an_order_whose_unpark_had_no_answer)
+{
+    node.head = 100;
+    app.fail_order = "A-2";
+    struct ordo_follower *f = follow((struct ordo_follower_options){.name = "mail"});
+    cr_assert_eq(run_to(f, 100), 0);
+    app.fail_order = NULL;
+    app.count = 0;
+    node.mute_unparks = true;
+    cr_assert_eq(replay_for(f, 7, "A-2", 300), ORDO_E_TIMEOUT);
+    cr_assert_eq(app.count, 25);
+    cr_assert_eq(node.park_count, 0);
+    app.count = 0;
+    node.head = 110;
+    cr_assert_eq(run_to(f, 110), 0);
+    assert_range(101, 110);
+    node.mute_unparks = false;
+    cr_assert_eq(state_of(f).parked, 1, "the caller may finish it");
+    cr_assert_eq(replay(f, 7, "A-2"), 0);
+    cr_assert_eq(state_of(f).parked, 0);
+    ordo_follower_close(f);
+}
+
+Test(follower_cursor, parks_an_order_again_whose_unpark_had_no_answer)
+{
+    node.head = 100;
+    app.fail_order = "A-2";
+    struct ordo_follower *f = follow((struct ordo_follower_options){.name = "mail"});
+    cr_assert_eq(run_to(f, 100), 0);
+    app.fail_order = NULL;
+    node.mute_unparks = true;
+    cr_assert_eq(replay_for(f, 7, "A-2", 300), ORDO_E_TIMEOUT);
+    node.mute_unparks = false;
+    app.fail_order = "A-2";
+    app.count = 0;
+    node.head = 120;
+    cr_assert_eq(run_to(f, 120), 0);
+    cr_assert_eq(app.count, 15, "all but every fourth");
+    cr_assert_eq(node.park_count, 1);
+    cr_assert_eq(state_of(f).parked, 1);
+    ordo_follower_close(f);
+}
+
+Test(follower_cursor, tells_of_a_parked_order_that_its_past_was_trimmed)
+{
+    node.head = 100;
+    app.fail_order = "A-2";
+    struct ordo_follower *f = follow((struct ordo_follower_options){.name = "mail"});
+    cr_assert_eq(run_to(f, 100), 0);
+    app.fail_order = NULL;
+    app.count = 0;
+    node.trimmed = 100;
+    cr_assert_eq(replay(f, 7, "A-2"), 0);
+    cr_assert_eq(app.count, 0);
+    cr_assert_eq(app.lost_count, 1);
+    cr_assert_eq(app.lost[0].first_seq, 2);
+    cr_assert_eq(app.lost[0].last_seq, 100);
+    cr_assert_eq(state_of(f).parked, 0);
+    ordo_follower_close(f);
+}
+
+Test(follower_cursor, replays_nothing_out_of_another_journal)
+{
+    node.head = 100;
+    app.fail_order = "A-2";
+    struct ordo_follower *f = follow((struct ordo_follower_options){.name = "mail"});
+    cr_assert_eq(run_to(f, 100), 0);
+    run_acked(f, 100);
+    app.fail_order = NULL;
+    app.count = 0;
+    memset(node.node, 0xcd, sizeof(node.node));
+    cr_assert_eq(replay(f, 7, "A-2"), ORDO_E_STOPPED);
+    cr_assert_eq(app.count, 0);
+    cr_assert_eq(node.unparks, 0);
     ordo_follower_close(f);
 }
 

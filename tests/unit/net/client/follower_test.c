@@ -103,6 +103,23 @@ Test(follower, is_told_what_the_journal_has_no_more)
     ordo_follower_close(f);
 }
 
+Test(follower, is_told_when_the_journal_has_none_of_them_any_more)
+{
+    node.head = 100;
+    node.trimmed = 100; /* what is left of the journal has no update in it */
+    struct ordo_follower *f = follow((struct ordo_follower_options){0});
+    run_live(f);
+    cr_assert_eq(app.lost_count, 1);
+    cr_assert_eq(app.lost[0].reason, ORDO_LOST_TRIMMED);
+    cr_assert_eq(app.lost[0].first_seq, 1);
+    cr_assert_eq(app.lost[0].last_seq, 100);
+    script_publish(&node, 101, 105);
+    cr_assert_eq(run_to(f, 105), 0);
+    assert_range(101, 105);
+    cr_assert_eq(app.lost_count, 1);
+    ordo_follower_close(f);
+}
+
 Test(follower, stops_when_nobody_takes_the_loss)
 {
     node.head = 60;

@@ -159,6 +159,31 @@ Test(lib, keeps_payment_facts_apart_from_creates)
     ordo_close(ordo);
 }
 
+/* The query would wait until the frames have ended, and behind urgent ones for ever. */
+Test(lib, lets_nothing_wait_behind_frames_without_an_answer)
+{
+    struct ordo *ordo =
+        open_client((struct ordo_options){.patience_ms = 4000, .frames_in_flight = 1});
+    struct ends ends = {0};
+    struct ordo_cmd fact = {.kind = ORDO_CMD_FACT};
+    struct ordo_cmd head = {.kind = ORDO_CMD_HEAD};
+    uint32_t frames = 0;
+    fact.of.fact = (struct ordo_cmd_fact){.told = ORDO_TOLD_PAY, .trade_no = "T-1", .amount = 5};
+    node.mute = true;
+    cr_assert_eq(ordo_submit(ordo, &fact, on_end, &ends), ORDO_E_OK);
+    (void)ordo_poll(ordo, 1);
+    cr_assert_eq(ordo_submit(ordo, &head, on_end, &ends), ORDO_E_OK);
+    for (int i = 0; ends.count == 0 && frames < 2; i++) {
+        (void)ordo_poll(ordo, i < 50 ? 1 : 1000); /* first it connects; its sleep is no reason */
+        while (ends.count == 0 && script_is_ready(&node.requests, 0x31, 0x30)) {
+            script_answer(&node);
+            frames++;
+        }
+    }
+    cr_assert_eq(frames, 2, "the query never left");
+    ordo_close(ordo);
+}
+
 Test(lib, takes_any_kind_in_the_generic_form)
 {
     struct ordo *ordo = open_client((struct ordo_options){0});

@@ -31,7 +31,8 @@ struct script {
     uint64_t damaged;    /* the journal tells this one wrong; 0 = none */
     uint32_t fetch_most; /* updates of one answer */
     uint32_t fetches;
-    bool mute; /* answers nothing */
+    bool mute;         /* answers nothing */
+    bool mute_unparks; /* does them and does not answer */
     bool has_cursor;
     uint64_t acked;
     uint32_t acks;
@@ -337,6 +338,7 @@ static inline void script_answer(struct script *s)
     struct ordo_request_reader reader;
     struct ordo_wire_fault fault;
     struct ordo_reply_head head = {.durable_seq = s->head * 2};
+    bool muted = false;
     uint32_t size = fake_read_message(&s->requests, request, sizeof(request));
     struct ordo_bytes frame = {request + 4, size - 4};
     struct ordo_writer w = ordo_writer_over(reply, sizeof(reply));
@@ -354,10 +356,11 @@ static inline void script_answer(struct script *s)
             break;
         }
         ORDO_ASSERT(ordo_request_next(&reader, &command, &space, &fault));
+        muted |= s->mute_unparks && command.kind == ORDO_KIND_UNPARK;
         script_command(s, &command, &w);
     }
     ORDO_ASSERT(!w.failed);
-    if (!s->mute) {
+    if (!s->mute && !muted) {
         fake_write_message(&s->requests, reply, ordo_writer_size(&w));
     }
 }
