@@ -19,6 +19,7 @@
  */
 
 #define QUIET_PART        4
+#define STOP_LOOK_NS      (50 * ORDO_NS_PER_MS) /* a stop wakes the ingress agent alone */
 #define FRAME_HEAD_MAX    64 /* topic, head and array header of a frame of updates */
 #define SLOT_UPDATES_SIZE (ORDO_TRANSITIONS_MAX * ORDO_WIRE_UPDATE_MAX)
 
@@ -284,6 +285,12 @@ uint64_t ordo_publish_deadline_ns(void *self)
 {
     const struct ordo_server *server = self;
     const struct ordo_publishing *own = &server->publishing;
-    uint64_t wait_ns = ordo_waits_deadline_ns(&own->waits);
-    return wait_ns < own->heartbeat_due_ns ? wait_ns : own->heartbeat_due_ns;
+    uint64_t due_ns = own->heartbeat_due_ns;
+    if (own->waits.count != 0) {
+        uint64_t wait_ns = ordo_waits_deadline_ns(&own->waits);
+        uint64_t look_ns = ordo_clock_monotonic_ns(&server->clock) + STOP_LOOK_NS;
+        due_ns = wait_ns < due_ns ? wait_ns : due_ns;
+        due_ns = look_ns < due_ns ? look_ns : due_ns;
+    }
+    return due_ns;
 }

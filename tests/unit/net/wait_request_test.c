@@ -217,6 +217,44 @@ Test(wait, is_answered_with_what_holds_when_the_server_stops)
     nng_close(s);
 }
 
+/* The publish agent on a thread of its own, as in some layouts: nobody signals it when the server
+ * stops, so while somebody waits it looks by itself, however rare the heartbeats are. */
+Test(wait, does_not_hold_up_a_stop_until_the_next_heartbeat)
+{
+    static struct ordo_runner other;
+    struct ordo_clock clock = ordo_clock_system();
+    n.config.heartbeat_ms = 60000;
+    cr_assert_eq(setenv("ORDO_DOOR", "nng", 1), 0); /* the other door's wake counts as work */
+    node_open(&n, 256);
+    ordo_runner_init(&other, "publish", ORDO_WAIT_PARK, ORDO_CPU_ANY);
+    ordo_runner_add(&n.runner, ordo_server_ingress_agent(n.server));
+    ordo_runner_add(
+        &n.runner, (struct ordo_agent){.name = "apply", .self = &n, .do_work = node_apply_work});
+    ordo_runner_add(&n.runner, ordo_server_reply_agent(n.server));
+    ordo_runner_add(&other, ordo_server_publish_agent(n.server));
+    ordo_runner_add_peer(&n.runner, &other.waker);
+    ordo_runner_add_peer(&other, &n.runner.waker);
+    cr_assert_eq(ordo_runner_start(&other), ORDO_OK);
+    cr_assert_eq(ordo_runner_start(&n.runner), ORDO_OK);
+    nng_socket s = dial(n.url);
+    struct ordo_command c = wait_for(1, 2, 60000);
+    nng_aio *waiting = send_only(s, &c, 1);
+    wait_taken(1);
+    run_touch(s, "other");
+    (void)poll(NULL, 0, 50); /* most likely it sleeps by now */
+    uint64_t start_ns = ordo_clock_monotonic_ns(&clock);
+    ordo_server_stop(n.server);
+    ordo_runner_stop(&n.runner);
+    ordo_runner_join(&n.runner);
+    uint64_t took_ns = ordo_clock_monotonic_ns(&clock) - start_ns;
+    ordo_runner_stop(&other);
+    ordo_runner_join(&other);
+    cr_assert_lt(took_ns, 5 * ORDO_NS_PER_S, "%lu ns", took_ns);
+    cr_assert_eq(receive_wait(waiting, NULL), 0);
+    node_close(&n);
+    nng_close(s);
+}
+
 /* A fact must find a request free, however many wait. */
 Test(wait, leaves_half_of_the_requests_to_those_that_do_not_wait)
 {
