@@ -224,13 +224,23 @@ static int move(nng_stream *stream, nng_aio *aio, void *data, size_t *size, bool
     return nng_aio_result(aio);
 }
 
+/* Signals of the program may arrive here as well; they end nothing. */
+static ssize_t read_block(int fd, uint8_t *block)
+{
+    ssize_t n;
+    do {
+        n = read(fd, block, BLOCK_SIZE);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
 static void *carry_up(void *context)
 {
     struct link *link = context;
     uint8_t *block = malloc(BLOCK_SIZE);
     nng_aio *aio = NULL;
     bool ready = block != NULL && nng_aio_alloc(&aio, NULL, NULL) == 0;
-    ssize_t got = ready ? read(link->fd, block, BLOCK_SIZE) : 0;
+    ssize_t got = ready ? read_block(link->fd, block) : 0;
     while (got > 0) {
         size_t sent = 0;
         int error = 0;
@@ -239,7 +249,7 @@ static void *carry_up(void *context)
             error = move(link->stream, aio, block + sent, &size, true);
             sent += size;
         }
-        got = error == 0 ? read(link->fd, block, BLOCK_SIZE) : 0;
+        got = error == 0 ? read_block(link->fd, block) : 0;
     }
     nng_stream_close(link->stream);
     if (aio != NULL) {
@@ -259,7 +269,7 @@ static void carry_down(struct link *link, nng_aio *aio)
         size_t written = 0;
         while (error == 0 && written < size) {
             ssize_t n = send(link->fd, block + written, size - written, MSG_NOSIGNAL);
-            error = n < 0 ? NNG_ECLOSED : 0;
+            error = n < 0 && errno != EINTR ? NNG_ECLOSED : 0;
             written += n < 0 ? 0 : (size_t)n;
         }
     }

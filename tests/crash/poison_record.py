@@ -44,6 +44,8 @@ def dies_at(place, node, seq):
 
 def holds_at(place, node, seq):
     before = journal_of(place)
+    plan = place.run("recovery-plan", "data")
+    check(plan.returncode == HELD and f"held at seq {seq}:" in plan.stderr, f"the plan does not say it: {plan}")
     node.spawn()
     check(node.wait_end() == HELD, f"exit {node.process.returncode}, wanted {HELD}: {node.log()[-400:]}")
     last = node.log().strip().split("\n")[-1]

@@ -5,6 +5,7 @@
  * verdict, so what is said here holds as long as nobody else writes.
  */
 #include "cli.h"
+#include "replay_mark.h"
 #include "restart.h"
 
 #include <argp.h>
@@ -247,6 +248,9 @@ int ordo_verb_recovery_plan(int argc, char **argv)
     ordo_arena_init(&plan.arena);
     ordo_replay_init(&plan.replay, &plan.arena);
     fail.err = examine(&plan, &options, &fail);
+    if (fail.err == ORDO_OK) {
+        fail.err = ordo_replay_mark_look(options.dir, &fail);
+    }
     if (options.json) {
         print_json(&plan, &options, &fail);
     } else {

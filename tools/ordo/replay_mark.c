@@ -68,6 +68,32 @@ static uint64_t count_death(uint8_t *bytes, const char *dir)
     return deaths;
 }
 
+enum ordo_err ordo_replay_mark_look(const char *dir, struct ordo_fail *fail)
+{
+    uint8_t bytes[MARK_SIZE];
+    int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = folder < 0 ? -1 : openat(folder, ORDO_REPLAY_MARK_FILE, O_RDONLY | O_CLOEXEC);
+    bool whole = fd >= 0 && pread(fd, bytes, MARK_SIZE, 0) == MARK_SIZE &&
+                 memcmp(bytes, magic, sizeof(magic)) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (folder >= 0) {
+        (void)close(folder);
+    }
+    if (!whole) {
+        return ORDO_OK;
+    }
+    uint64_t seq = ordo_get_le64(bytes + SEQ_AT);
+    uint64_t died = ordo_get_le64(bytes + DIED_SEQ_AT);
+    uint64_t deaths = ordo_get_le64(bytes + DEATHS_AT);
+    if (seq != 0) { /* not counted yet */
+        deaths = seq == died ? deaths + 1 : 1;
+        died = seq;
+    }
+    return deaths >= ORDO_REPLAY_DEATHS ? hold(dir, died, deaths, fail) : ORDO_OK;
+}
+
 static uint8_t *map_file(int dir)
 {
     int fd = openat(dir, ORDO_REPLAY_MARK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

@@ -24,6 +24,9 @@ struct ordo_replay_mark {
 enum ordo_err ordo_replay_mark_open(
     struct ordo_replay_mark *mark, const char *dir, struct ordo_fail *fail) ORDO_MUST_USE;
 
+/* What open would say of the folder as it is: OK, or DAMAGED. Nothing is written. Any thread. */
+enum ordo_err ordo_replay_mark_look(const char *dir, struct ordo_fail *fail) ORDO_MUST_USE;
+
 /* Where the sequence under way is written, 8 bytes, little-endian: what stands there survives the
  * death of the process. */
 uint8_t *ordo_replay_mark_seq(const struct ordo_replay_mark *mark);
