@@ -103,8 +103,18 @@ class Sales:
         return acks
 
 
+def still_torn(noise):
+    """A start that was killed before it repaired the tail has left the noise of before."""
+    if noise is None or not os.path.exists(noise[0]):
+        return False
+    with open(noise[0], "rb") as stream:
+        stream.seek(noise[1])
+        return stream.read(len(noise[2])) == noise[2]
+
+
 def tear(folder):
-    """Noise where the next batch would go, as a write that did not end leaves it."""
+    """Noise where the next batch would go, as one write that did not end leaves it. Once: a second one behind it could reach the
+    next segment, and that one was begun says that all of this one had been flushed. What was written, and where."""
     blank = None
     segments = sorted(n for n in os.listdir(folder) if re.fullmatch(r"journal-\d{8,}\.ordo", n))
     for name in reversed(segments):
@@ -118,10 +128,12 @@ def tear(folder):
         at = (end + 4095) // 4096 * 4096
         if at == len(data):
             path, at = blank, 0
+        noise = os.urandom(512)
         with open(path, "r+b") as stream:
             stream.seek(at)
-            stream.write(os.urandom(512))
-        return
+            stream.write(noise)
+        return path, at, noise
+    return None
 
 
 class Run:
@@ -133,6 +145,7 @@ class Run:
         self.cases = 0
         self.aborts = 0
         self.fresh = 0
+        self.noise = None
         place.node("data", flags=SMALL).start()  # the folder is made before the first point
         place.nodes[-1].kill()
 
@@ -170,7 +183,8 @@ class Run:
     def one(self, point, action, wanted):
         folder = self.folder_of(point)
         if point.startswith("recover.") and folder == "data":
-            tear(self.place.path("data"))
+            if not still_torn(self.noise):
+                self.noise = tear(self.place.path("data"))
         begin = time.monotonic()
         hits = self.place.path("hits")
         order = {"ORDO_FAILPOINT": f"{point}:{action}", "ORDO_FAILPOINT_HITS": hits}
