@@ -11,8 +11,11 @@
 #include "bench/journal_bound.h"
 #include "bench/nng_echo.h"
 
+#include "order/result.h"
+
 #include <argp.h>
 #include <ordo_version.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +26,6 @@
 #define ROWS         5u
 #define FLUSHES      200u
 #define ECHOES       64u
-#define ECHO_SIZE    100u
 #define NUMBERS      100000000000000ull /* apart from each other: numbers of the rows' orders */
 #define EXIT_BROKEN  1
 #define EXIT_MISUSED 64
@@ -56,6 +58,12 @@ struct bench {
     struct row rows[ROWS];
     struct ordo_bound *bound;
     double echo[REPEATS_MAX]; /* round trips a second, 64 outstanding */
+    double nng[REPEATS_MAX];  /* commands a second of an nng REQ client, 64 outstanding */
+    struct nng_lane {
+        uint64_t number;
+        uint32_t step;
+    } nng_lanes[ECHOES];
+    _Atomic uint64_t nng_next;
     double flush_us[REPEATS_MAX];
     char echo_url[128];
     pid_t echo_child;
@@ -153,6 +161,56 @@ run_row(struct bench *b, struct row *row, uint32_t repeat, double seconds, struc
     return err;
 }
 
+/* The same lifecycles, a command a request, by a REQ client of nng. */
+static uint32_t nng_write(void *context, uint32_t index, uint8_t *to, uint32_t room)
+{
+    struct bench *b = context;
+    struct nng_lane *lane = &b->nng_lanes[index];
+    struct ordo_command command;
+    char name[ORDO_E2E_NAME_SIZE];
+    if (lane->step == 0) {
+        lane->number = (ROWS + 1) * NUMBERS + atomic_fetch_add(&b->nng_next, 1);
+    }
+    (void)ordo_e2e_make(&command, name, lane->step, lane->number);
+    memcpy(command.id, &lane->number, sizeof(lane->number));
+    command.id[15] = (uint8_t)(1 + lane->step);
+    struct ordo_writer out = ordo_writer_over(to, room);
+    ordo_request_encode(&out, lane->number, &command, 1);
+    ORDO_ASSERT(!out.failed);
+    return (uint32_t)ordo_writer_size(&out);
+}
+
+static bool nng_read(void *context, uint32_t index, const uint8_t *reply, size_t size)
+{
+    struct bench *b = context;
+    struct nng_lane *lane = &b->nng_lanes[index];
+    struct ordo_reply_reader reader;
+    struct ordo_reply_item item;
+    struct ordo_wire_fault fault;
+    lane->step = (lane->step + 1) % ORDO_E2E_STEPS;
+    return ordo_reply_open(&reader, (struct ordo_bytes){reply, (uint32_t)size}, &fault) &&
+           reader.count == 1 && ordo_reply_next(&reader, &item, &fault) &&
+           item.result.code == ORDO_RESULT_OK;
+}
+
+static enum ordo_err run_nng(struct bench *b, uint32_t repeat, struct ordo_fail *fail)
+{
+    const struct ordo_nng_asker asker = {b, nng_write, nng_read};
+    uint64_t limit_ns = (uint64_t)(b->options.seconds * 1e9);
+    uint64_t bad;
+    memset(b->nng_lanes, 0, sizeof(b->nng_lanes));
+    enum ordo_err err =
+        ordo_nng_ask(b->node.url, ECHOES, &asker, limit_ns, &b->nng[repeat], &bad, fail);
+    if (err == ORDO_OK && bad != 0) {
+        return ordo_fail_set(
+            fail, ORDO_ERR_INVALID, "%llu replies were not OK", (unsigned long long)bad);
+    }
+    err = err == ORDO_OK
+              ? ordo_nng_ask(b->echo_url, ECHOES, NULL, limit_ns, &b->echo[repeat], &bad, fail)
+              : err;
+    return err;
+}
+
 static enum ordo_err run_beside(struct bench *b, uint32_t repeat, struct ordo_fail *fail)
 {
     double spent[FLUSHES];
@@ -165,13 +223,7 @@ static enum ordo_err run_beside(struct bench *b, uint32_t repeat, struct ordo_fa
     if (err == ORDO_OK) {
         qsort(spent, FLUSHES, sizeof(double), compare);
         b->flush_us[repeat] = spent[FLUSHES / 2];
-        err = ordo_nng_echo(
-            b->echo_url,
-            ECHOES,
-            ECHO_SIZE,
-            (uint64_t)(b->options.seconds * 1e9),
-            &b->echo[repeat],
-            fail);
+        err = run_nng(b, repeat, fail);
     }
     return err;
 }
@@ -254,9 +306,12 @@ static void print_json(const struct bench *b)
             quantile(row->own_cpu, n, 0.5));
     }
     printf(
-        "],\"nng_echo_per_s\":%.0f,\"flush_us\":%.1f,\"echo_ratio\":%.2f,\"flush_ratio\":%.2f}\n",
+        "],\"nng_echo_per_s\":%.0f,\"nng_client_per_s\":%.0f,\"flush_us\":%.1f,"
+        "\"nng_client_ratio\":%.2f,\"echo_ratio\":%.2f,\"flush_ratio\":%.2f}\n",
         quantile(b->echo, n, 0.5),
+        quantile(b->nng, n, 0.5),
         quantile(b->flush_us, n, 0.5),
+        quantile(b->nng, n, 0.5) / quantile(b->echo, n, 0.5),
         quantile(b->rows[1].commands, n, 0.5) / quantile(b->echo, n, 0.5),
         latency_us(&b->rows[0], 0.5) / quantile(b->flush_us, n, 0.5));
 }
@@ -303,9 +358,11 @@ static void print_table(const struct bench *b)
     }
     fprintf(
         stderr,
-        "bare nng echo, 64 outstanding: %.0f/s: 64 x 1 is %.2f of it; bare write and flush %.1f "
-        "us: "
-        "1 x 1 p50 is %.2f of it\n",
+        "an nng REQ client, 64 x 1: %.0f commands/s, %.2f of the bare nng echo, %.0f/s; libordo 64 "
+        "x 1 "
+        "is %.2f of the echo\nbare write and flush %.1f us: 1 x 1 p50 is %.2f of it\n",
+        quantile(b->nng, n, 0.5),
+        quantile(b->nng, n, 0.5) / quantile(b->echo, n, 0.5),
         quantile(b->echo, n, 0.5),
         quantile(b->rows[1].commands, n, 0.5) / quantile(b->echo, n, 0.5),
         quantile(b->flush_us, n, 0.5),

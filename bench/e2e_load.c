@@ -15,9 +15,9 @@
 #define CONNECT_MS 30000u
 #define CALL_MS    30000u
 #define POLL_MS    100u
-#define NAME_SIZE  16u
 
 enum step { STEP_CREATE, STEP_ATTEMPT, STEP_PAY, STEP_ACK, STEP_COUNT };
+_Static_assert(STEP_COUNT == ORDO_E2E_STEPS, "of e2e_load.h");
 
 static const uint32_t transitions_of[STEP_COUNT] = {1, 1, 2, 1};
 
@@ -40,28 +40,27 @@ struct ordo_e2e {
     struct ordo_histogram *latency;
     struct ordo_e2e_count *count;
     struct ordo_command commands[ORDO_E2E_GROUP_MAX];
-    char names[ORDO_E2E_GROUP_MAX][NAME_SIZE];
+    char names[ORDO_E2E_GROUP_MAX][ORDO_E2E_NAME_SIZE];
 };
 
-static struct ordo_bytes name_of(struct ordo_e2e *e2e, uint32_t index, uint64_t number)
+static struct ordo_bytes name_of(char *name, uint64_t number)
 {
-    char *name = e2e->names[index];
     name[0] = 'B';
-    for (uint32_t i = NAME_SIZE - 1; i >= 1; i--) {
+    for (uint32_t i = ORDO_E2E_NAME_SIZE - 1; i >= 1; i--) {
         name[i] = (char)('0' + number % 10);
         number /= 10;
     }
-    return (struct ordo_bytes){(const uint8_t *)name, NAME_SIZE};
+    return (struct ordo_bytes){(const uint8_t *)name, ORDO_E2E_NAME_SIZE};
 }
 
-static void make(struct ordo_e2e *e2e, uint32_t index, enum step step, uint64_t number)
+uint32_t ordo_e2e_make(
+    struct ordo_command *command, char text[ORDO_E2E_NAME_SIZE], uint32_t step, uint64_t number)
 {
     static const uint8_t buyer[ORDO_ID_SIZE] = {1};
-    struct ordo_command *command = &e2e->commands[index];
-    struct ordo_bytes name = name_of(e2e, index, number);
+    struct ordo_bytes name = name_of(text, number);
     memset(command, 0, sizeof(*command));
     command->shop = SHOP;
-    switch (step) {
+    switch ((enum step)step) {
     case STEP_CREATE:
         command->kind = ORDO_KIND_CREATE;
         command->create.order_id = name;
@@ -95,6 +94,7 @@ static void make(struct ordo_e2e *e2e, uint32_t index, enum step step, uint64_t 
         command->delivery_ack.order_id = name;
         break;
     }
+    return transitions_of[step];
 }
 
 static void send_step(struct ordo_e2e *e2e, struct lane *lane)
@@ -104,7 +104,7 @@ static void send_step(struct ordo_e2e *e2e, struct lane *lane)
         e2e->next_number += e2e->group;
     }
     for (uint32_t i = 0; i < e2e->group; i++) {
-        make(e2e, i, lane->step, lane->first + i);
+        (void)ordo_e2e_make(&e2e->commands[i], e2e->names[i], lane->step, lane->first + i);
     }
     lane->sent_ns = ordo_clock_monotonic_ns(&e2e->clock);
     lane->in_flight = ordo_client_send(e2e->client, e2e->commands, e2e->group, lane) == ORDO_OK;

@@ -15,7 +15,15 @@
 #define ORDO_E2E_LANES_MAX 256
 #define ORDO_E2E_GROUP_MAX 1024
 
+#define ORDO_E2E_STEPS     4  /* commands of a lifecycle */
+#define ORDO_E2E_NAME_SIZE 16 /* bytes of an order's number */
+
 struct ordo_e2e;
+
+/* The command of a step (from 0) in the life of order `number`, without an id; its texts point into
+ * name. How many transitions it makes. Any thread. */
+uint32_t ordo_e2e_make(
+    struct ordo_command *command, char name[ORDO_E2E_NAME_SIZE], uint32_t step, uint64_t number);
 
 /* Connects to url (waits for the server up to 30 s) and puts the product. group: commands of one
  * request. numbers: where its orders' numbers begin, so that loads on one node do not meet. */

@@ -14,9 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LANES_MAX 256u
-#define TRIES     500
-#define PAUSE_US  10000
+#define LANES_MAX   256u
+#define TRIES       500
+#define ECHO_SIZE   100u
+#define MESSAGE_MAX 1024u /* bytes: one command is much less */
+#define PAUSE_US    10000
 
 enum phase { SENDING, RECEIVING, IDLE };
 
@@ -24,11 +26,13 @@ struct lane {
     nng_ctx ctx;
     nng_aio *aio;
     enum phase phase;
-    uint32_t size;
+    uint32_t index;
+    const struct ordo_nng_asker *asker; /* of a client; NULL = zeros */
 };
 
 static atomic_bool stopping;
 static _Atomic uint64_t done;
+static _Atomic uint64_t not_good;
 static atomic_uint in_flight;
 
 /* ---- the child: sends back what it gets ---- */
@@ -74,12 +78,19 @@ static void serve(const char *url, uint32_t outstanding)
 static void ask(struct lane *lane)
 {
     nng_msg *message;
-    if (atomic_load(&stopping) || nng_msg_alloc(&message, lane->size) != 0) {
+    if (atomic_load(&stopping) || nng_msg_alloc(&message, MESSAGE_MAX) != 0) {
         lane->phase = IDLE;
         (void)atomic_fetch_sub(&in_flight, 1);
         return;
     }
-    memset(nng_msg_body(message), 0, lane->size);
+    uint32_t size = ECHO_SIZE;
+    if (lane->asker == NULL) {
+        memset(nng_msg_body(message), 0, size);
+    } else {
+        const struct ordo_nng_asker *asker = lane->asker;
+        size = asker->write(asker->context, lane->index, nng_msg_body(message), MESSAGE_MAX);
+    }
+    (void)nng_msg_chop(message, MESSAGE_MAX - size);
     nng_aio_set_msg(lane->aio, message);
     lane->phase = SENDING;
     nng_ctx_send(lane->ctx, lane->aio);
@@ -98,8 +109,12 @@ static void on_client(void *context)
         nng_ctx_recv(lane->ctx, lane->aio);
         return;
     }
-    nng_msg_free(nng_aio_get_msg(lane->aio));
-    (void)atomic_fetch_add(&done, 1);
+    nng_msg *reply = nng_aio_get_msg(lane->aio);
+    const struct ordo_nng_asker *asker = lane->asker;
+    bool good = asker == NULL ||
+                asker->read(asker->context, lane->index, nng_msg_body(reply), nng_msg_len(reply));
+    nng_msg_free(reply);
+    (void)atomic_fetch_add(good ? &done : &not_good, 1);
     ask(lane);
 }
 
@@ -118,15 +133,21 @@ static enum ordo_err dial(nng_socket socket, const char *url, struct ordo_fail *
 }
 
 static enum ordo_err
-run(nng_socket socket, uint32_t outstanding, uint32_t size, uint64_t limit_ns, double *per_second)
+run(nng_socket socket,
+    uint32_t outstanding,
+    const struct ordo_nng_asker *asker,
+    uint64_t limit_ns,
+    double *per_second)
 {
     static struct lane lanes[LANES_MAX];
     struct ordo_clock clock = ordo_clock_system();
     atomic_store(&stopping, false);
     atomic_store(&done, 0);
+    atomic_store(&not_good, 0);
     atomic_store(&in_flight, outstanding);
     for (uint32_t i = 0; i < outstanding; i++) {
-        lanes[i].size = size;
+        lanes[i].index = i;
+        lanes[i].asker = asker;
         if (nng_ctx_open(&lanes[i].ctx, socket) != 0 ||
             nng_aio_alloc(&lanes[i].aio, on_client, &lanes[i]) != 0) {
             return ORDO_ERR_NO_MEMORY;
@@ -176,12 +197,13 @@ void ordo_nng_echo_close(pid_t child)
     }
 }
 
-enum ordo_err ordo_nng_echo(
+enum ordo_err ordo_nng_ask(
     const char *url,
     uint32_t outstanding,
-    uint32_t size,
+    const struct ordo_nng_asker *asker,
     uint64_t limit_ns,
     double *per_second,
+    uint64_t *bad,
     struct ordo_fail *fail)
 {
     nng_socket socket;
@@ -190,7 +212,8 @@ enum ordo_err ordo_nng_echo(
         return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "no memory for an nng socket");
     }
     enum ordo_err err = dial(socket, url, fail);
-    err = err == ORDO_OK ? run(socket, outstanding, size, limit_ns, per_second) : err;
+    err = err == ORDO_OK ? run(socket, outstanding, asker, limit_ns, per_second) : err;
+    *bad = atomic_load(&not_good);
     (void)nng_close(socket);
     return err;
 }
