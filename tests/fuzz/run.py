@@ -4,7 +4,7 @@
     tests/fuzz/run.py FOLDER [--runs N] [--seconds N] [--seed N] [--jobs N] [TARGET...]
 
 FOLDER has the programs NAME_fuzz (a build of type Fuzz). Each begins with corpus/NAME in this folder and runs N times (ORDO_FUZZ_RUNS,
-default 500,000; those with a state a part of it, see SHARE). A crash, a leak, an input that takes more than 5 s or 1 GiB fails,
+default 500,000; those with a state or a batch to bend a part of it, see SHARE). A crash, a leak, an input that takes more than 5 s or 1 GiB fails,
 and its input is kept: the line that repeats it is printed. --keep adds what was found to the corpus, made small.
 """
 
@@ -19,8 +19,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SHARE = {"apply": 50, "image": 100}  # a run costs that much more than reading a frame
-LENGTH = {"apply": 2000, "image": 400, "record": 8000}
+SHARE = {"apply": 50, "image": 100, "record": 5}  # a run costs that much more than reading a frame
+LENGTH = {"apply": 2000, "image": 400, "record": 3000}
 KEPT_MAX = 40  # files of a corpus in the repository
 
 
