@@ -157,7 +157,7 @@ class Verbs:
 
     def no_snapshot_fits(self, trimmed_seq):
         self.place.run("restore", "with.archive", "bare")
-        self.place.ask("journal", "trim", "bare", "--upto", "1000000", "--yes")
+        self.place.ask("journal", "trim", "bare", "--upto", "1000000", "--cursor-share", "0", "--yes")
         for which in ("a", "b"):
             self.place.run("snapshot", "invalidate", "bare", which)
         for verb in ("audit", "replay"):
