@@ -122,7 +122,7 @@ class Slow:
 
 def paused(ordo, program):
     seconds = int(os.environ.get("ORDO_PAUSE_SECONDS", "10"))
-    orders = 200000 * (seconds + 2)
+    orders = 350000 * (seconds + 2)  # three commands each: room for a million a second
     genesis = [f"--set=genesis.{table}={orders}" for table in ("orders_max", "payments_max")]
     genesis.append(f"--set=genesis.ids_max={4 * orders}")  # each of an order's three commands is remembered
     load = Load(ordo, program, ["pause", seconds], genesis)
