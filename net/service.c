@@ -2,6 +2,7 @@
 
 #include "net/fault.h"
 #include "net/field.h"
+#include "net/update.h"
 
 #include <stddef.h>
 
@@ -10,7 +11,7 @@
  */
 
 #define FETCH_COUNT   5
-#define UPDATE_COUNT  11
+#define UPDATE_COUNT  (1 + ORDO_UPDATE_FIELDS)
 #define HISTORY_COUNT 2
 #define ENTRY_COUNT   6
 #define CHANGE_COUNT  4
@@ -196,16 +197,7 @@ void ordo_fetch_update(struct ordo_writer *out, const struct ordo_update *update
 {
     ordo_mp_write_array(out, UPDATE_COUNT);
     ordo_mp_write_uint(out, update->update_seq);
-    ordo_mp_write_uint(out, update->seq);
-    ordo_mp_write_uint(out, update->time_us);
-    ordo_mp_write_uint(out, update->shop);
-    ordo_mp_write_str(out, update->order_id);
-    ordo_mp_write_uint(out, update->version);
-    ordo_mp_write_uint(out, update->from);
-    ordo_mp_write_uint(out, update->to);
-    ordo_mp_write_uint(out, update->cause);
-    ordo_mp_write_uint(out, update->disposition);
-    ordo_mp_write_uint(out, update->flags);
+    ordo_update_fields_write(out, update);
 }
 
 uint32_t ordo_body_fetch(struct ordo_mp_reader *in, struct ordo_fetch_head *head)
@@ -228,16 +220,7 @@ void ordo_body_fetch_update(struct ordo_mp_reader *in, struct ordo_update *updat
 {
     uint32_t count = read_array_of(in, UPDATE_COUNT);
     update->update_seq = ordo_mp_read_uint(in, UINT64_MAX);
-    update->seq = ordo_mp_read_uint(in, UINT64_MAX);
-    update->time_us = ordo_mp_read_uint(in, UINT64_MAX);
-    update->shop = (uint32_t)ordo_mp_read_uint(in, UINT32_MAX);
-    update->order_id = ordo_mp_read_raw(in, ORDO_ORDER_ID_MAX);
-    update->version = (uint32_t)ordo_mp_read_uint(in, UINT32_MAX);
-    update->from = (uint8_t)ordo_mp_read_uint(in, UINT8_MAX);
-    update->to = (uint8_t)ordo_mp_read_uint(in, UINT8_MAX);
-    update->cause = (uint8_t)ordo_mp_read_uint(in, UINT8_MAX);
-    update->disposition = (uint8_t)ordo_mp_read_uint(in, UINT8_MAX);
-    update->flags = (uint32_t)ordo_mp_read_uint(in, UINT32_MAX);
+    ordo_update_fields_read(in, update);
     ordo_mp_skip_rest(in, count, UPDATE_COUNT);
 }
 

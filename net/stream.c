@@ -1,4 +1,5 @@
 #include "net/fault.h"
+#include "net/update.h"
 
 /* Stream frames begin with their topic, because nng subscribers filter by the first bytes; what
  * follows is one msgpack value. The updates of a frame are contiguous, so only the first number is
@@ -7,21 +8,12 @@
 
 #define UPDATES_COUNT   5
 #define HEARTBEAT_COUNT 6
-#define UPDATE_COUNT    10
+#define UPDATE_COUNT    ORDO_UPDATE_FIELDS
 
 void ordo_stream_update(struct ordo_writer *out, const struct ordo_update *update)
 {
     ordo_mp_write_array(out, UPDATE_COUNT);
-    ordo_mp_write_uint(out, update->seq);
-    ordo_mp_write_uint(out, update->time_us);
-    ordo_mp_write_uint(out, update->shop);
-    ordo_mp_write_str(out, update->order_id);
-    ordo_mp_write_uint(out, update->version);
-    ordo_mp_write_uint(out, update->from);
-    ordo_mp_write_uint(out, update->to);
-    ordo_mp_write_uint(out, update->cause);
-    ordo_mp_write_uint(out, update->disposition);
-    ordo_mp_write_uint(out, update->flags);
+    ordo_update_fields_write(out, update);
 }
 
 void ordo_stream_updates(
@@ -126,16 +118,7 @@ bool ordo_stream_next(
         ordo_mp_fail(in, "expected 10 elements");
     }
     update->update_seq = reader->first_update_seq + reader->next++;
-    update->seq = ordo_mp_read_uint(in, UINT64_MAX);
-    update->time_us = ordo_mp_read_uint(in, UINT64_MAX);
-    update->shop = (uint32_t)ordo_mp_read_uint(in, UINT32_MAX);
-    update->order_id = ordo_mp_read_raw(in, ORDO_ORDER_ID_MAX);
-    update->version = (uint32_t)ordo_mp_read_uint(in, UINT32_MAX);
-    update->from = (uint8_t)ordo_mp_read_uint(in, UINT8_MAX);
-    update->to = (uint8_t)ordo_mp_read_uint(in, UINT8_MAX);
-    update->cause = (uint8_t)ordo_mp_read_uint(in, UINT8_MAX);
-    update->disposition = (uint8_t)ordo_mp_read_uint(in, UINT8_MAX);
-    update->flags = (uint32_t)ordo_mp_read_uint(in, UINT32_MAX);
+    ordo_update_fields_read(in, update);
     ordo_mp_skip_rest(in, count, UPDATE_COUNT);
     if (in->error != NULL) {
         return ordo_fault_set(fault, ORDO_RESULT_MALFORMED, "update: %s", in->error);
