@@ -25,10 +25,12 @@ void driver_init(struct driver *driver, const char *dir, uint64_t seed)
         .salts = {seed ^ 0x5a17},
         .size_max = 120,
         .lives = calloc(1, DRIVER_SEQ_MAX),
+        .before = calloc(1, DRIVER_SEQ_MAX),
+        .began = true,
         .config = {.dir = dir},
         .hooks = {.allow_small = true},
     };
-    ORDO_ASSERT(driver->lives != NULL);
+    ORDO_ASSERT(driver->lives != NULL && driver->before != NULL);
     driver->hooks.clock = (struct ordo_clock){.monotonic_ns = fake_monotonic, .context = driver};
     driver->hooks.random = fake_random;
     driver->hooks.context = driver;
@@ -40,6 +42,7 @@ void driver_fini(struct driver *driver)
 {
     driver_close(driver);
     free(driver->lives);
+    free(driver->before);
 }
 
 /* What the record of a sequence holds. */
@@ -78,12 +81,13 @@ static enum ordo_err visit(void *context, const struct ordo_record *record, stru
 {
     struct driver *driver = context;
     struct content c;
+    const uint8_t *lives = driver->began ? driver->lives : driver->before;
     uint64_t seq = driver->visited + 1;
-    if (record->seq != seq || seq >= DRIVER_SEQ_MAX || driver->lives[seq] == 0) {
+    if (record->seq != seq || seq >= DRIVER_SEQ_MAX || lives[seq] == 0) {
         return ordo_fail_set(
             fail, ORDO_ERR_DAMAGED, "not what was written: sequence %lu", record->seq);
     }
-    make_content(driver, seq, driver->lives[seq], &c);
+    make_content(driver, seq, lives[seq], &c);
     driver->visited = seq;
     driver->visited_updates += c.updates;
     if (!holds(record->command, c.command, c.command_size) ||
@@ -119,6 +123,7 @@ enum ordo_err driver_attach(struct driver *driver)
     static const uint8_t stream_hash[16] = {0x5a};
     driver->seq = driver->acked = driver->recovery.seq_last;
     driver->update_seq = driver->recovery.update_seq_last;
+    memcpy(driver->before, driver->lives, DRIVER_SEQ_MAX);
     memset(driver->lives + driver->seq + 1, 0, DRIVER_SEQ_MAX - 1 - driver->seq);
     driver->life++;
     enum ordo_err err = ordo_ring_init(

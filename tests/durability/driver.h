@@ -28,6 +28,8 @@ struct driver {
     struct sim_random salts;
     uint32_t size_max; /* of a command and of an outcome */
     uint8_t *lives;    /* which life wrote a sequence; 0 = nobody */
+    uint8_t *before;   /* the same when the present life began */
+    bool began;        /* the present life's recovery was over: lives counts, not before */
     uint8_t life;
     uint64_t seq; /* the last journaled */
     uint64_t update_seq;

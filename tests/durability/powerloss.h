@@ -19,6 +19,7 @@ struct rig {
     uint32_t life;
     struct sim_image start; /* of the present life, durable */
     struct sim_image next;  /* of the next life: one of the states */
+    bool next_began;        /* it lies behind the recovery of the life it was taken from */
     struct sim_image live;
     struct sim_image killed; /* what a killed process leaves in the page cache */
     struct sim_image before; /* a state before its recovery */
