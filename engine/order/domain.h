@@ -468,6 +468,17 @@ static inline uint32_t ordo_rows_reserved(const struct ordo_state *s, enum ordo_
     return s->limits[table] / ORDO_RESERVE_DIVISOR;
 }
 
+/* Rows are handed out one after the other: those to come can be asked for, in the page in use. */
+#define ORDO_ROWS_EXPECTED 256 /* bytes ahead */
+static inline void ordo_rows_expect(const struct ordo_table *table, uint32_t row)
+{
+    const uint8_t *ahead = table->rows + (size_t)row * table->row_size + ORDO_ROWS_EXPECTED;
+    __builtin_prefetch(ahead, 1);
+    if (table->row_size > 64) {
+        __builtin_prefetch(ahead + 64, 1);
+    }
+}
+
 /* Takes count rows side by side that are known to be left; the first of them. */
 static inline uint32_t
 ordo_rows_take(struct ordo_state *s, enum ordo_table_id table, uint32_t count)
@@ -476,6 +487,7 @@ ordo_rows_take(struct ordo_state *s, enum ordo_table_id table, uint32_t count)
     struct ordo_head_row *head = ordo_head_own(s, ORDO_HEAD);
     uint32_t first = head->used[table] + 1;
     head->used[table] += count;
+    ordo_rows_expect(&s->tables[table], first + count);
     return first;
 }
 
