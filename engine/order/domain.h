@@ -380,6 +380,7 @@ struct ordo_state {
     uint64_t id_hash;   /* of its id, when it has one */
     struct ordo_command command;
     struct ordo_outcome outcome;
+    struct ordo_hash_input hash_input; /* of the stream hash */
 
     uint32_t merchants_met[ORDO_MERCHANTS_MET]; /* rows, by channel: looked at before the index */
     struct ordo_ahead ahead[ORDO_AHEAD_GROUP];
