@@ -143,23 +143,15 @@ static void take_out(struct ordo_state *s, uint32_t order)
     }
 }
 
-uint32_t ordo_deadline_places(const struct ordo_state *s, uint32_t order, const void *places[3])
+void ordo_deadline_places(const struct ordo_state *s, uint32_t order, const void *places[2])
 {
     const struct ordo_deadlines *d = &s->deadlines;
     uint32_t place = s->links[order].place;
-    bool holds = place <= d->counts[SIDE_HOLDS];
-    enum side side = holds ? SIDE_HOLDS : SIDE_PAID;
-    uint64_t first = (uint64_t)place_of(d, side, place) * CHILDREN - 2;
-    if (place == 0) {
-        return 0;
-    }
+    enum side side = place <= d->counts[SIDE_HOLDS] ? SIDE_HOLDS : SIDE_PAID;
+    uint64_t child = (uint64_t)place_of(d, side, place) * CHILDREN - 2;
+    bool leaf = place == 0 || child > d->counts[side];
     places[0] = &d->places[place];
-    if (first + CHILDREN > d->counts[side]) {
-        return 1;
-    }
-    places[1] = entry(d, side, (uint32_t)first);
-    places[2] = entry(d, side, (uint32_t)first + CHILDREN - 1);
-    return 3;
+    places[1] = leaf ? places[0] : entry(d, side, (uint32_t)child);
 }
 
 bool ordo_deadline_is_kept(const struct ordo_state *s, uint32_t order)

@@ -353,7 +353,7 @@ enum ordo_index_id {
 
 /* What the look-ahead remembers of a command until its group is full (prefetch.c). */
 #define ORDO_AHEAD_GROUP  32
-#define ORDO_AHEAD_WANTED 9 /* lines of one command in a round, at most */
+#define ORDO_AHEAD_WANTED 8 /* lines of one command in a round, at most */
 struct ordo_ahead {
     uint64_t id_hash;
     uint64_t order_hash;

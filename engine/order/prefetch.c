@@ -137,20 +137,16 @@ static void load_wanted(struct ordo_state *s)
     s->wanted_count = 0;
 }
 
+/* Which kind comes next is anybody's guess, so nothing here branches on it: a hash of 0 has a slot
+ * like any other, row 0 a line, and both are at hand. */
 static void want_slots(struct ordo_state *s)
 {
     for (uint32_t i = 0; i < s->ahead_count; i++) {
         const struct ordo_ahead *a = &s->ahead[i];
-        if (a->kind == 0) {
-            continue;
-        }
         want(s, ordo_index_slot(&s->indexes[ORDO_INDEX_ID], a->id_hash));
         want(s, ordo_index_slot(&s->indexes[ORDO_INDEX_ORDER], a->order_hash));
-        if (a->kind == ORDO_KIND_FACT) {
-            want(s, ordo_index_slot(&s->indexes[ORDO_INDEX_PAYMENT], a->payment_hash));
-        } else if (a->kind == ORDO_KIND_CREATE) {
-            want(s, ordo_index_slot(&s->indexes[ORDO_INDEX_BUYER], a->buyer_hash));
-        }
+        want(s, ordo_index_slot(&s->indexes[ORDO_INDEX_PAYMENT], a->payment_hash));
+        want(s, ordo_index_slot(&s->indexes[ORDO_INDEX_BUYER], a->buyer_hash));
     }
 }
 
@@ -165,51 +161,34 @@ static void want_rows(struct ordo_state *s)
 {
     for (uint32_t i = 0; i < s->ahead_count; i++) {
         struct ordo_ahead *a = &s->ahead[i];
-        if (a->kind != 0) {
-            a->order = candidate(&s->indexes[ORDO_INDEX_ORDER], a->order_hash);
-        }
-        if (a->order != 0) {
-            const uint8_t *order = (const uint8_t *)ordo_order_at(s, a->order);
-            want(s, order);
-            want(s, order + 64);
-            want(s, &s->links[a->order]);
-        }
+        a->order = candidate(&s->indexes[ORDO_INDEX_ORDER], a->order_hash);
+        const uint8_t *order = (const uint8_t *)ordo_order_at(s, a->order);
+        want(s, order);
+        want(s, order + 64);
+        want(s, &s->links[a->order]);
     }
-}
-
-static void want_card(struct ordo_state *s, uint32_t row)
-{
-    const uint8_t *card = (const uint8_t *)ordo_card_at(s, row);
-    want(s, card + offsetof(struct ordo_card_row, product));
-    want(s, card + sizeof(struct ordo_card_row) - 1);
 }
 
 static void want_dependents(struct ordo_state *s)
 {
     for (uint32_t i = 0; i < s->ahead_count; i++) {
         const struct ordo_ahead *a = &s->ahead[i];
-        const struct ordo_order_row *o = ordo_order_at(s, a->order);
-        uint32_t card = a->card != 0 ? a->card : o->card;
-        if (a->order != 0) {
-            const struct ordo_link *link = &s->links[a->order];
-            want(s, &s->links[link->prev]);
-            want(s, &s->links[link->next]);
-        }
-        if (a->kind == ORDO_KIND_ATTEMPT || a->kind == 0) {
-            continue; /* it touches the order alone */
-        }
-        want_card(s, card);
-        if (a->order != 0) {
-            const void *places[3];
-            uint32_t count = ordo_deadline_places(s, a->order, places);
-            for (uint32_t j = 0; j < count; j++) {
-                want(s, places[j]);
-            }
-            if (a->kind != ORDO_KIND_DELIVERY_ACK) {
-                want(s, ordo_buyer_at(s, o->buyer_row));
-                want(s, ordo_attempt_at(s, o->attempt));
-            }
-        }
+        const struct ordo_link *link = &s->links[a->order];
+        want(s, &s->links[link->prev]);
+        want(s, &s->links[link->next]);
+        /* an attempt touches the order alone; of buyer and attempts a fact does more */
+        uint32_t order = a->kind != ORDO_KIND_ATTEMPT ? a->order : 0;
+        uint32_t paid = a->kind != ORDO_KIND_DELIVERY_ACK ? order : 0;
+        want(s, ordo_buyer_at(s, ordo_order_at(s, paid)->buyer_row));
+        want(s, ordo_attempt_at(s, ordo_order_at(s, paid)->attempt));
+        uint32_t row = a->card != 0 ? a->card : ordo_order_at(s, order)->card;
+        const uint8_t *card = (const uint8_t *)ordo_card_at(s, row);
+        want(s, card + offsetof(struct ordo_card_row, product));
+        want(s, card + sizeof(struct ordo_card_row) - 1);
+        const void *places[2];
+        ordo_deadline_places(s, order, places);
+        want(s, places[0]);
+        want(s, places[1]);
     }
 }
 
