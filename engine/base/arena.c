@@ -2,10 +2,16 @@
 
 #include "base/assert.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#define HUGE_PAGE ((size_t)2 << 20)
+#define HUGE_PAGE  ((size_t)2 << 20)
+#define SMALL_PAGE ((size_t)4096)
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 void ordo_arena_init(struct ordo_arena *arena)
 {
@@ -22,10 +28,10 @@ ordo_arena_alloc(struct ordo_arena *arena, const char *name, size_t count, size_
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2) {
         return ORDO_ERR_NO_MEMORY;
     }
-    size_t unit = bytes >= HUGE_PAGE ? HUGE_PAGE : 4096;
+    size_t unit = bytes >= HUGE_PAGE ? HUGE_PAGE : SMALL_PAGE;
     size_t mapped = (bytes + unit - 1) / unit * unit;
     if (mapped == 0) {
-        mapped = 4096;
+        mapped = SMALL_PAGE;
     }
     void *base = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) {
@@ -38,6 +44,30 @@ ordo_arena_alloc(struct ordo_arena *arena, const char *name, size_t count, size_
         (struct ordo_arena_item){.name = name, .base = base, .size = bytes, .mapped = mapped};
     arena->bytes += bytes;
     *out = base;
+    return ORDO_OK;
+}
+
+/* A system that knows no MADV_POPULATE_WRITE (Linux before 5.14) gives a page that is written. */
+static void touch_pages(const struct ordo_arena_item *item)
+{
+    volatile uint8_t *bytes = item->base;
+    for (size_t at = 0; at < item->mapped; at += SMALL_PAGE) {
+        bytes[at] = bytes[at];
+    }
+}
+
+enum ordo_err ordo_arena_take(const struct ordo_arena *arena)
+{
+    for (uint32_t i = 0; i < arena->count; i++) {
+        const struct ordo_arena_item *item = &arena->items[i];
+        if (madvise(item->base, item->mapped, MADV_POPULATE_WRITE) == 0) {
+            continue;
+        }
+        if (errno != EINVAL) {
+            return ORDO_ERR_NO_MEMORY;
+        }
+        touch_pages(item);
+    }
     return ORDO_OK;
 }
 

@@ -124,18 +124,19 @@ static void conclude(
     struct ordo_writer *out,
     struct ordo_applied *applied)
 {
-    s->outcome.result.seq = s->seq;
+    struct ordo_outcome *outcome = &s->outcome;
+    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
+    outcome->result.seq = s->seq;
+    ordo_outcome_put_updates(outcome, s->now_us, head->update_seq + 1, &s->hash_input);
+    const uint8_t *begin = out->at;
+    ordo_outcome_encode(outcome, s->seq, out);
     if (content != NULL) {
         ordo_id_add(s, content);
     }
-    struct ordo_head_row *head = ordo_head_edit(s, ORDO_HEAD);
     head->seq = s->seq;
     head->time_us = s->now_us;
-    head->stream_hash =
-        ordo_outcome_hash(&s->outcome, s->now_us, head->update_seq + 1, head->stream_hash);
-    head->update_seq += s->outcome.transition_count;
-    const uint8_t *begin = out->at;
-    ordo_outcome_encode(&s->outcome, s->seq, out);
+    head->update_seq += outcome->transition_count;
+    head->stream_hash = ordo_hash_updates(&s->hash_input, head->stream_hash);
     uint64_t outcome_hash = ordo_hash64(begin, (size_t)(out->at - begin), head->outcome_hash);
     head->outcome_hash = ORDO_CANARY(outcomes_not_in_digest) ? 0 : outcome_hash;
     *applied = (struct ordo_applied){

@@ -143,19 +143,15 @@ static void take_out(struct ordo_state *s, uint32_t order)
     }
 }
 
-void ordo_deadline_touch(const struct ordo_state *s, uint32_t order)
+void ordo_deadline_places(const struct ordo_state *s, uint32_t order, const void *places[2])
 {
     const struct ordo_deadlines *d = &s->deadlines;
     uint32_t place = s->links[order].place;
-    bool holds = place <= d->counts[SIDE_HOLDS];
-    uint64_t first = (uint64_t)place_of(d, holds ? SIDE_HOLDS : SIDE_PAID, place) * CHILDREN - 2;
-    (void)*(const volatile uint64_t *)&d->places[place].deadline_us;
-    if (place != 0 && first + CHILDREN <= d->counts[holds ? SIDE_HOLDS : SIDE_PAID]) {
-        uint32_t child = place_of(d, holds ? SIDE_HOLDS : SIDE_PAID, (uint32_t)first);
-        uint32_t last = holds ? child + CHILDREN - 1 : child - (CHILDREN - 1);
-        (void)*(const volatile uint64_t *)&d->places[child].deadline_us;
-        (void)*(const volatile uint64_t *)&d->places[last].deadline_us;
-    }
+    enum side side = place <= d->counts[SIDE_HOLDS] ? SIDE_HOLDS : SIDE_PAID;
+    uint64_t child = (uint64_t)place_of(d, side, place) * CHILDREN - 2;
+    bool leaf = place == 0 || child > d->counts[side];
+    places[0] = &d->places[place];
+    places[1] = leaf ? places[0] : entry(d, side, (uint32_t)child);
 }
 
 bool ordo_deadline_is_kept(const struct ordo_state *s, uint32_t order)

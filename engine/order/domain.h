@@ -320,8 +320,8 @@ struct ordo_due {
     uint32_t reserved;
 };
 
-/* Two min-heaps of four children a node by (deadline, order row) in one array of places: holds from
- * place 1 up, what is paid from the last place down. Entry 1 of each is its first due. */
+/* Two min-heaps by (deadline, order row) in one array of places: holds from place 1 up, what is
+ * paid from the last place down. Entry 1 of each is its first due. */
 struct ordo_deadlines {
     struct ordo_due *places;
     uint32_t counts[2];
@@ -352,7 +352,8 @@ enum ordo_index_id {
 #define ORDO_MERCHANTS_MET 8 /* a power of two */
 
 /* What the look-ahead remembers of a command until its group is full (prefetch.c). */
-#define ORDO_AHEAD_GROUP 8
+#define ORDO_AHEAD_GROUP  32
+#define ORDO_AHEAD_WANTED 8 /* lines of one command in a round, at most */
 struct ordo_ahead {
     uint64_t id_hash;
     uint64_t order_hash;
@@ -379,10 +380,13 @@ struct ordo_state {
     uint64_t id_hash;   /* of its id, when it has one */
     struct ordo_command command;
     struct ordo_outcome outcome;
+    struct ordo_hash_input hash_input; /* of the stream hash */
 
     uint32_t merchants_met[ORDO_MERCHANTS_MET]; /* rows, by channel: looked at before the index */
     struct ordo_ahead ahead[ORDO_AHEAD_GROUP];
     uint32_t ahead_count;
+    uint32_t wanted_count;
+    const void *wanted[ORDO_AHEAD_GROUP * ORDO_AHEAD_WANTED]; /* lines that a round loads */
 };
 
 /* Hash of two words, for keys of fixed size: multiply and fold, a few cycles where a general hash
@@ -394,8 +398,7 @@ static inline uint64_t ordo_fold(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* A word that makes the inner product zero must not make every partner of it equal: clients choose
- * ids. */
+/* A word that makes the inner product zero must not make its partners equal: clients choose ids. */
 static inline uint64_t ordo_mix(uint64_t a, uint64_t b)
 {
     uint64_t swapped = b << 32 | b >> 32;
@@ -417,7 +420,7 @@ static inline uint64_t ordo_text_hash(struct ordo_bytes text, uint64_t seed)
     return ordo_mix(ordo_get_le64(last) ^ h, ordo_get_le64(last + 8));
 }
 
-/* 16 opaque bytes: compared as two words. */
+/* 16 opaque bytes, as two words. */
 static inline bool ordo_id_equal(const uint8_t *a, const uint8_t *b)
 {
     return ordo_get_le64(a) == ordo_get_le64(b) && ordo_get_le64(a + 8) == ordo_get_le64(b + 8);
@@ -466,6 +469,17 @@ static inline uint32_t ordo_rows_reserved(const struct ordo_state *s, enum ordo_
     return s->limits[table] / ORDO_RESERVE_DIVISOR;
 }
 
+/* Rows are handed out one after the other: those to come can be asked for, in the page in use. */
+#define ORDO_ROWS_EXPECTED 256 /* bytes ahead */
+static inline void ordo_rows_expect(const struct ordo_table *table, uint32_t row)
+{
+    const uint8_t *ahead = table->rows + (size_t)row * table->row_size + ORDO_ROWS_EXPECTED;
+    __builtin_prefetch(ahead, 1);
+    if (table->row_size > 64) {
+        __builtin_prefetch(ahead + 64, 1);
+    }
+}
+
 /* Takes count rows side by side that are known to be left; the first of them. */
 static inline uint32_t
 ordo_rows_take(struct ordo_state *s, enum ordo_table_id table, uint32_t count)
@@ -474,6 +488,7 @@ ordo_rows_take(struct ordo_state *s, enum ordo_table_id table, uint32_t count)
     struct ordo_head_row *head = ordo_head_own(s, ORDO_HEAD);
     uint32_t first = head->used[table] + 1;
     head->used[table] += count;
+    ordo_rows_expect(&s->tables[table], first + count);
     return first;
 }
 

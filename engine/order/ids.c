@@ -182,6 +182,7 @@ void ordo_id_add(struct ordo_state *s, const uint8_t *content)
     if (head->used[ORDO_TABLE_ID] < row) {
         head->used[ORDO_TABLE_ID] = row;
     }
+    ordo_rows_expect(&s->tables[ORDO_TABLE_ID], row + 1);
     const struct ordo_result *result = &s->outcome.result;
     uint64_t kept = content_kept(content);
     struct ordo_id_row *id = ordo_id_edit(s, row);

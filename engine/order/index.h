@@ -68,10 +68,10 @@ static inline void ordo_index_prefetch(const struct ordo_index *index, uint64_t 
     __builtin_prefetch(&index->slots[ordo_index_home(index, hash)]);
 }
 
-/* Loads the slot where the search for a hash begins. */
-static inline void ordo_index_touch(const struct ordo_index *index, uint64_t hash)
+/* Where the search for a hash begins. */
+static inline const uint32_t *ordo_index_slot(const struct ordo_index *index, uint64_t hash)
 {
-    (void)*(const volatile uint32_t *)&index->slots[ordo_index_home(index, hash)];
+    return &index->slots[ordo_index_home(index, hash)];
 }
 
 /* The key must not be there yet; there must be room. Owner thread. */

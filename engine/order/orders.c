@@ -88,6 +88,7 @@ uint32_t ordo_order_add(struct ordo_state *s, uint32_t shop, struct ordo_bytes o
     order->order_id_size = (uint8_t)order_id.size;
     order->shop = shop;
     ordo_index_insert(&s->indexes[ORDO_INDEX_ORDER], ordo_order_hash(shop, order_id), row);
+    __builtin_prefetch((const uint8_t *)&s->links[row] + ORDO_ROWS_EXPECTED, 1);
     list_append(s, ORDO_STATE_NONE, row);
     ordo_head_own(s, ORDO_HEAD)->orders_in[ORDO_STATE_NONE]++;
     return row;

@@ -309,32 +309,48 @@ struct ordo_hash128 ordo_update_hash(struct ordo_hash128 previous, const struct 
     return ordo_hash128(bytes, ORDO_HASH_SIZE + size, 0);
 }
 
+void ordo_outcome_put_updates(
+    const struct ordo_outcome *outcome,
+    uint64_t time_us,
+    uint64_t first_update_seq,
+    struct ordo_hash_input *input)
+{
+    input->count = 0;
+    for (uint32_t i = 0; i < outcome->effect_count; i++) {
+        const struct ordo_effect *effect = &outcome->effects[i];
+        uint32_t count = effect->transition_count;
+        const struct ordo_transition *t = &outcome->transitions[effect->transition_first];
+        for (uint32_t version = effect->version - count; version != effect->version; t++) {
+            ORDO_ASSERT(input->count < ORDO_TRANSITIONS_MAX);
+            uint8_t *update = input->bytes[input->count] + ORDO_HASH_SIZE;
+            ordo_put_le64(update, first_update_seq + input->count);
+            ordo_put_le32(update + 28, ++version);
+            put_word_of_moves(update, t, outcome->result.disposition, effect->flags);
+            size_t size =
+                put_common(update, outcome->result.seq, time_us, effect->shop, effect->order_id);
+            input->sizes[input->count++] = (uint8_t)(ORDO_HASH_SIZE + size);
+        }
+    }
+}
+
+struct ordo_hash128 ordo_hash_updates(struct ordo_hash_input *input, struct ordo_hash128 previous)
+{
+    ORDO_ASSERT(input->count <= ORDO_TRANSITIONS_MAX);
+    for (uint32_t i = 0; i < input->count; i++) {
+        ordo_put_le64(input->bytes[i], previous.low);
+        ordo_put_le64(input->bytes[i] + 8, previous.high);
+        previous = ordo_hash128(input->bytes[i], input->sizes[i], 0);
+    }
+    return previous;
+}
+
 struct ordo_hash128 ordo_outcome_hash(
     const struct ordo_outcome *outcome,
     uint64_t time_us,
     uint64_t first_update_seq,
     struct ordo_hash128 previous)
 {
-    uint8_t bytes[ORDO_HASH_SIZE + ORDO_UPDATE_SIZE_MAX];
-    uint8_t *update = bytes + ORDO_HASH_SIZE;
-    for (uint32_t i = 0; i < outcome->effect_count; i++) {
-        const struct ordo_effect *effect = &outcome->effects[i];
-        uint32_t count = effect->transition_count;
-        if (count == 0) {
-            continue;
-        }
-        size_t size =
-            ORDO_HASH_SIZE +
-            put_common(update, outcome->result.seq, time_us, effect->shop, effect->order_id);
-        const struct ordo_transition *t = &outcome->transitions[effect->transition_first];
-        for (uint32_t version = effect->version - count; version != effect->version; t++) {
-            ordo_put_le64(bytes, previous.low);
-            ordo_put_le64(bytes + 8, previous.high);
-            ordo_put_le64(update, first_update_seq++);
-            ordo_put_le32(update + 28, ++version);
-            put_word_of_moves(update, t, outcome->result.disposition, effect->flags);
-            previous = ordo_hash128(bytes, size, 0);
-        }
-    }
-    return previous;
+    struct ordo_hash_input input;
+    ordo_outcome_put_updates(outcome, time_us, first_update_seq, &input);
+    return ordo_hash_updates(&input, previous);
 }

@@ -122,6 +122,12 @@ void ordo_outcome_updates(
     void (*visit)(void *context, const struct ordo_update *update),
     void *context);
 
+/* The canonical bytes of an update for the rolling hash h(n) = XXH3-128(h(n-1) || bytes),
+ * little-endian: update_seq u64, seq u64, time_us u64, shop u32, version u32, from u8, to u8, cause
+ * u8, disposition u8, flags u32, size u8 of order_id, order_id. */
+#define ORDO_UPDATE_SIZE_MAX (8 + 8 + 8 + 4 + 4 + 4 + 4 + 1 + ORDO_ORDER_ID_MAX)
+size_t ordo_update_bytes(const struct ordo_update *update, uint8_t bytes[ORDO_UPDATE_SIZE_MAX]);
+
 /* The rolling hash after all updates of the outcome; the same as ordo_update_hash() over each of
  * them, in fewer steps. Pure. */
 struct ordo_hash128 ordo_outcome_hash(
@@ -130,11 +136,19 @@ struct ordo_hash128 ordo_outcome_hash(
     uint64_t first_update_seq,
     struct ordo_hash128 previous);
 
-/* The canonical bytes of an update for the rolling hash h(n) = XXH3-128(h(n-1) || bytes),
- * little-endian: update_seq u64, seq u64, time_us u64, shop u32, version u32, from u8, to u8, cause
- * u8, disposition u8, flags u32, size u8 of order_id, order_id. */
-#define ORDO_UPDATE_SIZE_MAX (8 + 8 + 8 + 4 + 4 + 4 + 4 + 1 + ORDO_ORDER_ID_MAX)
-size_t ordo_update_bytes(const struct ordo_update *update, uint8_t bytes[ORDO_UPDATE_SIZE_MAX]);
+/* The same in two steps, for who has something to do between them: a hash that reads bytes just
+ * written waits until they have settled. */
+struct ordo_hash_input {
+    uint32_t count;
+    uint8_t sizes[ORDO_TRANSITIONS_MAX];
+    uint8_t bytes[ORDO_TRANSITIONS_MAX][ORDO_HASH_SIZE + ORDO_UPDATE_SIZE_MAX]; /* hash, update */
+};
+void ordo_outcome_put_updates(
+    const struct ordo_outcome *outcome,
+    uint64_t time_us,
+    uint64_t first_update_seq,
+    struct ordo_hash_input *input);
+struct ordo_hash128 ordo_hash_updates(struct ordo_hash_input *input, struct ordo_hash128 previous);
 
 /* h(n) from h(n-1) and update n. Any thread, pure. */
 struct ordo_hash128

@@ -135,8 +135,8 @@ void ordo_buyer_unpay(struct ordo_state *s, uint32_t order);
 
 /* The order's only deadline, in place of the one it has; 0 = none. */
 void ordo_deadline_set(struct ordo_state *s, uint32_t order, uint64_t deadline_us);
-/* Loads what taking the order out will look at (prefetch.c). */
-void ordo_deadline_touch(const struct ordo_state *s, uint32_t order);
+/* The lines that taking the order out will look at, for the look-ahead. */
+void ordo_deadline_places(const struct ordo_state *s, uint32_t order, const void *places[2]);
 /* For audits: the order stands where its deadline says; the order that is out of order, 0 = none.
  */
 bool ordo_deadline_is_kept(const struct ordo_state *s, uint32_t order);

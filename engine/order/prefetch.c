@@ -5,21 +5,17 @@
 /* Look-ahead. A command touches a handful of lines that lie anywhere: index slots, then the rows
  * that the slots name, then what hangs on the order's row. Each needs the one before. So commands
  * are gathered, and a full group goes through three rounds of loads: in a round none waits for
- * another, and the misses of all its commands are on their way together.
+ * another. A round first finds out where to look and then loads all of it in one short loop: what a
+ * processor can have on its way is bounded by the instructions it holds unfinished, and nothing but
+ * loads should be among them.
  *
  * Loads, not prefetches: a prefetch is given up when the translation of its page is not at hand,
- * which is the rule with rows anywhere in gigabytes (with prefetches the places of the heap, buyers
- * and attempts were all missed again; loads took 100 of 600 ns away). Nothing waits for what a load
- * brings but its own retirement, so rounds are short and do nothing else.
+ * which is the rule with rows anywhere in gigabytes. Nothing waits for what a load brings but its
+ * own retirement.
  *
  * The bytes are read at once and only as far as the keys go, by a bounded cursor of its own;
  * anything odd ends the look and costs speed alone. Nothing of the state is changed.
  */
-
-static inline void touch(const void *memory)
-{
-    (void)*(const volatile uint8_t *)memory;
-}
 
 /* ---- the keys ---- */
 
@@ -125,14 +121,32 @@ keep_command(const struct ordo_state *s, struct ordo_bytes command, struct ordo_
 
 /* ---- the rounds ---- */
 
-static void touch_slots(const struct ordo_state *s)
+static inline void want(struct ordo_state *s, const void *memory)
 {
-    for (uint32_t i = 0; i < ORDO_AHEAD_GROUP; i++) { /* a hash of 0 has a slot like any other */
+    s->wanted[s->wanted_count++] = memory;
+}
+
+/* Loads what is wanted, all at once. */
+static void load_wanted(struct ordo_state *s)
+{
+    uint32_t count = s->wanted_count;
+    ORDO_ASSERT(count <= ORDO_AHEAD_GROUP * ORDO_AHEAD_WANTED);
+    for (uint32_t i = 0; i < count; i++) {
+        (void)*(const volatile uint8_t *)s->wanted[i];
+    }
+    s->wanted_count = 0;
+}
+
+/* Which kind comes next is anybody's guess, so nothing here branches on it: a hash of 0 has a slot
+ * like any other, row 0 a line, and both are at hand. */
+static void want_slots(struct ordo_state *s)
+{
+    for (uint32_t i = 0; i < s->ahead_count; i++) {
         const struct ordo_ahead *a = &s->ahead[i];
-        ordo_index_touch(&s->indexes[ORDO_INDEX_ID], a->id_hash);
-        ordo_index_touch(&s->indexes[ORDO_INDEX_ORDER], a->order_hash);
-        ordo_index_touch(&s->indexes[ORDO_INDEX_PAYMENT], a->payment_hash);
-        ordo_index_touch(&s->indexes[ORDO_INDEX_BUYER], a->buyer_hash);
+        want(s, ordo_index_slot(&s->indexes[ORDO_INDEX_ID], a->id_hash));
+        want(s, ordo_index_slot(&s->indexes[ORDO_INDEX_ORDER], a->order_hash));
+        want(s, ordo_index_slot(&s->indexes[ORDO_INDEX_PAYMENT], a->payment_hash));
+        want(s, ordo_index_slot(&s->indexes[ORDO_INDEX_BUYER], a->buyer_hash));
     }
 }
 
@@ -143,54 +157,56 @@ static uint32_t candidate(const struct ordo_index *index, uint64_t hash)
     return ordo_index_first(index, hash, &probe);
 }
 
-static void touch_rows(struct ordo_state *s)
+static void want_rows(struct ordo_state *s)
 {
-    for (uint32_t i = 0; i < ORDO_AHEAD_GROUP; i++) {
+    for (uint32_t i = 0; i < s->ahead_count; i++) {
         struct ordo_ahead *a = &s->ahead[i];
-        if (a->kind != 0) {
-            a->order = candidate(&s->indexes[ORDO_INDEX_ORDER], a->order_hash);
-        }
+        a->order = candidate(&s->indexes[ORDO_INDEX_ORDER], a->order_hash);
         const uint8_t *order = (const uint8_t *)ordo_order_at(s, a->order);
-        touch(order);
-        touch(order + 64);
-        touch(&s->links[a->order]);
+        want(s, order);
+        want(s, order + 64);
+        want(s, &s->links[a->order]);
     }
 }
 
-static void touch_card(const struct ordo_state *s, uint32_t row)
+static void want_dependents(struct ordo_state *s)
 {
-    const uint8_t *card = (const uint8_t *)ordo_card_at(s, row);
-    touch(card + offsetof(struct ordo_card_row, product));
-    touch(card + sizeof(struct ordo_card_row) - 1);
-}
-
-static void touch_dependents(const struct ordo_state *s)
-{
-    for (uint32_t i = 0; i < ORDO_AHEAD_GROUP; i++) {
+    for (uint32_t i = 0; i < s->ahead_count; i++) {
         const struct ordo_ahead *a = &s->ahead[i];
-        const struct ordo_order_row *o = ordo_order_at(s, a->order);
         const struct ordo_link *link = &s->links[a->order];
-        touch(&s->links[link->prev]);
-        touch(&s->links[link->next]);
-        if (a->kind == ORDO_KIND_ATTEMPT) {
-            continue; /* it touches the order alone */
-        }
-        touch_card(s, a->card != 0 ? a->card : o->card);
-        ordo_deadline_touch(s, a->order);
-        if (a->kind != ORDO_KIND_DELIVERY_ACK) {
-            touch(ordo_buyer_at(s, o->buyer_row));
-            touch(ordo_attempt_at(s, o->attempt));
-        }
+        want(s, &s->links[link->prev]);
+        want(s, &s->links[link->next]);
+        /* an attempt touches the order alone; of buyer and attempts a fact does more */
+        uint32_t order = a->kind != ORDO_KIND_ATTEMPT ? a->order : 0;
+        uint32_t paid = a->kind != ORDO_KIND_DELIVERY_ACK ? order : 0;
+        want(s, ordo_buyer_at(s, ordo_order_at(s, paid)->buyer_row));
+        want(s, ordo_attempt_at(s, ordo_order_at(s, paid)->attempt));
+        uint32_t row = a->card != 0 ? a->card : ordo_order_at(s, order)->card;
+        const uint8_t *card = (const uint8_t *)ordo_card_at(s, row);
+        want(s, card + offsetof(struct ordo_card_row, product));
+        want(s, card + sizeof(struct ordo_card_row) - 1);
+        const void *places[2];
+        ordo_deadline_places(s, order, places);
+        want(s, places[0]);
+        want(s, places[1]);
     }
+}
+
+void ordo_apply_prefetch_end(struct ordo_state *state)
+{
+    want_slots(state);
+    load_wanted(state);
+    want_rows(state);
+    load_wanted(state);
+    want_dependents(state);
+    load_wanted(state);
+    state->ahead_count = 0;
 }
 
 void ordo_apply_prefetch(struct ordo_state *state, struct ordo_bytes command)
 {
     keep_command(state, command, &state->ahead[state->ahead_count++]);
     if (state->ahead_count == ORDO_AHEAD_GROUP) {
-        state->ahead_count = 0;
-        touch_slots(state);
-        touch_rows(state);
-        touch_dependents(state);
+        ordo_apply_prefetch_end(state);
     }
 }

@@ -41,11 +41,13 @@ void ordo_apply(
     struct ordo_writer *outcome,
     struct ordo_applied *applied);
 
-/* Asks the cache for the rows that the command will need; no effect on the state. Apply thread.
- * Called once for each command, in their order, ORDO_APPLY_AHEAD commands before its ordo_apply()
- * it does most; at another distance it does less, never harm. */
-#define ORDO_APPLY_AHEAD 12
+/* Asks for the rows that the command will need; no effect on the state. Apply thread. Called once
+ * for each command, in their order, ORDO_APPLY_AHEAD commands before its ordo_apply() it does most;
+ * at another distance it does less, never harm. Commands are gathered until there are enough to
+ * look at together: when there are no more, _end looks at those that are left. */
+#define ORDO_APPLY_AHEAD 40
 void ordo_apply_prefetch(struct ordo_state *state, struct ordo_bytes command);
+void ordo_apply_prefetch_end(struct ordo_state *state);
 
 /* The earliest time at which a tick has something to do; UINT64_MAX when never, 0 when a continue
  * has something to do at once. Apply thread. */

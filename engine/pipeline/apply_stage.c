@@ -97,10 +97,16 @@ static void look_ahead(struct ordo_apply_stage *apply, uint64_t cursor, uint64_t
     if (ordo_sequence_before(last, until)) {
         until = last;
     }
+    if (!ordo_sequence_before(apply->prefetched, until)) {
+        return;
+    }
     while (ordo_sequence_before(apply->prefetched, until)) {
         apply->prefetched++;
         ordo_apply_prefetch(
             apply->state, ordo_ring_command(ring, ordo_ring_slot(ring, apply->prefetched)));
+    }
+    if (until == last) {
+        ordo_apply_prefetch_end(apply->state);
     }
 }
 

@@ -346,6 +346,13 @@ ordo_node_open(struct ordo_node *node, const struct ordo_config *config, struct 
     if (err == ORDO_OK) {
         err = lay_out(node, &pipeline, &head, fail);
     }
+    if (err == ORDO_OK && config->memory_take != 0 && ordo_arena_take(&node->arena) != ORDO_OK) {
+        err = ordo_fail_set(
+            fail,
+            ORDO_ERR_NO_MEMORY,
+            "the system has no %zu bytes for memory.take=at_start",
+            node->arena.bytes);
+    }
     if (err != ORDO_OK) {
         ordo_node_close(node);
         return err;

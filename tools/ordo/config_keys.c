@@ -84,6 +84,7 @@ static const struct key keys[] = {
     PATH("net.tls_key", tls_key, NULL),
     LIST("net.tls_ca", KEY_ROLE_FILES, tls_ca, tls_ca_count),
     {.name = "net.throttle", .type = KEY_THROTTLE, .standard = "off"},
+    CHOICE("memory.take", memory_take, "as_used", "as_used", "at_start"),
     CHOICE("threads.layout", layout, "shared", "shared", "compact", "dedicated"),
     CHOICE("threads.strategy", strategy, "park", "spin", "yield", "park"),
     LIST("threads.cpus", KEY_CPUS, cpus, cpu_count),

@@ -115,6 +115,9 @@ enum ordo_err ordo_replay_records(
     for (uint32_t ahead = i; err == ORDO_OK && i < count; i++) {
         while (ahead < count && ahead - i <= ORDO_APPLY_AHEAD) {
             ordo_apply_prefetch(replay->state, records[ahead++].command);
+            if (ahead == count) {
+                ordo_apply_prefetch_end(replay->state);
+            }
         }
         err = ordo_replay_record(replay, &records[i], fail);
     }

@@ -9,6 +9,7 @@
 
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <sys/mman.h>
 
 Test(crc32c, has_the_published_check_value)
 {
@@ -145,6 +146,26 @@ Test(arena, gives_zeroed_memory_and_refuses_overflow)
         cr_assert_eq(p[i], 0);
     }
     cr_assert_eq(ordo_arena_alloc(&arena, "huge", SIZE_MAX, 16, &q), ORDO_ERR_NO_MEMORY);
+    ordo_arena_fini(&arena);
+}
+
+Test(arena, takes_all_pages_and_leaves_what_is_in_them)
+{
+    static struct ordo_arena arena;
+    uint8_t *p;
+    uint8_t *q;
+    unsigned char in_core[2] = {0};
+    ordo_arena_init(&arena);
+    cr_assert_eq(ordo_arena_alloc(&arena, "small", 2, 4096, (void **)&p), ORDO_OK);
+    cr_assert_eq(ordo_arena_alloc(&arena, "large", 3, 1 << 20, (void **)&q), ORDO_OK);
+    p[5000] = 7;
+    q[1] = 9;
+    cr_assert_eq(ordo_arena_take(&arena), ORDO_OK);
+    cr_assert_eq(mincore(p, 8192, in_core), 0);
+    cr_assert((in_core[0] & 1) != 0 && (in_core[1] & 1) != 0);
+    cr_assert_eq(p[5000], 7);
+    cr_assert_eq(q[1], 9);
+    cr_assert_eq(q[(3 << 20) - 1], 0);
     ordo_arena_fini(&arena);
 }
 
