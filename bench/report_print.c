@@ -153,27 +153,28 @@ static void print_row(const struct ordo_report_row *row, FILE *out)
     struct ordo_spread ratio;
     bool mega = own.median >= MEGA_FROM;
     double scale = mega ? MEGA_FROM : 1;
+    char unit[ORDO_REPORT_NAME + 2];
+    (void)snprintf(unit, sizeof(unit), "%s%s", mega ? "M " : "", row->unit);
     (void)fprintf(
         out,
-        "%-28s %12.2f %12.2f %12.2f  %s%-16s",
+        "%-32s %12.2f %12.2f %12.2f  ",
         row->name,
         own.median / scale,
         own.least / scale,
-        own.most / scale,
-        mega ? "M " : "",
-        row->unit);
-    if (row->limit_name[0] != 0 && ordo_series_ratio(&row->own, &row->limit, &ratio)) {
-        (void)fprintf(
-            out,
-            "%s %.3f (%.3f - %.3f) of %s, %.2f",
-            mega ? "" : "  ",
-            ratio.median,
-            ratio.least,
-            ratio.most,
-            row->limit_name,
-            ordo_series_spread(&row->limit).median / scale);
+        own.most / scale);
+    if (row->limit_name[0] == 0 || !ordo_series_ratio(&row->own, &row->limit, &ratio)) {
+        (void)fprintf(out, "%s\n", unit);
+        return;
     }
-    (void)fputs("\n", out);
+    (void)fprintf(
+        out,
+        "%-17s %.3f (%.3f - %.3f) of %s, %.2f\n",
+        unit,
+        ratio.median,
+        ratio.least,
+        ratio.most,
+        row->limit_name,
+        ordo_series_spread(&row->limit).median / scale);
 }
 
 static void print_latencies(const struct ordo_report *report, FILE *out)
@@ -185,14 +186,14 @@ static void print_latencies(const struct ordo_report *report, FILE *out)
             continue;
         }
         if (!headed) {
-            (void)fprintf(out, "%-28s", "latency, us");
+            (void)fprintf(out, "%-32s", "latency, us");
             for (size_t k = 0; k < PERCENTILES; k++) {
                 (void)fprintf(out, " %10s", percentiles[k].name);
             }
             (void)fprintf(out, " %10s %10s\n", "max", "count");
             headed = true;
         }
-        (void)fprintf(out, "%-28s", report->rows[i].name);
+        (void)fprintf(out, "%-32s", report->rows[i].name);
         for (size_t k = 0; k < PERCENTILES; k++) {
             double ns = (double)ordo_histogram_quantile(h, percentiles[k].share);
             (void)fprintf(out, " %10.1f", ns / US);
@@ -219,7 +220,7 @@ void ordo_report_print_table(const struct ordo_report *report, FILE *out)
         ORDO_COMMIT,
         ORDO_COMPILER);
     (void)fprintf(
-        out, "%-28s %12s %12s %12s  %s\n", report->bench, "median", "least", "most", "unit");
+        out, "%-32s %12s %12s %12s  %s\n", report->bench, "median", "least", "most", "unit");
     for (uint32_t i = 0; i < report->row_count; i++) {
         print_row(&report->rows[i], out);
     }
