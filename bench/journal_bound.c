@@ -258,6 +258,69 @@ enum ordo_err ordo_bound_bulk(
     return err;
 }
 
+/* The records that each buffer in flight carries; a count of 0: none, or they are told. */
+struct paced {
+    const struct ordo_pace *pace;
+    struct ordo_histogram *latency;
+    uint64_t begin_ns;
+    uint64_t first[IN_FLIGHT];
+    uint64_t count[IN_FLIGHT];
+    uint64_t written;
+    uint64_t done;
+};
+
+static enum ordo_err
+send_due(struct ordo_bound *bound, struct paced *run, uint32_t buffer, struct ordo_fail *fail)
+{
+    uint64_t due = ordo_pace_count(run->pace, now_ns() - run->begin_ns) - run->written;
+    uint64_t most = (BUFFER_SIZE - 36) / run->pace->record_size;
+    uint64_t count = due < most ? due : most;
+    uint64_t block = bound->segment.block;
+    uint64_t size = (36 + count * run->pace->record_size + block - 1) / block * block;
+    if (count == 0) {
+        return ORDO_OK;
+    }
+    run->first[buffer] = run->written;
+    run->count[buffer] = count;
+    run->written += count;
+    return write_one(bound, buffer, (uint32_t)size, fail);
+}
+
+static void note_done(struct paced *run, uint32_t buffer)
+{
+    uint64_t after_ns = now_ns() - run->begin_ns;
+    for (uint64_t i = 0; i < run->count[buffer]; i++) {
+        uint64_t due_ns = ordo_pace_due_ns(run->pace, run->first[buffer] + i);
+        ordo_histogram_record(run->latency, after_ns > due_ns ? after_ns - due_ns : 0);
+    }
+    run->done += run->count[buffer];
+    run->count[buffer] = 0;
+}
+
+enum ordo_err ordo_bound_paced(
+    struct ordo_bound *bound,
+    const struct ordo_pace *pace,
+    struct ordo_histogram *latency,
+    struct ordo_fail *fail)
+{
+    struct paced run = {.pace = pace, .latency = latency, .begin_ns = now_ns()};
+    enum ordo_err err = ORDO_OK;
+    while (err == ORDO_OK && run.done != pace->count) {
+        for (uint32_t buffer = 0; buffer < IN_FLIGHT && err == ORDO_OK; buffer++) {
+            if ((bound->busy & 1u << buffer) == 0) {
+                err = send_due(bound, &run, buffer, fail);
+            }
+        }
+        err = err == ORDO_OK ? reap(bound, fail) : err;
+        for (uint32_t buffer = 0; buffer < IN_FLIGHT; buffer++) {
+            if (run.count[buffer] != 0 && (bound->busy & 1u << buffer) == 0) {
+                note_done(&run, buffer);
+            }
+        }
+    }
+    return err;
+}
+
 enum ordo_err
 ordo_bound_one(struct ordo_bound *bound, uint32_t size, uint64_t *spent_ns, struct ordo_fail *fail)
 {
