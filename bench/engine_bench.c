@@ -143,17 +143,30 @@ static enum ordo_err run_bound(struct bench *b, double seconds, double *out, str
     return err;
 }
 
-static enum ordo_err run_throughput(struct bench *b, struct ordo_fail *fail)
+/* With stamps and without them, next to each other, each of them first in every other repeat. */
+static enum ordo_err
+run_stamped(struct bench *b, uint32_t repeat, double *on, double *off, struct ordo_fail *fail)
+{
+    double seconds = b->options.common.seconds;
+    bool first = repeat % 2 == 0;
+    enum ordo_err err =
+        run_engine(b, seconds, first ? ORDO_ENGINE_SAMPLE : 0, first ? on : off, fail);
+    if (err == ORDO_OK) {
+        err = run_engine(b, seconds, first ? 0 : ORDO_ENGINE_SAMPLE, first ? off : on, fail);
+    }
+    return err;
+}
+
+static enum ordo_err run_throughput(struct bench *b, uint32_t repeat, struct ordo_fail *fail)
 {
     double seconds = b->options.common.seconds;
     double on = 0;
     double off = 0;
     double apply = 0;
     double bound = 0;
-    enum ordo_err err = run_engine(b, seconds, ORDO_ENGINE_SAMPLE, &on, fail);
-    err = err == ORDO_OK ? run_apply(b, seconds, &apply, fail) : err;
+    enum ordo_err err = run_apply(b, seconds, &apply, fail);
+    err = err == ORDO_OK ? run_stamped(b, repeat, &on, &off, fail) : err;
     err = err == ORDO_OK ? run_bound(b, seconds, &bound, fail) : err;
-    err = err == ORDO_OK ? run_engine(b, seconds, 0, &off, fail) : err;
     if (err == ORDO_OK) {
         ordo_report_pair(b->rows.apply, on, apply);
         ordo_report_pair(b->rows.least, on, apply < bound ? apply : bound);
@@ -315,7 +328,7 @@ static enum ordo_err run_all(struct bench *b, struct ordo_report *report, struct
     begin_report(b, report);
     err = warm_up(b, fail);
     for (uint32_t i = 0; i < b->options.common.repeats && err == ORDO_OK; i++) {
-        err = run_throughput(b, fail);
+        err = run_throughput(b, i, fail);
         err = err == ORDO_OK ? run_rate(b, fail) : err;
         err = err == ORDO_OK ? run_singles(b, fail) : err;
     }

@@ -18,6 +18,7 @@ static const struct benchmark benchmarks[] = {
     {"journal", ordo_bench_journal, "the journal against a plain writer on the same disk"},
     {"engine", ordo_bench_engine, "commands through apply and journal, durable, in process"},
     {"e2e", ordo_bench_e2e, "lifecycles from one client through the whole node, durable"},
+    {"budget", ordo_bench_budget, "where the microseconds of a command go, stage by stage"},
     {"snapshot", ordo_bench_snapshot, "commits beside a snapshot, and without one"},
     {"stream", ordo_bench_stream, "catching up with the status stream out of the files"},
 };
