@@ -20,9 +20,10 @@ class Failed(Exception):
 
 
 def one_line(text, limit=240):
-    """The last line that says something."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return (lines[-1] if lines else "no output")[:limit]
+    """The last line that says something; before it the first that says what an error is."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no output"]
+    error = next((line for line in lines if "error" in line.lower()), lines[-1])
+    return (error if error == lines[-1] else f"{error} ... {lines[-1]}")[:limit]
 
 
 def group_members(group):
@@ -63,10 +64,12 @@ class Place:
 
     def __init__(self, folder):
         try:
-            self.folder = tempfile.mkdtemp(prefix="ordo-compare.", dir=folder)
+            self.folder = tempfile.mkdtemp(prefix="ordo-compare.", dir=os.path.abspath(folder))
+            self.sockets = tempfile.mkdtemp(prefix="ordo-compare.")  # a socket's path must be short
         except OSError as error:
             raise Failed(f"no folder can be made in {folder}: {error.strerror}; give another with --dir") from error
         os.chmod(self.folder, 0o711)  # PostgreSQL refuses to run as root: its own user passes through
+        os.chmod(self.sockets, 0o711)
         self.living = []
 
     def __enter__(self):
@@ -77,6 +80,7 @@ class Place:
             end(process, number)
         self.living = []
         shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.sockets, ignore_errors=True)
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
