@@ -1,0 +1,305 @@
+"""What is measured together: ours, the rivals, ours again, pair after pair (A B A). A group fills pairs of figures;
+targets.py says what is asked of them.
+
+A group that lacks something (a package, a row of a report) measures what it can; why a figure is absent is kept, so that
+the table can say it instead of guessing.
+"""
+
+import disruptor_side
+import postgres_side
+import redis_side
+from own import Ordo
+from place import Failed, settle
+from stats import median
+
+TRANSITIONS, STEPS = 5, 4  # of a lifecycle; the payment is two transitions in one command
+
+
+class Pair:
+    """What one round measured: figures of ours, of ours again, of the rivals."""
+
+    def __init__(self):
+        self.own, self.again, self.rival = {}, {}, {}
+
+
+class Group:
+    """One set of figures. run() yields pairs until it is told to end."""
+
+    key = ""
+    weight = 60  # seconds that nine pairs take on a quiet machine, at the defaults
+
+    def __init__(self, place, options, wanted):
+        self.place = place
+        self.options = options
+        self.wanted = wanted  # names of the figures that the chosen rows need
+        self.ordo = Ordo(place, options.ordo)
+        self.pairs = []
+        self.absent = {}  # figure -> why
+        self.notes = []
+        self.beside = []  # (name, unit, values): what else was measured
+
+    def prepare(self):
+        """Starts rivals, finds their best shapes."""
+
+    def pair(self):
+        """Measures one pair."""
+        raise NotImplementedError
+
+    def finish(self):
+        """Chooses among candidates when all pairs are there."""
+
+    def wants(self, *names):
+        return any(name in self.wanted for name in names)
+
+    def lack(self, names, why):
+        """Why these figures are absent; the first reason stands."""
+        for name in names:
+            self.absent.setdefault(name, str(why))
+
+    def attempt(self, names, work):
+        """Runs work(); its failure is the reason why the figures are absent in this pair."""
+        try:
+            return work()
+        except Failed as why:
+            self.lack(names, why)
+            self.options.progress(f"    {why}")
+            return None
+
+    def common(self, seconds=None):
+        """Options of a benchmark of ours that is one half of a pair."""
+        words = ["--repeats", "1", "--seconds", f"{seconds or self.options.seconds:g}"]
+        return words + (["--quick"] if self.options.quick else [])
+
+    def take(self, into, report, figures):
+        """Copies rows of a report; figures: name -> (rows that may have it, path to the number)."""
+        for name, (rows, *path) in figures.items():
+            found = [value for row in rows if (value := report.value(row, *path)) is not None]
+            if found:
+                into[name] = found[0]
+            else:
+                self.lack([name], f'{report.command} has no row "{rows[0]}"')
+
+    def twice(self, names, work):
+        """work(into) fills a dict; once for each half of the A/A pair, around what the rivals do."""
+        pair = Pair()
+        self.attempt(names, lambda: work(pair.own))
+        self.rivals(pair.rival)
+        self.attempt(names, lambda: work(pair.again))
+        return pair
+
+    def rivals(self, into):
+        """The B of the pair."""
+
+    def note_beside(self, side, names):
+        for name, unit in names:
+            values = [getattr(pair, side)[name] for pair in self.pairs if name in getattr(pair, side)]
+            if values:
+                self.beside.append((("ours: " if side == "own" else "") + name, unit, values))
+
+
+class Ring(Group):
+    key = "ring"
+    weight = 190
+    FIGURES = {
+        "one 1": (("1p1c batch 1",), "median"),
+        "one 64": (("1p1c batch 64",), "median"),
+        "chain 1": (("1p3c chained batch 1",), "median"),
+        "chain 64": (("1p3c chained batch 64",), "median"),
+        "chain 1 compact": (("1p3c chained compact batch 1",), "median"),
+        "ping": (("ping-pong p50",), "median"),
+        "ping bare": (("ping-pong p50",), "limit", "median"),
+    }
+    SECONDS = 0.25
+
+    def prepare(self):
+        self.sides = None
+        flows = [f"{flow} {batch}" for flow, batch in disruptor_side.FLOWS if flow != "ping"]
+        if not self.wants("one 1", "one 64", "chain 1"):
+            return
+        lacking = disruptor_side.missing()
+        if lacking:
+            self.lack(flows, f"{lacking} is missing: tools/setup --compare")
+            return
+        self.notes.append(disruptor_side.version())
+        self.sides = self.attempt(flows, lambda: disruptor_side.Disruptor(self.place))
+        if self.sides:
+            self.options.progress("    warming up Java")
+            self.sides.warm_up(0.2 if self.options.quick else 1.0)
+
+    def pair(self):
+        words = self.common(min(self.SECONDS, self.options.seconds))
+        return self.twice(self.FIGURES, lambda into: self.take(into, self.ordo.bench("ring", *words), self.FIGURES))
+
+    def rivals(self, into):
+        if not self.sides:
+            return
+        seconds = min(self.SECONDS, self.options.seconds)
+        for flow, batch in disruptor_side.FLOWS:
+            for name in disruptor_side.STRATEGIES:
+                figure = f"{flow} {batch} {name}"
+                value = self.attempt([f"{flow} {batch}"], lambda f=flow, b=batch, n=name: self.sides.measure(n, f, b, seconds))
+                if value is not None:
+                    into[figure] = value
+
+    def finish(self):
+        for flow, batch in disruptor_side.FLOWS:
+            medians = {}
+            for name in disruptor_side.STRATEGIES:
+                values = [pair.rival[key] for pair in self.pairs if (key := f"{flow} {batch} {name}") in pair.rival]
+                if values:
+                    medians[name] = median(values)
+                    unit = "ns" if flow == "ping" else "events/s"
+                    self.beside.append((f"Disruptor, {flow}, batch {batch}, {name}", unit, values))
+            if not medians:
+                continue
+            best = (min if flow == "ping" else max)(medians, key=medians.get)
+            self.notes.append(f"Disruptor, {flow}, batch {batch}: best is {best}")
+            for pair in self.pairs:
+                if f"{flow} {batch} {best}" in pair.rival:
+                    pair.rival[f"{flow} {batch}"] = pair.rival[f"{flow} {batch} {best}"]
+        self.note_beside("own", [(name, "ns" if name.startswith("ping") else "slots/s") for name in self.FIGURES])
+
+
+class Door(Group):
+    """The whole node, against Redis and PostgreSQL on the same disk."""
+
+    key = "door"
+    weight = 520
+    GROUPS = ("4 x 256", "16 x 256", "64 x 256")
+    REDIS = ("redis always best", "redis always 50", "redis always 1 p50")
+
+    def prepare(self):
+        self.redis, self.shape, self.postgres = {}, None, None
+        if self.wants(*self.REDIS):
+            self._prepare_redis()
+        if self.wants("postgres best"):
+            self._prepare_postgres()
+        self.port = 20000 + (hash(self.place.folder) & 0x1FFF)
+
+    def _prepare_redis(self):
+        lacking = redis_side.missing()
+        if lacking:
+            self.lack(self.REDIS, f"{lacking} is missing: tools/setup --compare")
+            return
+        self.notes.append(redis_side.version())
+        for policy in ("always", "everysec"):
+            side = self.attempt(self.REDIS, lambda p=policy: redis_side.Redis(self.place, self.options.redis_load, p))
+            if side is None:
+                return
+            self.redis[policy] = side
+        found = self.attempt(self.REDIS, lambda: self.redis["always"].best_shape(self.options.seconds))
+        if found is None:
+            self.redis = {}
+            return
+        self.shape, tried = found
+        listed = ", ".join(f"{c} x {p}: {rate:.0f}" for (c, p), rate in tried.items())
+        self.notes.append(f"Redis always, lifecycles/s by connections x pipelining: {listed}")
+
+    def _prepare_postgres(self):
+        lacking = postgres_side.missing()
+        if lacking:
+            self.lack(["postgres best"], f"{lacking} is missing: tools/setup --compare")
+            return
+        self.notes.append(postgres_side.version())
+        self.postgres = self.attempt(["postgres best"], lambda: postgres_side.Postgres(self.place))
+        found = self.postgres and self.attempt(["postgres best"], lambda: self.postgres.best_shape(1))
+        if not found:
+            self.postgres = None
+            return
+        self.clients, tried = found
+        listed = ", ".join(f"{c}{f' delay {d}' if d else ''}: {rate:.0f}" for (c, d), rate in tried.items())
+        self.notes.append(f"PostgreSQL, lifecycles/s by clients: {listed}")
+
+    def pair(self):
+        names = ["ipc 1 p50", "ipc 64", "nng 64", "nng echo", *(f"ipc {shape}" for shape in self.GROUPS)]
+        if not self.wants("ipc 256 transitions", "ipc 64", "nng 64", "ipc 1 p50"):
+            names = []
+        return self.twice(names, self._ours)
+
+    def _ours(self, into):
+        settle()
+        if self.wants("ipc 256 transitions", "ipc 64", "nng 64", "ipc 1 p50"):
+            self._door(into, "ipc", [])
+        if self.wants("tcp 256 transitions"):
+            tcp = [f"tcp {shape}" for shape in self.GROUPS]
+            self.port = 20000 + (self.port - 20000 + 1) % 0x1FFF
+            self.attempt(tcp, lambda: self._door(into, "tcp", ["--url", f"tcp://127.0.0.1:{self.port}"]))
+        if self.wants("spin 1 p50"):
+            self.attempt(["spin 1 p50", "spin flush"], lambda: self._spin(into))
+
+    def _door(self, into, door, words):
+        report = self.ordo.bench("e2e", *self.common(), "--dir", self.place.folder, *words)
+        for shape in self.GROUPS:
+            rate = self._commands(report, shape, f"{door} {shape}")
+            if rate is not None:
+                into[f"{door} {shape}"] = rate * TRANSITIONS / STEPS
+        if door == "tcp":
+            return
+        for figure, row in (("ipc 64", "64 x 1"), ("nng 64", "nng 64 x 1")):
+            rate = self._commands(report, row, figure)
+            if rate is not None:
+                into[figure] = rate / STEPS
+                into[figure + " commands"] = rate
+        self.take(into, report, {"ipc 1 p50": (("1 x 1",), "latency_us", "p50"),
+                                 "nng echo": (("nng 64 x 1",), "limit", "median")})
+
+    def _commands(self, report, row, figure):
+        """Commands a second of a row, which may tell transitions instead: a lifecycle is 4 commands, 5 transitions."""
+        rate = report.value(row, "median")
+        unit = report.rows.get(row, {}).get("unit")
+        if rate is None or unit not in ("commands/s", "transitions/s"):
+            self.lack([figure], f'{report.command} has no row "{row}" in commands/s or transitions/s')
+            return None
+        return rate if unit == "commands/s" else rate * STEPS / TRANSITIONS
+
+    def _spin(self, into):
+        report = self.ordo.bench("e2e", *self.common(), "--dir", self.place.folder, "--set", "threads.strategy=spin")
+        self.take(into, report, {"spin 1 p50": (("1 x 1",), "latency_us", "p50"),
+                                 "spin flush": (("1 x 1",), "limit", "median")})
+
+    def rivals(self, into):
+        for policy, side in self.redis.items():
+            settle()
+            self.attempt(self.REDIS, lambda p=policy, s=side: self._redis(into, p, s))
+        if self.postgres:
+            settle()
+            run = self.attempt(["postgres best"], lambda: self.postgres.lifecycles(*self.clients, self.options.seconds))
+            if run:
+                into["postgres best"] = run["lifecycles_per_s"]
+                into["postgres best mean"] = run["mean_us"]
+
+    def _redis(self, into, policy, side):
+        seconds = self.options.seconds
+        for name, shape in (("best", self.shape), ("50", (50, 1)), ("1", (1, 1))):
+            run = side.lifecycles(*shape, seconds)
+            into[f"redis {policy} {name}"] = run["lifecycles_per_s"]
+            into[f"redis {policy} {name} p50"] = run["p50_us"]
+            into[f"redis {policy} {name} p99"] = run["p99_us"]
+
+    def finish(self):
+        for door in ("ipc", "tcp"):
+            self._choose(door)
+        names = [(f"{door} {shape}", "transitions/s") for door in ("ipc", "tcp") for shape in self.GROUPS]
+        self.note_beside("own", [*names, ("ipc 64", "lifecycles/s"), ("nng 64", "lifecycles/s"),
+                                 ("nng echo", "round trips/s"), ("ipc 1 p50", "us"), ("spin 1 p50", "us")])
+        rates = [(f"redis {policy} {name}{part}", unit) for policy in ("always", "everysec")
+                 for name in ("best", "50", "1") for part, unit in (("", "lifecycles/s"), (" p50", "us"), (" p99", "us"))]
+        self.note_beside("rival", [*rates, ("postgres best", "lifecycles/s"), ("postgres best mean", "us")])
+
+    def _choose(self, door):
+        """As many requests outstanding as are best for us, over all pairs: the rivals choose theirs, too."""
+        medians = {}
+        for shape in self.GROUPS:
+            values = [pair.own[key] for pair in self.pairs if (key := f"{door} {shape}") in pair.own]
+            if values:
+                medians[shape] = median(values)
+        if not medians:
+            self.lack([f"{door} 256 transitions"], self.absent.get(f"{door} {self.GROUPS[0]}", "not measured"))
+            return
+        best = max(medians, key=medians.get)
+        self.notes.append(f"ours over {door}: best is {best} (requests outstanding x commands)")
+        for pair in self.pairs:
+            for side in (pair.own, pair.again):
+                if f"{door} {best}" in side:
+                    side[f"{door} 256 transitions"] = side[f"{door} {best}"]
+                    side[f"{door} 256 lifecycles"] = side[f"{door} {best}"] / TRANSITIONS

@@ -1,0 +1,204 @@
+"""The groups that are held against limits of their own run, and the reads."""
+
+import postgres_side
+import redis_side
+from groups import Door, Group, Pair, Ring
+from place import settle
+from stats import median
+
+
+class OwnOnly(Group):
+    """One benchmark of ours, twice a pair."""
+
+    bench = ""
+    figures = {}
+    words = ()
+    needs_disk = True
+
+    def pair(self):
+        return self.twice(self.figures, self._run)
+
+    def _run(self, into):
+        settle()
+        words = [*self.common(), *self.words]
+        if self.needs_disk:
+            words += ["--dir", self.place.folder]
+        self.take(into, self.ordo.bench(self.bench, *words), self.figures)
+
+
+class Apply(OwnOnly):
+    key = "apply"
+    weight = 120
+    bench = "apply"
+    needs_disk = False
+    figures = {
+        "apply 1m": (("1m orders transitions",), "median"),
+        "apply 1m bare": (("1m orders transitions",), "limit", "median"),
+    }
+
+    def common(self, seconds=None):
+        return super().common(seconds) + ["--orders", "10000" if self.options.quick else "1000000"]
+
+    def pair(self):
+        if self.options.quick:
+            self.figures = {"apply 1m": (("10k orders transitions",), "median"),
+                            "apply 1m bare": (("10k orders transitions",), "limit", "median")}
+            self.notes = ["--quick: apply with 10,000 live orders, not a million"]
+        return super().pair()
+
+    def finish(self):
+        self.note_beside("own", [("apply 1m", "transitions/s"), ("apply 1m bare", "rows/s")])
+
+
+class Apply20m(Group):
+    """Both sizes in one process; filling 13 GB takes a minute, so its own repeats are the pairs and there are few."""
+
+    key = "apply-20m"
+    weight = 240
+    RUNS_MAX = 3
+
+    def pair(self):
+        sizes = ("10000", "200000") if self.options.quick else ("1000000", "20000000")
+        names = ("10k", "200k") if self.options.quick else ("1m", "20m")
+        figures = {"apply 1m": ((f"{names[0]} orders transitions",), "median"),
+                   "apply 20m": ((f"{names[1]} orders transitions",), "median")}
+        pair = Pair()
+        words = ["--repeats", "1" if self.options.quick else "5", "--seconds", "0.3", "--orders", ",".join(sizes)]
+        self.attempt(figures, lambda: self.take(pair.own, self.ordo.bench("apply", *words), figures))
+        return pair
+
+    def finish(self):
+        if self.options.quick:
+            self.notes.append("--quick: 10,000 and 200,000 live orders, not 1 and 20 million")
+        self.note_beside("own", [("apply 20m", "transitions/s")])
+
+
+class Engine(OwnOnly):
+    key = "engine"
+    weight = 150
+    bench = "engine"
+    figures = {
+        "engine": (("saturated",), "median"),
+        "engine bound": (("saturated",), "limit", "median"),
+        "engine apply alone": (("apply alone",), "median"),
+        "engine p50": (("paced 1m",), "latency_us", "p50"),
+        "engine p99": (("paced 1m",), "latency_us", "p99"),
+        "engine p99.9": (("paced 1m",), "latency_us", "p99_9"),
+        "engine bound p50": (("paced 1m bound",), "latency_us", "p50"),
+        "engine bound p99": (("paced 1m bound",), "latency_us", "p99"),
+        "engine bound p99.9": (("paced 1m bound",), "latency_us", "p99_9"),
+    }
+
+    def finish(self):
+        units = [(name, "us" if " p" in name else "transitions/s") for name in self.figures]
+        self.note_beside("own", units)
+
+
+class Journal(OwnOnly):
+    """Bytes of a lifecycle, and beside them what the rivals write for one with a card."""
+
+    key = "journal"
+    weight = 40
+    bench = "journal"
+    figures = {"journal bytes": (("lifecycle bytes",), "median")}
+
+    def prepare(self):
+        def of_redis():
+            return redis_side.Redis(self.place, self.options.redis_load, "everysec").bytes_a_lifecycle()
+
+        def of_postgres():
+            return postgres_side.Postgres(self.place).bytes_a_lifecycle()
+
+        for name, side, measure in (("Redis", redis_side, of_redis), ("PostgreSQL", postgres_side, of_postgres)):
+            lacking = side.missing()
+            if lacking:
+                self.notes.append(f"{name}, bytes a lifecycle: not run: {lacking} is missing: tools/setup --compare")
+                continue
+            size = self.attempt([name], measure)
+            if size is None:
+                self.notes.append(f"{name}, bytes a lifecycle: not run: {self.absent[name]}")
+            else:
+                self.beside.append((f"{name}, log", "bytes a lifecycle", [size]))
+
+    def finish(self):
+        self.note_beside("own", [("journal bytes", "bytes a lifecycle")])
+
+
+class Hot(OwnOnly):
+    key = "hot"
+    weight = 60
+    bench = "engine"
+    figures = {"hot 1": (("hot product",), "median"), "hot 64": (("64 products",), "median")}
+
+    def finish(self):
+        self.note_beside("own", [(name, "transitions/s") for name in self.figures])
+
+
+class Read(Group):
+    """Status reads: ours through the ring, theirs by HGETALL, 64 at a time."""
+
+    key = "read"
+    weight = 60
+    FIGURES = {"read 64": (("64 reads a request",), "median")}
+
+    def prepare(self):
+        self.redis = None
+        lacking = redis_side.missing()
+        if lacking:
+            self.lack(["redis hgetall"], f"{lacking} is missing: tools/setup --compare")
+            return
+        self.notes.append(redis_side.version())
+        self.redis = self.attempt(
+            ["redis hgetall"], lambda: redis_side.Redis(self.place, self.options.redis_load, "everysec"))
+        if self.redis:
+            self.first = self.redis.fill()
+
+    def pair(self):
+        words = [*self.common(), "--dir", self.place.folder]
+        return self.twice(self.FIGURES, lambda into: self.take(into, self.ordo.bench("read", *words), self.FIGURES))
+
+    def rivals(self, into):
+        if not self.redis:
+            return
+        for shape in redis_side.READ_SHAPES:
+            rate = self.attempt(
+                ["redis hgetall"], lambda s=shape: self.redis.reads(self.first, *s, self.options.seconds))
+            if rate is not None:
+                into[f"redis hgetall {shape[0]} x {shape[1]}"] = rate
+
+    def finish(self):
+        medians = {}
+        for connections, pipeline in redis_side.READ_SHAPES:
+            figure = f"redis hgetall {connections} x {pipeline}"
+            values = [pair.rival[figure] for pair in self.pairs if figure in pair.rival]
+            if values:
+                medians[figure] = median(values)
+        for pair in self.pairs if medians else ():
+            best = max(medians, key=medians.get)
+            if best in pair.rival:
+                pair.rival["redis hgetall"] = pair.rival[best]
+        self.note_beside("own", [("read 64", "reads/s")])
+        self.note_beside("rival", [(name, "reads/s") for name in medians])
+
+
+class Idle(Group):
+    """One node that nobody asks for anything; every pair is a window of its life."""
+
+    key = "idle"
+    weight = 100
+    SECONDS = 10
+
+    def prepare(self):
+        self.node = self.attempt(["idle"], self.ordo.idle_node)
+        if self.node:
+            self.ordo.idle_share(self.node, 1)  # its start is over, too
+
+    def pair(self):
+        pair = Pair()
+        if self.node:
+            seconds = 2 if self.options.quick else self.SECONDS
+            pair.own["idle"] = self.ordo.idle_share(self.node, seconds)
+        return pair
+
+
+GROUPS = {group.key: group for group in (Ring, Apply, Apply20m, Engine, Door, Hot, Journal, Read, Idle)}
