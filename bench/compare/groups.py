@@ -166,6 +166,7 @@ class Door(Group):
     key = "door"
     weight = 520
     GROUPS = ("4 x 256", "16 x 256", "64 x 256")
+    OVER_IPC = ("ipc 1 p50", "ipc 64", "nng 64", "nng 64 commands", "nng echo")
     REDIS = ("redis always best", "redis always 50", "redis always 1 p50")
 
     def prepare(self):
@@ -211,15 +212,13 @@ class Door(Group):
         self.notes.append(f"PostgreSQL, lifecycles/s by clients: {listed}")
 
     def pair(self):
-        names = ["ipc 1 p50", "ipc 64", "nng 64", "nng echo", *(f"ipc {shape}" for shape in self.GROUPS)]
-        if not self.wants("ipc 256 transitions", "ipc 64", "nng 64", "ipc 1 p50"):
-            names = []
-        return self.twice(names, self._ours)
+        return self.twice([], self._ours)
 
     def _ours(self, into):
         settle()
         if self.wants("ipc 256 transitions", "ipc 64", "nng 64", "ipc 1 p50"):
-            self._door(into, "ipc", [])
+            ipc = [*self.OVER_IPC, *(f"ipc {shape}" for shape in self.GROUPS)]
+            self.attempt(ipc, lambda: self._door(into, "ipc", []))
         if self.wants("tcp 256 transitions"):
             tcp = [f"tcp {shape}" for shape in self.GROUPS]
             self.port = 20000 + (self.port - 20000 + 1) % 0x1FFF
@@ -294,7 +293,8 @@ class Door(Group):
             if values:
                 medians[shape] = median(values)
         if not medians:
-            self.lack([f"{door} 256 transitions"], self.absent.get(f"{door} {self.GROUPS[0]}", "not measured"))
+            why = self.absent.get(f"{door} {self.GROUPS[0]}", "not asked for")
+            self.lack([f"{door} 256 transitions", f"{door} 256 lifecycles"], why)
             return
         best = max(medians, key=medians.get)
         self.notes.append(f"ours over {door}: best is {best} (requests outstanding x commands)")

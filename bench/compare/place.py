@@ -19,9 +19,37 @@ class Failed(Exception):
     """Something could not be measured; the text is one line and names what to do where that is known."""
 
 
+class Interrupts:
+    """Ctrl-C and its kin: KeyboardInterrupt, but not between the start of a process and its entry in a list, nor while
+    things are put away; the second one and those that follow are not heard."""
+
+    held = 0
+    seen = 0
+
+    @classmethod
+    def listen(cls):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, cls.on_signal)
+
+    @classmethod
+    def on_signal(cls, *_):
+        cls.seen += 1
+        if cls.seen == 1 and cls.held == 0:
+            raise KeyboardInterrupt
+
+    def __enter__(self):
+        Interrupts.held += 1
+        self.before = Interrupts.seen
+
+    def __exit__(self, kind, *_):
+        Interrupts.held -= 1
+        if kind is None and self.before == 0 and Interrupts.seen > 0 and Interrupts.held == 0:
+            raise KeyboardInterrupt
+
+
 def one_line(text, limit=240):
     """The last line that says something; before it the first that says what an error is."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no output"]
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Try `")] or ["no output"]
     error = next((line for line in lines if "error" in line.lower()), lines[-1])
     return (error if error == lines[-1] else f"{error} ... {lines[-1]}")[:limit]
 
@@ -63,41 +91,51 @@ class Place:
     """The folder, and the processes that live as long as it."""
 
     def __init__(self, folder):
-        try:
-            self.folder = tempfile.mkdtemp(prefix="ordo-compare.", dir=os.path.abspath(folder))
-            self.sockets = tempfile.mkdtemp(prefix="ordo-compare.")  # a socket's path must be short
-        except OSError as error:
-            raise Failed(f"no folder can be made in {folder}: {error.strerror}; give another with --dir") from error
-        os.chmod(self.folder, 0o711)  # PostgreSQL refuses to run as root: its own user passes through
-        os.chmod(self.sockets, 0o711)
+        self.parent = os.path.abspath(folder)
+        self.folder = self.sockets = None
         self.living = []
 
     def __enter__(self):
+        try:
+            with Interrupts():
+                self.folder = tempfile.mkdtemp(prefix="ordo-compare.", dir=self.parent)
+                self.sockets = tempfile.mkdtemp(prefix="ordo-compare.")  # a socket's path must be short
+                os.chmod(self.folder, 0o711)  # PostgreSQL refuses to run as root: its own user passes through
+                os.chmod(self.sockets, 0o711)
+        except OSError as error:
+            self.__exit__()
+            raise Failed(f"no folder can be made in {self.parent}: {error.strerror}; give another with --dir") from error
+        except KeyboardInterrupt:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *what):
-        for process, number in reversed(self.living):
-            end(process, number)
-        self.living = []
-        shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.rmtree(self.sockets, ignore_errors=True)
+        with Interrupts():
+            for process, number in reversed(self.living):
+                end(process, number)
+            self.living = []
+            for folder in filter(None, (self.folder, self.sockets)):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
 
     def spawn(self, arguments, end_signal=signal.SIGTERM, **more):
         """A process that lives until release() or the end of the place."""
-        try:
-            process = subprocess.Popen(arguments, start_new_session=True, **more)
-        except OSError as error:
-            raise Failed(f"{arguments[0]} does not start: {error.strerror}") from error
-        self.living.append((process, end_signal))
+        with Interrupts():
+            try:
+                process = subprocess.Popen(arguments, start_new_session=True, **more)
+            except OSError as error:
+                raise Failed(f"{arguments[0]} does not start: {error.strerror}") from error
+            self.living.append((process, end_signal))
         return process
 
     def release(self, process):
-        number = next(n for p, n in self.living if p is process)
-        self.living = [(p, n) for p, n in self.living if p is not process]
-        end(process, number)
+        with Interrupts():
+            number = next(n for p, n in self.living if p is process)
+            self.living = [(p, n) for p, n in self.living if p is not process]
+            end(process, number)
 
     def run(self, arguments, seconds_max=120, given=None, **more):
         """One program to its end: its output. Fails with its last line when it does."""
