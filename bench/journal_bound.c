@@ -3,21 +3,23 @@
  * writes zeros ahead. It knows no slots to check, no sizes to note, no CRC a record, no cursor. */
 #include "bench/journal_bound.h"
 
-#include "base/clock.h"
 #include "base/crc32c.h"
+#include "bench/folder.h"
+#include "bench/pace.h"
 #include "journal/chain.h"
 #include "journal/disk.h"
 #include "journal/prepare.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SEGMENT_SIZE (64u << 20)
 #define BUFFER_SIZE  (1u << 20)
+#define HEAD_SIZE    36u /* the hash before and a CRC */
 #define IN_FLIGHT    2u
+#define STUCK_NS     (30 * ORDO_NS_PER_S)
+#define PARK_FROM_NS (20 * ORDO_NS_PER_US) /* a sleep shorter than this ends too late */
 
 struct ordo_bound {
     const struct ordo_ring *ring;
@@ -27,33 +29,16 @@ struct ordo_bound {
     struct ordo_preparer preparer;
     struct ordo_segment segment;
     struct ordo_disk *disk;
+    struct ordo_waker waker; /* of this thread, for a disk without a sleep of its own */
     struct ordo_chain chain;
     uint8_t *buffers;
     uint8_t hash[ORDO_JOURNAL_CHAIN_SIZE];
     uint64_t position;
-    uint32_t busy; /* bit i: buffer i is in flight */
+    uint32_t busy;              /* bit i: buffer i is in flight */
+    uint64_t begins[IN_FLIGHT]; /* offered load: records before those of buffer i */
     uint64_t bytes;
     char dir[256];
 };
-
-static uint64_t now_ns(void)
-{
-    struct ordo_clock clock = ordo_clock_system();
-    return ordo_clock_monotonic_ns(&clock);
-}
-
-static void remove_folder(const char *path)
-{
-    DIR *dir = opendir(path);
-    if (dir == NULL) {
-        return;
-    }
-    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        (void)unlinkat(dirfd(dir), entry->d_name, 0); /* "." and ".." refuse */
-    }
-    (void)closedir(dir);
-    (void)rmdir(path);
-}
 
 static enum ordo_err open_all(struct ordo_bound *bound, const char *dir, struct ordo_fail *fail)
 {
@@ -95,6 +80,8 @@ static enum ordo_err open_all(struct ordo_bound *bound, const char *dir, struct 
         err = ordo_preparer_start(&bound->preparer, fail);
     }
     if (err == ORDO_OK) {
+        ordo_waker_init(&bound->waker);
+        bound->disk->waker = &bound->waker;
         bound->disk->port->use_file(bound->disk, bound->segment.fd);
         ordo_preparer_want(&bound->preparer, 2);
     }
@@ -141,7 +128,7 @@ void ordo_bound_close(struct ordo_bound *bound)
     ordo_folder_close(&bound->folder);
     ordo_chain_fini(&bound->chain);
     ordo_arena_fini(&bound->arena);
-    remove_folder(bound->dir);
+    ordo_bench_folder_remove(bound->dir);
     free(bound);
 }
 
@@ -158,6 +145,37 @@ static enum ordo_err reap(struct ordo_bound *bound, struct ordo_fail *fail)
         bound->busy &= ~(1u << done[i].tag);
     }
     return ORDO_OK;
+}
+
+/* Asleep until a completion or for so long, as a parked journal's thread is. */
+static enum ordo_err park(struct ordo_bound *bound, uint64_t timeout_ns, struct ordo_fail *fail)
+{
+    uint32_t busy = bound->busy;
+    if (bound->disk->port->sleep != NULL) {
+        bound->disk->port->sleep(bound->disk, timeout_ns);
+        return reap(bound, fail);
+    }
+    ordo_waker_announce(&bound->waker);
+    enum ordo_err err = reap(bound, fail);
+    if (err != ORDO_OK || bound->busy != busy) {
+        ordo_waker_cancel(&bound->waker);
+        return err;
+    }
+    ordo_waker_sleep(&bound->waker, timeout_ns);
+    return reap(bound, fail);
+}
+
+static enum ordo_err wait_parked(struct ordo_bound *bound, struct ordo_fail *fail)
+{
+    uint64_t limit_ns = ordo_bench_now_ns() + STUCK_NS;
+    enum ordo_err err = reap(bound, fail);
+    while (err == ORDO_OK && bound->busy != 0) {
+        err = park(bound, STUCK_NS, fail);
+        if (err == ORDO_OK && ordo_bench_now_ns() > limit_ns) {
+            err = ordo_fail_set(fail, ORDO_ERR_TIMEOUT, "a write of the bound does not end");
+        }
+    }
+    return err;
 }
 
 static enum ordo_err wait_all(struct ordo_bound *bound, struct ordo_fail *fail)
@@ -218,8 +236,8 @@ write_one(struct ordo_bound *bound, uint32_t buffer, uint32_t size, struct ordo_
     }
     uint8_t *data = bound->buffers + (size_t)buffer * BUFFER_SIZE;
     memcpy(data, bound->hash, sizeof(bound->hash));
-    fill(bound, data + 36, data + size);
-    ordo_put_le32(data + 32, ordo_crc32c(0, data + 36, size - 36));
+    fill(bound, data + HEAD_SIZE, data + size);
+    ordo_put_le32(data + 32, ordo_crc32c(0, data + HEAD_SIZE, size - HEAD_SIZE));
     const struct ordo_disk_write write = {
         .data = data, .offset = bound->position, .size = size, .buffer = buffer, .tag = buffer};
     enum ordo_err err = bound->disk->port->submit(bound->disk, &write);
@@ -240,9 +258,9 @@ enum ordo_err ordo_bound_bulk(
     struct ordo_fail *fail)
 {
     ORDO_ASSERT(size <= BUFFER_SIZE);
-    uint64_t begin_ns = now_ns();
+    uint64_t begin_ns = ordo_bench_now_ns();
     enum ordo_err err = ORDO_OK;
-    for (uint32_t buffer = 0; err == ORDO_OK && now_ns() - begin_ns < limit_ns;
+    for (uint32_t buffer = 0; err == ORDO_OK && ordo_bench_now_ns() - begin_ns < limit_ns;
          buffer = (buffer + 1) % IN_FLIGHT) {
         while (err == ORDO_OK && (bound->busy & 1u << buffer) != 0) {
             err = reap(bound, fail);
@@ -254,18 +272,92 @@ enum ordo_err ordo_bound_bulk(
     if (err == ORDO_OK) {
         err = wait_all(bound, fail);
     }
-    *spent_ns = now_ns() - begin_ns;
+    *spent_ns = ordo_bench_now_ns() - begin_ns;
     return err;
 }
 
 enum ordo_err
 ordo_bound_one(struct ordo_bound *bound, uint32_t size, uint64_t *spent_ns, struct ordo_fail *fail)
 {
-    uint64_t begin_ns = now_ns();
+    uint64_t begin_ns = ordo_bench_now_ns();
     enum ordo_err err = write_one(bound, 0, size, fail);
     if (err == ORDO_OK) {
-        err = wait_all(bound, fail);
+        err = wait_parked(bound, fail);
     }
-    *spent_ns = now_ns() - begin_ns;
+    *spent_ns = ordo_bench_now_ns() - begin_ns;
+    return err;
+}
+
+/* ---- offered load ---- */
+
+/* Writes complete in any order; what is durable is what lies before the oldest one in flight. */
+static void note_durable(
+    struct ordo_bound *bound,
+    const struct ordo_pace *pace,
+    uint64_t put,
+    uint64_t *noted,
+    struct ordo_histogram *latency)
+{
+    uint64_t durable = put;
+    for (uint32_t i = 0; i < IN_FLIGHT; i++) {
+        bool older = (bound->busy & 1u << i) != 0 && bound->begins[i] < durable;
+        durable = older ? bound->begins[i] : durable;
+    }
+    uint64_t now_ns = ordo_bench_now_ns();
+    for (; *noted < durable; ++*noted) {
+        ordo_histogram_record(latency, now_ns - ordo_pace_due_ns(pace, *noted));
+    }
+}
+
+/* All records that are due, as far as a buffer has room, into a free buffer; how many. */
+static enum ordo_err write_due(
+    struct ordo_bound *bound,
+    uint32_t record_size,
+    uint64_t due,
+    uint64_t *put,
+    struct ordo_fail *fail)
+{
+    uint32_t buffer = 0;
+    while (buffer < IN_FLIGHT && (bound->busy & 1u << buffer) != 0) {
+        buffer++;
+    }
+    if (buffer == IN_FLIGHT || due == *put) {
+        return ORDO_OK;
+    }
+    uint64_t count = due - *put;
+    uint64_t room = (BUFFER_SIZE - HEAD_SIZE) / record_size;
+    count = count < room ? count : room;
+    uint32_t block = bound->segment.block;
+    uint32_t size = (uint32_t)(HEAD_SIZE + count * record_size + block - 1) / block * block;
+    bound->begins[buffer] = *put;
+    *put += count;
+    return write_one(bound, buffer, size, fail);
+}
+
+enum ordo_err ordo_bound_offered(
+    struct ordo_bound *bound,
+    const struct ordo_bound_offer *offer,
+    struct ordo_histogram *latency,
+    struct ordo_fail *fail)
+{
+    const struct ordo_pace pace = {ordo_bench_now_ns(), offer->rate};
+    uint64_t count = ordo_pace_due(&pace, pace.begin_ns + offer->limit_ns);
+    uint64_t put = 0;
+    uint64_t noted = 0;
+    enum ordo_err err = ORDO_OK;
+    ORDO_ASSERT(offer->record_size > 0 && offer->record_size < BUFFER_SIZE / 2);
+    while (err == ORDO_OK && noted < count) {
+        uint64_t now_ns = ordo_bench_now_ns();
+        uint64_t due = ordo_pace_due(&pace, now_ns);
+        uint32_t busy = bound->busy;
+        err = write_due(bound, offer->record_size, due < count ? due : count, &put, fail);
+        err = err == ORDO_OK ? reap(bound, fail) : err;
+        note_durable(bound, &pace, put, &noted, latency);
+        uint64_t next_ns = put == count ? now_ns + STUCK_NS : ordo_pace_due_ns(&pace, due);
+        if (err == ORDO_OK && bound->busy == busy && next_ns > now_ns + PARK_FROM_NS &&
+            noted < count) {
+            err = park(bound, next_ns - now_ns, fail);
+        }
+    }
     return err;
 }

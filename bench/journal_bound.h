@@ -6,6 +6,7 @@
 #define ORDO_BENCH_JOURNAL_BOUND_H
 
 #include "base/err.h"
+#include "base/histogram.h"
 #include "ring/ring.h"
 
 #include <stdint.h>
@@ -31,9 +32,24 @@ enum ordo_err ordo_bound_bulk(
     uint64_t *spent_ns,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* One write, until it is durable. */
+/* One write, until it is durable; the thread sleeps meanwhile, as a parked journal's does: one that
+ * polls takes the core that serves the disk's interrupt, and stalls to a tick. */
 enum ordo_err
 ordo_bound_one(struct ordo_bound *bound, uint32_t size, uint64_t *spent_ns, struct ordo_fail *fail)
     ORDO_MUST_USE;
+
+struct ordo_bound_offer {
+    uint64_t rate;        /* records a second */
+    uint32_t record_size; /* bytes of one */
+    uint64_t limit_ns;
+};
+
+/* Records offered at a rate, open loop, in writes of what is due when a buffer is free; latencies
+ * from the time at which each was due until it is durable are added. */
+enum ordo_err ordo_bound_offered(
+    struct ordo_bound *bound,
+    const struct ordo_bound_offer *offer,
+    struct ordo_histogram *latency,
+    struct ordo_fail *fail) ORDO_MUST_USE;
 
 #endif

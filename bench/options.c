@@ -182,7 +182,9 @@ fill_table(const struct ordo_bench_options *common, struct texts *texts, struct 
         table[count++] = (struct argp_option){"seconds", 's', "S", 0, texts->seconds, 50};
     }
     table[count++] = (struct argp_option){"repeats", 'r', "N", 0, texts->repeats, 50};
-    table[count++] = (struct argp_option){"warm-up", KEY_WARM_UP, "S", 0, texts->warm_up, 50};
+    if (common->warm_up > 0) {
+        table[count++] = (struct argp_option){"warm-up", KEY_WARM_UP, "S", 0, texts->warm_up, 50};
+    }
     if (common->dir != NULL) {
         (void)snprintf(
             texts->dir,
