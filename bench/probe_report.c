@@ -9,7 +9,6 @@
 #include "base/assert.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define MARGIN 1.05 /* a way must be this much better than the default to be chosen */
 #define BUSY   10   /* p99 over p50: disk or cores were not ours */
@@ -55,17 +54,14 @@ enum ordo_probe_way ordo_probe_choose(const struct ordo_probe *probe)
 static void add_row(
     const struct ordo_probe *probe, struct ordo_report *report, int way, uint32_t size, int usual)
 {
+    const char *what = ordo_probe_name((enum ordo_probe_way)way);
+    uint32_t kib = ordo_probe_sizes[size] >> 10;
     char name[ORDO_REPORT_NAME];
-    (void)snprintf(
-        name,
-        sizeof(name),
-        "%s %u KiB",
-        ordo_probe_name((enum ordo_probe_way)way),
-        ordo_probe_sizes[size] >> 10);
+    (void)snprintf(name, sizeof(name), "%s %u KiB", what, kib);
     struct ordo_report_row *row = ordo_report_row(report, name, "us p50");
     ordo_report_limit(row, "the default");
     ordo_report_pair(row, probe->median_us[way][size], probe->median_us[usual][size]);
-    (void)strncat(name, " p99", sizeof(name) - strlen(name) - 1);
+    (void)snprintf(name, sizeof(name), "%s %u KiB p99", what, kib);
     ordo_report_add(ordo_report_row(report, name, "us"), probe->p99_us[way][size]);
 }
 
