@@ -234,13 +234,13 @@ class Door(Group):
                 into[f"{door} {shape}"] = rate * TRANSITIONS / STEPS
         if door == "tcp":
             return
-        for figure, row in (("ipc 64", "64 x 1"), ("nng 64", "nng 64 x 1")):
+        for figure, row in (("ipc 64", "64 x 1"), ("nng 64", "nng client 64 x 1")):
             rate = self._commands(report, row, figure)
             if rate is not None:
                 into[figure] = rate / STEPS
                 into[figure + " commands"] = rate
-        self.take(into, report, {"ipc 1 p50": (("1 x 1",), "latency_us", "p50"),
-                                 "nng echo": (("nng 64 x 1",), "limit", "median")})
+        self.take(into, report, {"ipc 1 p50": (("1 x 1 p50",), "median"),
+                                 "nng echo": (("nng client 64 x 1",), "limit", "median")})
 
     def _commands(self, report, row, figure):
         """Commands a second of a row, which may tell transitions instead: a lifecycle is 4 commands, 5 transitions."""
@@ -253,8 +253,8 @@ class Door(Group):
 
     def _spin(self, into):
         report = self.ordo.bench("e2e", *self.common(), "--dir", self.place.folder, "--set", "threads.strategy=spin")
-        self.take(into, report, {"spin 1 p50": (("1 x 1",), "latency_us", "p50"),
-                                 "spin flush": (("1 x 1",), "limit", "median")})
+        self.take(into, report, {"spin 1 p50": (("1 x 1 p50",), "median"),
+                                 "spin flush": (("1 x 1 p50",), "limit", "median")})
 
     def rivals(self, into):
         for policy, side in self.redis.items():
