@@ -252,7 +252,8 @@ class Door(Group):
         return rate if unit == "commands/s" else rate * STEPS / TRANSITIONS
 
     def _spin(self, into):
-        report = self.ordo.bench("e2e", *self.common(), "--dir", self.place.folder, "--set", "threads.strategy=spin")
+        words = [*self.common(max(0.05, self.options.seconds / 4)), "--dir", self.place.folder]
+        report = self.ordo.bench("e2e", *words, "--set", "threads.strategy=spin")
         self.take(into, report, {"spin 1 p50": (("1 x 1 p50",), "median"),
                                  "spin flush": (("1 x 1 p50",), "limit", "median")})
 
