@@ -94,7 +94,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         options->flags[options->flag_count++] = argument;
         return 0;
     case 'R':
-        options->rate = ordo_bench_whole(state, "rate", argument, 1, ORDO_PACE_RATE_MAX);
+        options->rate = ordo_bench_whole(state, "rate", argument, 1, ORDO_SCHEDULE_RATE_MAX);
         return 0;
     case 'b':
         options->request =

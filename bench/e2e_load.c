@@ -260,15 +260,16 @@ enum ordo_err ordo_e2e_offer(
     struct ordo_e2e_count *count,
     struct ordo_fail *fail)
 {
-    const struct ordo_pace pace = {ordo_clock_monotonic_ns(&e2e->clock), offer->requests_per_s};
-    uint64_t all = ordo_pace_due(&pace, pace.begin_ns + offer->limit_ns) - 1;
+    const struct ordo_schedule schedule = {
+        ordo_clock_monotonic_ns(&e2e->clock), offer->requests_per_s};
+    uint64_t all = ordo_schedule_due(&schedule, schedule.begin_ns + offer->limit_ns) - 1;
     uint64_t sent = 0;
     (void)prctl(PR_SET_TIMERSLACK, SLACK_NS, 0, 0, 0);
     begin(e2e, latency, count);
     e2e->end_ns = 0;
     while (sent < all && !e2e->failed) {
         uint64_t now_ns = ordo_clock_monotonic_ns(&e2e->clock);
-        uint64_t due_ns = ordo_pace_due_ns(&pace, sent);
+        uint64_t due_ns = ordo_schedule_due_ns(&schedule, sent);
         struct lane *lane = now_ns >= due_ns ? free_lane(e2e) : NULL;
         if (lane == NULL) {
             wait_due(e2e, now_ns, now_ns >= due_ns ? UINT64_MAX : due_ns);
@@ -281,5 +282,5 @@ enum ordo_err ordo_e2e_offer(
             (void)ordo_client_poll(e2e->client, 0);
         }
     }
-    return end(e2e, pace.begin_ns, fail);
+    return end(e2e, schedule.begin_ns, fail);
 }

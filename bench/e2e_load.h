@@ -12,7 +12,7 @@
 #define ORDO_BENCH_E2E_LOAD_H
 
 #include "base/histogram.h"
-#include "bench/pace.h"
+#include "bench/schedule.h"
 #include "client/client.h"
 
 #define ORDO_E2E_LANES_MAX 256

@@ -87,7 +87,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         options->singles = (uint32_t)ordo_bench_whole(state, "singles", argument, 1, SINGLES_MAX);
         return 0;
     case 'R':
-        options->rate = ordo_bench_whole(state, "rate", argument, 1, ORDO_PACE_RATE_MAX);
+        options->rate = ordo_bench_whole(state, "rate", argument, 1, ORDO_SCHEDULE_RATE_MAX);
         return 0;
     case 'p':
         options->probe = true;
@@ -192,17 +192,17 @@ static enum ordo_err run_singles(struct bench *b, struct ordo_fail *fail)
 static enum ordo_err run_offered(struct bench *b, struct ordo_fail *fail)
 {
     uint64_t limit_ns = (uint64_t)(b->options.common.seconds * (double)ORDO_NS_PER_S);
-    const struct ordo_bound_offer offer = {
+    const struct ordo_pace pace = {
         .rate = b->options.rate,
+        .count = (uint64_t)(b->options.common.seconds * (double)b->options.rate) + 1,
         .record_size = (uint32_t)b->record_bytes,
-        .limit_ns = limit_ns,
     };
     ordo_histogram_reset(&b->own_latency);
     ordo_histogram_reset(&b->bound_latency);
     enum ordo_err err =
         ordo_feed_offered(&b->feed, b->options.rate, limit_ns, &b->own_latency, fail);
     if (err == ORDO_OK) {
-        err = ordo_bound_offered(b->bound, &offer, &b->bound_latency, fail);
+        err = ordo_bound_paced(b->bound, &pace, &b->bound_latency, fail);
     }
     for (uint32_t i = 0; i < QUANTILES && err == ORDO_OK; i++) {
         double share = b->offered[i].share;

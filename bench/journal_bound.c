@@ -5,7 +5,6 @@
 
 #include "base/crc32c.h"
 #include "bench/folder.h"
-#include "bench/pace.h"
 #include "journal/chain.h"
 #include "journal/disk.h"
 #include "journal/prepare.h"
@@ -34,8 +33,7 @@ struct ordo_bound {
     uint8_t *buffers;
     uint8_t hash[ORDO_JOURNAL_CHAIN_SIZE];
     uint64_t position;
-    uint32_t busy;              /* bit i: buffer i is in flight */
-    uint64_t begins[IN_FLIGHT]; /* offered load: records before those of buffer i */
+    uint32_t busy; /* bit i: buffer i is in flight */
     uint64_t bytes;
     char dir[256];
 };
@@ -276,6 +274,83 @@ enum ordo_err ordo_bound_bulk(
     return err;
 }
 
+/* The records that each buffer in flight carries; a count of 0: none, or they are told. */
+struct paced {
+    const struct ordo_pace *pace;
+    struct ordo_histogram *latency;
+    uint64_t begin_ns;
+    uint64_t first[IN_FLIGHT];
+    uint64_t count[IN_FLIGHT];
+    uint64_t written;
+    uint64_t done;
+};
+
+static enum ordo_err
+send_due(struct ordo_bound *bound, struct paced *run, uint32_t buffer, struct ordo_fail *fail)
+{
+    uint64_t due = ordo_pace_count(run->pace, ordo_bench_now_ns() - run->begin_ns) - run->written;
+    uint64_t most = (BUFFER_SIZE - HEAD_SIZE) / run->pace->record_size;
+    uint64_t count = due < most ? due : most;
+    uint64_t block = bound->segment.block;
+    uint64_t size = (HEAD_SIZE + count * run->pace->record_size + block - 1) / block * block;
+    if (count == 0) {
+        return ORDO_OK;
+    }
+    run->first[buffer] = run->written;
+    run->count[buffer] = count;
+    run->written += count;
+    return write_one(bound, buffer, (uint32_t)size, fail);
+}
+
+static void note_done(struct paced *run, uint32_t buffer)
+{
+    uint64_t after_ns = ordo_bench_now_ns() - run->begin_ns;
+    for (uint64_t i = 0; i < run->count[buffer]; i++) {
+        uint64_t due_ns = ordo_pace_due_ns(run->pace, run->first[buffer] + i);
+        ordo_histogram_record(run->latency, after_ns > due_ns ? after_ns - due_ns : 0);
+    }
+    run->done += run->count[buffer];
+    run->count[buffer] = 0;
+}
+
+/* Asleep until the next record is due, or a completion, when there is time for it. */
+static enum ordo_err
+wait_due(struct ordo_bound *bound, const struct paced *run, struct ordo_fail *fail)
+{
+    const struct ordo_pace *pace = run->pace;
+    uint64_t after_ns = ordo_bench_now_ns() - run->begin_ns;
+    uint64_t due = ordo_pace_count(pace, after_ns);
+    uint64_t next_ns = due == pace->count ? after_ns + STUCK_NS : ordo_pace_due_ns(pace, due);
+    if (next_ns <= after_ns + PARK_FROM_NS || run->done == pace->count) {
+        return ORDO_OK;
+    }
+    return park(bound, next_ns - after_ns, fail);
+}
+
+enum ordo_err ordo_bound_paced(
+    struct ordo_bound *bound,
+    const struct ordo_pace *pace,
+    struct ordo_histogram *latency,
+    struct ordo_fail *fail)
+{
+    struct paced run = {.pace = pace, .latency = latency, .begin_ns = ordo_bench_now_ns()};
+    enum ordo_err err = ORDO_OK;
+    while (err == ORDO_OK && run.done != pace->count) {
+        uint32_t busy = bound->busy;
+        for (uint32_t buffer = 0; buffer < IN_FLIGHT && err == ORDO_OK; buffer++) {
+            if ((bound->busy & 1u << buffer) == 0) {
+                note_done(&run, buffer);
+                err = send_due(bound, &run, buffer, fail);
+            }
+        }
+        err = err == ORDO_OK ? reap(bound, fail) : err;
+        if (err == ORDO_OK && bound->busy == busy) {
+            err = wait_due(bound, &run, fail);
+        }
+    }
+    return err;
+}
+
 enum ordo_err
 ordo_bound_one(struct ordo_bound *bound, uint32_t size, uint64_t *spent_ns, struct ordo_fail *fail)
 {
@@ -285,79 +360,5 @@ ordo_bound_one(struct ordo_bound *bound, uint32_t size, uint64_t *spent_ns, stru
         err = wait_parked(bound, fail);
     }
     *spent_ns = ordo_bench_now_ns() - begin_ns;
-    return err;
-}
-
-/* ---- offered load ---- */
-
-/* Writes complete in any order; what is durable is what lies before the oldest one in flight. */
-static void note_durable(
-    struct ordo_bound *bound,
-    const struct ordo_pace *pace,
-    uint64_t put,
-    uint64_t *noted,
-    struct ordo_histogram *latency)
-{
-    uint64_t durable = put;
-    for (uint32_t i = 0; i < IN_FLIGHT; i++) {
-        bool older = (bound->busy & 1u << i) != 0 && bound->begins[i] < durable;
-        durable = older ? bound->begins[i] : durable;
-    }
-    uint64_t now_ns = ordo_bench_now_ns();
-    for (; *noted < durable; ++*noted) {
-        ordo_histogram_record(latency, now_ns - ordo_pace_due_ns(pace, *noted));
-    }
-}
-
-/* All records that are due, as far as a buffer has room, into a free buffer; how many. */
-static enum ordo_err write_due(
-    struct ordo_bound *bound,
-    uint32_t record_size,
-    uint64_t due,
-    uint64_t *put,
-    struct ordo_fail *fail)
-{
-    uint32_t buffer = 0;
-    while (buffer < IN_FLIGHT && (bound->busy & 1u << buffer) != 0) {
-        buffer++;
-    }
-    if (buffer == IN_FLIGHT || due == *put) {
-        return ORDO_OK;
-    }
-    uint64_t count = due - *put;
-    uint64_t room = (BUFFER_SIZE - HEAD_SIZE) / record_size;
-    count = count < room ? count : room;
-    uint32_t block = bound->segment.block;
-    uint32_t size = (uint32_t)(HEAD_SIZE + count * record_size + block - 1) / block * block;
-    bound->begins[buffer] = *put;
-    *put += count;
-    return write_one(bound, buffer, size, fail);
-}
-
-enum ordo_err ordo_bound_offered(
-    struct ordo_bound *bound,
-    const struct ordo_bound_offer *offer,
-    struct ordo_histogram *latency,
-    struct ordo_fail *fail)
-{
-    const struct ordo_pace pace = {ordo_bench_now_ns(), offer->rate};
-    uint64_t count = ordo_pace_due(&pace, pace.begin_ns + offer->limit_ns);
-    uint64_t put = 0;
-    uint64_t noted = 0;
-    enum ordo_err err = ORDO_OK;
-    ORDO_ASSERT(offer->record_size > 0 && offer->record_size < BUFFER_SIZE / 2);
-    while (err == ORDO_OK && noted < count) {
-        uint64_t now_ns = ordo_bench_now_ns();
-        uint64_t due = ordo_pace_due(&pace, now_ns);
-        uint32_t busy = bound->busy;
-        err = write_due(bound, offer->record_size, due < count ? due : count, &put, fail);
-        err = err == ORDO_OK ? reap(bound, fail) : err;
-        note_durable(bound, &pace, put, &noted, latency);
-        uint64_t next_ns = put == count ? now_ns + STUCK_NS : ordo_pace_due_ns(&pace, due);
-        if (err == ORDO_OK && bound->busy == busy && next_ns > now_ns + PARK_FROM_NS &&
-            noted < count) {
-            err = park(bound, next_ns - now_ns, fail);
-        }
-    }
     return err;
 }

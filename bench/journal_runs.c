@@ -183,7 +183,7 @@ enum ordo_err ordo_feed_one(struct ordo_feed *feed, uint64_t *spent_ns, struct o
  * however late it was pushed. */
 static void note_durable(
     const struct ordo_feed *feed,
-    const struct ordo_pace *pace,
+    const struct ordo_schedule *schedule,
     uint64_t before,
     uint64_t *noted,
     struct ordo_histogram *latency)
@@ -191,7 +191,7 @@ static void note_durable(
     uint64_t durable = ordo_sequence_get(&feed->stage.sequence) - before;
     uint64_t now_ns = ordo_bench_now_ns();
     for (; *noted < durable; ++*noted) {
-        ordo_histogram_record(latency, now_ns - ordo_pace_due_ns(pace, *noted));
+        ordo_histogram_record(latency, now_ns - ordo_schedule_due_ns(schedule, *noted));
     }
 }
 
@@ -203,19 +203,20 @@ enum ordo_err ordo_feed_offered(
     struct ordo_fail *fail)
 {
     uint64_t before = ordo_sequence_get(&feed->stage.sequence);
-    const struct ordo_pace pace = {ordo_bench_now_ns(), rate};
-    uint64_t count = ordo_pace_due(&pace, pace.begin_ns + limit_ns);
+    const struct ordo_schedule schedule = {ordo_bench_now_ns(), rate};
+    uint64_t count = ordo_schedule_due(&schedule, schedule.begin_ns + limit_ns);
     uint64_t pushed = 0;
     uint64_t noted = 0;
     while (noted < count && !ordo_journal_failed(feed->journal)) {
         uint64_t now_ns = ordo_bench_now_ns();
-        uint64_t due = ordo_pace_due(&pace, now_ns);
+        uint64_t due = ordo_schedule_due(&schedule, now_ns);
         due = due < count ? due : count;
         uint32_t work = due == pushed ? 0 : push(feed, (uint32_t)(due - pushed));
         pushed += work;
         work += ordo_journal_do_work(feed->journal);
-        note_durable(feed, &pace, before, &noted, latency);
-        uint64_t next_ns = pushed == count ? now_ns + STUCK_NS : ordo_pace_due_ns(&pace, pushed);
+        note_durable(feed, &schedule, before, &noted, latency);
+        uint64_t next_ns =
+            pushed == count ? now_ns + STUCK_NS : ordo_schedule_due_ns(&schedule, pushed);
         if (work == 0 && next_ns > now_ns + PARK_FROM_NS) {
             park(feed, next_ns - now_ns);
         }

@@ -7,7 +7,7 @@
 
 #include "base/histogram.h"
 #include "bench/apply_load.h"
-#include "bench/pace.h"
+#include "bench/schedule.h"
 #include "journal/journal.h"
 #include "ring/sequencer.h"
 

@@ -90,11 +90,12 @@ class Group:
     def rivals(self, into):
         """The B of the pair."""
 
-    def note_beside(self, side, names):
-        for name, unit in names:
+    def note_beside(self, side, figures):
+        """Adds figures of ours or of the rivals: (name, what to call it, unit)."""
+        for name, label, unit in figures:
             values = [getattr(pair, side)[name] for pair in self.pairs if name in getattr(pair, side)]
             if values:
-                self.beside.append((("ours: " if side == "own" else "") + name, unit, values))
+                self.beside.append((("ours: " if side == "own" else "") + label, unit, values))
 
 
 class Ring(Group):
@@ -108,6 +109,11 @@ class Ring(Group):
         "chain 1 compact": (("1p3c chained compact batch 1",), "median"),
         "ping": (("ping-pong p50",), "median"),
         "ping bare": (("ping-pong p50",), "limit", "median"),
+    }
+    LABELS = {
+        "one 1": "ring, one, batch 1", "one 64": "ring, one, batch 64", "chain 1": "ring, chain, batch 1",
+        "chain 64": "ring, chain, batch 64", "chain 1 compact": "ring, chain on one thread, batch 1",
+        "ping": "ring, round trip p50", "ping bare": "bare round trip p50",
     }
     SECONDS = 0.25
 
@@ -157,7 +163,8 @@ class Ring(Group):
             for pair in self.pairs:
                 if f"{flow} {batch} {best}" in pair.rival:
                     pair.rival[f"{flow} {batch}"] = pair.rival[f"{flow} {batch} {best}"]
-        self.note_beside("own", [(name, "ns" if name.startswith("ping") else "slots/s") for name in self.FIGURES])
+        self.note_beside("own", [(name, self.LABELS[name], "ns" if name.startswith("ping") else "slots/s")
+                                 for name in self.FIGURES])
 
 
 class Door(Group):
@@ -279,12 +286,21 @@ class Door(Group):
     def finish(self):
         for door in ("ipc", "tcp"):
             self._choose(door)
-        names = [(f"{door} {shape}", "transitions/s") for door in ("ipc", "tcp") for shape in self.GROUPS]
-        self.note_beside("own", [*names, ("ipc 64", "lifecycles/s"), ("nng 64", "lifecycles/s"),
-                                 ("nng echo", "round trips/s"), ("ipc 1 p50", "us"), ("spin 1 p50", "us")])
-        rates = [(f"redis {policy} {name}{part}", unit) for policy in ("always", "everysec")
-                 for name in ("best", "50", "1") for part, unit in (("", "lifecycles/s"), (" p50", "us"), (" p99", "us"))]
-        self.note_beside("rival", [*rates, ("postgres best", "lifecycles/s"), ("postgres best mean", "us")])
+        own = [(f"{door} {shape}", f"{door}, {shape}", "transitions/s") for door in ("ipc", "tcp") for shape in self.GROUPS]
+        own += [(f"{door} 256 lifecycles", f"{door}, best of x 256", "lifecycles/s") for door in ("ipc", "tcp")]
+        own += [("ipc 64", "ipc, 64 x 1", "lifecycles/s"), ("nng 64", "nng client, 64 x 1", "lifecycles/s"),
+                ("nng echo", "bare nng echo, 64 outstanding", "round trips/s"), ("ipc 1 p50", "ipc, 1 x 1, p50", "us"),
+                ("spin 1 p50", "ipc, 1 x 1, spinning, p50", "us"), ("spin flush", "bare flush beside it", "us")]
+        self.note_beside("own", own)
+        shape = "{} x {}".format(*self.shape) if self.shape else "best"
+        labels = {"best": f"{shape}, its best", "50": "50 x 1", "1": "1 x 1"}
+        rates = [(f"redis {policy} {name}{part}", f"Redis {policy}, {label}{part and ',' + part}", unit)
+                 for policy in ("always", "everysec") for name, label in labels.items()
+                 for part, unit in (("", "lifecycles/s"), (" p50", "us"), (" p99", "us"))]
+        clients = self.clients[0] if self.postgres else "best"
+        rates += [("postgres best", f"PostgreSQL, {clients} clients, its best", "lifecycles/s"),
+                  ("postgres best mean", f"PostgreSQL, {clients} clients, mean", "us")]
+        self.note_beside("rival", rates)
 
     def _choose(self, door):
         """As many requests outstanding as are best for us, over all pairs: the rivals choose theirs, too."""

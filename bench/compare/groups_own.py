@@ -47,7 +47,8 @@ class Apply(OwnOnly):
         return super().pair()
 
     def finish(self):
-        self.note_beside("own", [("apply 1m", "transitions/s"), ("apply 1m bare", "rows/s")])
+        self.note_beside("own", [("apply 1m", "apply, 1 million live orders", "transitions/s"),
+                                 ("apply 1m bare", "bare lookup and update", "rows/s")])
 
 
 class Apply20m(Group):
@@ -70,7 +71,7 @@ class Apply20m(Group):
     def finish(self):
         if self.options.quick:
             self.notes.append("--quick: 10,000 and 200,000 live orders, not 1 and 20 million")
-        self.note_beside("own", [("apply 20m", "transitions/s")])
+        self.note_beside("own", [("apply 20m", "apply, 20 million live orders", "transitions/s")])
 
 
 class Engine(OwnOnly):
@@ -92,7 +93,8 @@ class Engine(OwnOnly):
     }
 
     def finish(self):
-        units = [(name, "us" if " p" in name else "transitions/s") for name in self.figures]
+        units = [(name, name.replace("engine", "in process"), "us" if " p" in name else "transitions/s")
+                 for name in self.figures if name != "engine floor"]
         self.note_beside("own", units)
 
 
@@ -124,7 +126,7 @@ class Journal(OwnOnly):
                 self.beside.append((f"{name}, log", "bytes a lifecycle", [size]))
 
     def finish(self):
-        self.note_beside("own", [("journal bytes", "bytes a lifecycle")])
+        self.note_beside("own", [("journal bytes", "journal", "bytes a lifecycle")])
 
 
 class Hot(OwnOnly):
@@ -137,7 +139,8 @@ class Hot(OwnOnly):
     figures = {"hot 1": (("saturated, 1 product",), "median"), "hot 64": (("saturated, 1 product",), "limit", "median")}
 
     def finish(self):
-        self.note_beside("own", [(name, "commands/s") for name in self.figures])
+        self.note_beside("own", [("hot 1", "saturated, one product", "commands/s"),
+                                 ("hot 64", "saturated, 64 products", "commands/s")])
 
 
 class Read(Group):
@@ -183,8 +186,8 @@ class Read(Group):
             best = max(medians, key=medians.get)
             if best in pair.rival:
                 pair.rival["redis hgetall"] = pair.rival[best]
-        self.note_beside("own", [("read 64", "reads/s")])
-        self.note_beside("rival", [(name, "reads/s") for name in medians])
+        self.note_beside("own", [("read 64", "status reads, 64 a request", "reads/s")])
+        self.note_beside("rival", [(name, name.replace("redis hgetall", "Redis HGETALL,"), "reads/s") for name in medians])
 
 
 class Idle(Group):

@@ -188,10 +188,10 @@ set datafile separator '\\t'
 set logscale x
 set format x '%g'
 set xlabel '{label}'
-set yrange [-1:{count}] reverse
+set yrange [{count}:-1]
 set grid x
 set key off
-set lmargin 52
+set lmargin 56
 set style fill solid 0.6
 """
 ONE = "set arrow from 1,graph 0 to 1,graph 1 nohead lw 2 lc rgb '#b03030'\n"
@@ -220,15 +220,15 @@ def plot_targets(folder, lines):
     """How far over or under its target each figure is: right of 1 is good."""
     def score(line, value):
         return value / line.target if line.direction == ">=" else line.target / value
-    points = [(f"{line.number} {line.key}: {line.check}"[:60], score(line, line.value),
+    points = [(f"{line.number} {line.key}: {line.check}"[:64], score(line, line.value),
                *sorted((score(line, min(line.values)), score(line, max(line.values)))))
               for line in lines if line.value is not None and min(line.values) > 0]
-    return plot(folder, "targets", "Measured against the targets (right of 1 is better than asked)",
-                "measured / asked, or asked / measured where less is better", points, ONE)
+    return plot(folder, "targets", "Measured against asked",
+                "measured / asked, or asked / measured where less is better: right of 1 is better than asked", points, ONE)
 
 
 def plot_rivals(folder, beside):
     points = [(name, median(values), min(values), max(values)) for name, unit, values in beside
               if unit == "lifecycles/s"]
-    return plot(folder, "rivals", "Lifecycles a second, each step durable and answered (everysec: not durable)",
-                "lifecycles/s", points)
+    return plot(folder, "rivals", "Lifecycles through each, step by step",
+                "lifecycles/s; everysec may lose a second, all others are durable", points)

@@ -16,7 +16,9 @@ static const struct benchmark benchmarks[] = {
     {"ring", ordo_bench_ring, "commands through the ring, by layout and wait strategy"},
     {"apply", ordo_bench_apply, "decisions a second of the engine alone"},
     {"journal", ordo_bench_journal, "the journal against a plain writer on the same disk"},
+    {"engine", ordo_bench_engine, "commands through apply and journal, durable, in process"},
     {"e2e", ordo_bench_e2e, "lifecycles from one client through the whole node, durable"},
+    {"budget", ordo_bench_budget, "where the microseconds of a command go, stage by stage"},
     {"snapshot", ordo_bench_snapshot, "commits beside a snapshot, and without one"},
     {"stream", ordo_bench_stream, "catching up with the status stream out of the files"},
 };
