@@ -35,6 +35,7 @@ class Group:
         self.ordo = Ordo(place, options.ordo)
         self.pairs = []
         self.absent = {}  # figure -> why
+        self.spreads = {}  # figure that is a median of its own -> (least, most, of how many)
         self.notes = []
         self.beside = []  # (name, unit, values): what else was measured
 

@@ -45,13 +45,16 @@ def noise(twice):
     return max(most, 1 / least, 1.0)
 
 
-def verdict(value, direction, target, factor):
-    """value >= or <= target, or the target lies within the noise around the value. factor None: not known, none is
-    assumed. A target that is met exactly is met when there is no noise."""
+def verdict(value, direction, target, factor, bounds=None):
+    """value >= or <= target, or the target lies within the noise around the value. Where there is no A/A pair (factor
+    None) the noise is what the values themselves leave open: bounds, (least, most) of their median. A target that is met
+    exactly is met when there is no noise."""
     if value is None:
         return NOT_RUN
     holds = value >= target if direction == ">=" else value <= target
     if factor is not None and factor > 1 and target / factor <= value <= target * factor:
+        return WITHIN_NOISE
+    if factor is None and bounds is not None and bounds[0] < target < bounds[1]:
         return WITHIN_NOISE
     return MET if holds else MISSED
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from stats import NOT_RUN, median, noise, of_row, verdict
+from stats import NOT_RUN, median, median_bounds, noise, of_row, verdict
 
 
 @dataclass
@@ -24,6 +24,8 @@ class Line:
     verdict: str = NOT_RUN
     why: str = ""  # not run: why
     factor: float = None
+    bounds: tuple = None  # least and most
+    pairs: int = 0
 
     @property
     def value(self):
@@ -38,8 +40,9 @@ def value_of(check, own, rival):
         return None
 
 
-def make_line(number, row, check, pairs, absent):
-    """One check over all pairs: a pair in which a figure is absent does not count."""
+def make_line(number, row, check, pairs, absent, spreads):
+    """One check over all pairs: a pair in which a figure is absent does not count. spreads: of figures that are medians
+    already, (least, most, how many)."""
     values, again = [], []
     for pair in pairs:
         first = value_of(check, pair.own, pair.rival)
@@ -49,8 +52,14 @@ def make_line(number, row, check, pairs, absent):
             if second and first:
                 again.append(second / first)
     line = Line(number, row.key, row.title, check.title, check.direction, check.target, check.unit, values, again)
-    line.factor = noise(again)
-    line.verdict = verdict(line.value, check.direction, check.target, line.factor)
+    line.factor, line.pairs = noise(again), len(values)
+    if values:
+        inner = median_bounds(values)
+        line.bounds = (min(values), max(values))
+        if len(check.needs) == 1 and check.needs[0] in spreads:
+            *inner, line.pairs = spreads[check.needs[0]]
+            line.bounds = tuple(inner)
+        line.verdict = verdict(line.value, check.direction, check.target, line.factor, inner)
     if not values:
         reasons = [absent[name] for name in check.needs if name in absent]
         line.why = reasons[0] if reasons else f"{', '.join(check.needs)}: nothing was measured"
@@ -62,9 +71,9 @@ def make_lines(numbered, groups):
     lines = []
     for number, row in numbered:
         group = groups[row.group]
-        pairs, absent = (group.pairs, group.absent) if not isinstance(group, str) else ([], {})
+        pairs, absent, spreads = ([], {}, {}) if isinstance(group, str) else (group.pairs, group.absent, group.spreads)
         for check in row.checks:
-            line = make_line(number, row, check, pairs, absent)
+            line = make_line(number, row, check, pairs, absent, spreads)
             if isinstance(group, str):
                 line.why = group
             lines.append(line)
@@ -95,10 +104,10 @@ def cells(line, row_verdict):
         measured, spread, factor = "-", "-", "-"
     else:
         measured = number_text(line.value, line.unit)
-        spread = f"{number_text(min(line.values), line.unit)} - {number_text(max(line.values), line.unit)}"
+        spread = " - ".join(number_text(bound, line.unit) for bound in line.bounds)
         factor = "-" if line.factor is None else f"{line.factor:.2f}"
     result = line.verdict + (f": {line.why}" if line.why else "")
-    return [str(line.number), line.title, line.check, asked_text(line), measured, spread, factor, str(len(line.values)),
+    return [str(line.number), line.title, line.check, asked_text(line), measured, spread, factor, str(line.pairs),
             result, row_verdict]
 
 
@@ -171,7 +180,7 @@ def write_csv(folder, lines, verdicts, beside, groups, fingerprint):
     save("targets.csv", ["row", "key", "what", "figure", "direction", "target", "unit", "median", "least", "most",
                          "noise_factor", "pairs", "verdict", "why", "row_verdict"],
          [[line.number, line.key, line.title, line.check, line.direction, line.target, line.unit,
-           line.value, min(line.values, default=None), max(line.values, default=None), line.factor, len(line.values),
+           line.value, *(line.bounds or (None, None)), line.factor, line.pairs,
            line.verdict, line.why, verdicts[line.number]] for line in lines])
     save("beside.csv", ["figure", "unit", "median", "least", "most", "n"],
          [[name, unit, median(values), min(values), max(values), len(values)] for name, unit, values in beside])
@@ -221,8 +230,8 @@ def plot_targets(folder, lines):
     def score(line, value):
         return value / line.target if line.direction == ">=" else line.target / value
     points = [(f"{line.number} {line.key}: {line.check}"[:64], score(line, line.value),
-               *sorted((score(line, min(line.values)), score(line, max(line.values)))))
-              for line in lines if line.value is not None and min(line.values) > 0]
+               *sorted(score(line, bound) for bound in line.bounds))
+              for line in lines if line.value is not None and line.bounds[0] > 0]
     return plot(folder, "targets", "Measured against asked",
                 "measured / asked, or asked / measured where less is better: right of 1 is better than asked", points, ONE)
 

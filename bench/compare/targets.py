@@ -81,7 +81,7 @@ ROWS = [
         plain("apply 1m", "transitions/s", ">=", 8e6, "/s"),
         within("apply 1m", "apply 1m bare", "of the bare prefetched loop", ">=", 0.3)], either=True),
     Row("apply-20m", "apply at 20 million live orders, of the figure at 1 million", "apply-20m", [
-        within("apply 20m", "apply 1m", "transitions/s", ">=", 0.6)]),
+        plain("apply 20m ratio", "transitions/s", ">=", 0.6, "x")]),
     Row("engine", "in process, apply + journal, durable", "engine", [
         plain("engine", "transitions/s", ">=", 5e6, "/s"),
         within("engine", "engine floor", "of min(apply alone, bound)", ">=", 0.6),

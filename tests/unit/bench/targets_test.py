@@ -33,8 +33,8 @@ class FakePair:
 
 
 class FakeGroup:
-    def __init__(self, pairs, absent=None):
-        self.pairs, self.absent, self.beside, self.notes = pairs, absent or {}, [], []
+    def __init__(self, pairs, absent=None, spreads=None):
+        self.pairs, self.absent, self.spreads, self.beside, self.notes = pairs, absent or {}, spreads or {}, [], []
 
 
 class Arithmetic(unittest.TestCase):
@@ -128,6 +128,19 @@ class Lines(unittest.TestCase):
         pairs = [FakePair({"us": 210}, {"us": 210 * (1.2 if at % 2 else 0.9)}, {"them": 100}) for at in range(9)]
         line, plain = self.lines(FakeGroup(pairs))
         self.assertEqual((line.verdict, plain.verdict), (stats.WITHIN_NOISE, stats.MET))
+
+    def test_without_an_a_a_pair_the_values_themselves_say_what_is_noise(self):
+        near = [FakePair({"us": value}, {}, {"them": 100}) for value in (150, 190, 210, 230, 260)]
+        self.assertEqual(self.lines(FakeGroup(near))[0].verdict, stats.WITHIN_NOISE)
+        far = [FakePair({"us": value}, {}, {"them": 100}) for value in (250, 290, 310)]
+        self.assertEqual(self.lines(FakeGroup(far))[0].verdict, stats.MET)
+
+    def test_a_median_of_its_own_keeps_its_own_spread(self):
+        group = FakeGroup([FakePair({"us": 120})], {}, {"us": [90, 140, 9]})
+        _, plain = self.lines(group)
+        self.assertEqual((plain.value, plain.bounds, plain.pairs, plain.verdict), (120, (90, 140), 9, stats.WITHIN_NOISE))
+        group.spreads["us"] = [110, 140, 9]
+        self.assertEqual(self.lines(group)[1].verdict, stats.MET)
 
     def test_csv_and_markdown_have_every_line(self):
         lines = self.lines(FakeGroup([FakePair({"us": 300}, {"us": 300}, {"them": 100})]))
