@@ -61,7 +61,7 @@ class Apply20m(Group):
     def pair(self):
         small, large = (10000, 200000) if self.options.quick else (1000000, 20000000)
         names = ("10k", "200k") if self.options.quick else ("1m", "20m")
-        row = f"{names[1]} orders against {names[0]}"
+        row = f"{names[1]} orders against {names[0]} orders"
         figures = {"apply 20m ratio": ((row,), "ratio", "median"),
                    "apply 20m": ((f"{names[1]} orders transitions",), "median")}
         pair = Pair()
