@@ -91,6 +91,23 @@ class Group:
     def rivals(self, into):
         """The B of the pair."""
 
+    def best_of(self, sides, figures, into, best=max):
+        """The candidate with the best median over all pairs, of the first of the sides; each pair gets its value under the
+        name into. None when there is none. The choice is made once, not pair by pair, which would choose luck."""
+        medians = {}
+        for figure in figures:
+            values = [getattr(pair, sides[0])[figure] for pair in self.pairs if figure in getattr(pair, sides[0])]
+            if values:
+                medians[figure] = median(values)
+        if not medians:
+            return None
+        chosen = best(medians, key=medians.get)
+        for pair in self.pairs:
+            for side in (getattr(pair, name) for name in sides):
+                if chosen in side:
+                    side[into] = side[chosen]
+        return chosen
+
     def note_beside(self, side, figures):
         """Adds figures of ours or of the rivals: (name, what to call it, unit)."""
         for name, label, unit in figures:
@@ -150,20 +167,12 @@ class Ring(Group):
 
     def finish(self):
         for flow, batch in disruptor_side.FLOWS:
-            medians = {}
-            for name in disruptor_side.STRATEGIES:
-                values = [pair.rival[key] for pair in self.pairs if (key := f"{flow} {batch} {name}") in pair.rival]
-                if values:
-                    medians[name] = median(values)
-                    unit = "ns" if flow == "ping" else "events/s"
-                    self.beside.append((f"Disruptor, {flow}, batch {batch}, {name}", unit, values))
-            if not medians:
-                continue
-            best = (min if flow == "ping" else max)(medians, key=medians.get)
-            self.notes.append(f"Disruptor, {flow}, batch {batch}: best is {best}")
-            for pair in self.pairs:
-                if f"{flow} {batch} {best}" in pair.rival:
-                    pair.rival[f"{flow} {batch}"] = pair.rival[f"{flow} {batch} {best}"]
+            candidates = [f"{flow} {batch} {name}" for name in disruptor_side.STRATEGIES]
+            unit = "ns" if flow == "ping" else "events/s"
+            self.note_beside("rival", [(figure, f"Disruptor, {figure}", unit) for figure in candidates])
+            best = self.best_of(["rival"], candidates, f"{flow} {batch}", min if flow == "ping" else max)
+            if best:
+                self.notes.append(f"Disruptor: best is {best}")
         self.note_beside("own", [(name, self.LABELS[name], "ns" if name.startswith("ping") else "slots/s")
                                  for name in self.FIGURES])
 
@@ -305,19 +314,12 @@ class Door(Group):
 
     def _choose(self, door):
         """As many requests outstanding as are best for us, over all pairs: the rivals choose theirs, too."""
-        medians = {}
-        for shape in self.GROUPS:
-            values = [pair.own[key] for pair in self.pairs if (key := f"{door} {shape}") in pair.own]
-            if values:
-                medians[shape] = median(values)
-        if not medians:
-            why = self.absent.get(f"{door} {self.GROUPS[0]}", "not asked for")
-            self.lack([f"{door} 256 transitions", f"{door} 256 lifecycles"], why)
+        names = [f"{door} 256 transitions", f"{door} 256 lifecycles"]
+        candidates = [f"{door} {shape}" for shape in self.GROUPS]
+        best = self.best_of(["own", "again"], candidates, names[0])
+        if best is None:
+            self.lack(names, self.absent.get(candidates[0], "not asked for"))
             return
-        best = max(medians, key=medians.get)
-        self.notes.append(f"ours over {door}: best is {best} (requests outstanding x commands)")
-        for pair in self.pairs:
-            for side in (pair.own, pair.again):
-                if f"{door} {best}" in side:
-                    side[f"{door} 256 transitions"] = side[f"{door} {best}"]
-                    side[f"{door} 256 lifecycles"] = side[f"{door} {best}"] / TRANSITIONS
+        self.notes.append(f"ours: best is {best} (requests outstanding x commands)")
+        for side in (side for pair in self.pairs for side in (pair.own, pair.again) if names[0] in side):
+            side[names[1]] = side[names[0]] / TRANSITIONS

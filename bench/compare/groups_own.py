@@ -4,7 +4,6 @@ import postgres_side
 import redis_side
 from groups import Door, Group, Pair, Ring
 from place import settle
-from stats import median
 
 
 class OwnOnly(Group):
@@ -157,7 +156,7 @@ class Read(Group):
 
     key = "read"
     weight = 60
-    FIGURES = {"read 64": (("64 reads a request",), "median")}
+    FIGURES = {"read 1 x 64": (("1 x 64",), "median"), "read 64 x 64": (("64 x 64",), "median")}
 
     def prepare(self):
         self.redis = None
@@ -185,18 +184,14 @@ class Read(Group):
                 into[f"redis hgetall {shape[0]} x {shape[1]}"] = rate
 
     def finish(self):
-        medians = {}
-        for connections, pipeline in redis_side.READ_SHAPES:
-            figure = f"redis hgetall {connections} x {pipeline}"
-            values = [pair.rival[figure] for pair in self.pairs if figure in pair.rival]
-            if values:
-                medians[figure] = median(values)
-        for pair in self.pairs if medians else ():
-            best = max(medians, key=medians.get)
-            if best in pair.rival:
-                pair.rival["redis hgetall"] = pair.rival[best]
-        self.note_beside("own", [("read 64", "status reads, 64 a request", "reads/s")])
-        self.note_beside("rival", [(name, name.replace("redis hgetall", "Redis HGETALL,"), "reads/s") for name in medians])
+        candidates = [f"redis hgetall {connections} x {pipeline}" for connections, pipeline in redis_side.READ_SHAPES]
+        self.best_of(["rival"], candidates, "redis hgetall")
+        best = self.best_of(["own", "again"], self.FIGURES, "read 64")
+        if best is None:
+            self.lack(["read 64"], self.absent.get("read 1 x 64", "nothing was measured"))
+        self.note_beside("own", [(name, name.replace("read", "status reads,"), "reads/s") for name in self.FIGURES])
+        self.note_beside("rival", [(name, name.replace("redis hgetall", "Redis HGETALL,"), "reads/s")
+                                   for name in candidates])
 
 
 class Idle(Group):
