@@ -19,6 +19,7 @@ static const struct benchmark benchmarks[] = {
     {"e2e", ordo_bench_e2e, "lifecycles from one client through the whole node, durable"},
     {"snapshot", ordo_bench_snapshot, "commits beside a snapshot, and without one"},
     {"stream", ordo_bench_stream, "catching up with the status stream out of the files"},
+    {"sweep", ordo_bench_sweep, "settings against load: latency, throughput and CPU, with plots"},
 };
 
 #define BENCHMARK_COUNT (sizeof(benchmarks) / sizeof(benchmarks[0]))
