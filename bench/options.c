@@ -1,0 +1,195 @@
+/* The common options are argp children of the benchmark's own, so `ordo bench NAME --help` shows
+ * both. --quick is settled at the end: it changes what was not given, wherever it stands. */
+#include "bench/options.h"
+
+#include <stdlib.h>
+
+#define QUICK_SECONDS 0.02
+#define QUICK_REPEATS 2u
+#define KEY_WARM_UP   0x100
+#define KEY_HGRM      0x101
+#define KEY_QUICK     0x102
+
+struct parse {
+    const struct ordo_bench_verb *verb;
+    uint32_t children;
+    bool seconds_given;
+    bool repeats_given;
+    bool warm_up_given;
+};
+
+static const struct argp_option common_table[] = {
+    {"repeats", 'r', "N", 0, "Measurements a row, in turn; the median counts", 50},
+    {"warm-up", KEY_WARM_UP, "S", 0, "Time of each row before the first measurement", 50},
+    {"json", 'j', NULL, 0, "Only the JSON line, no table", 51},
+    {"hgrm", KEY_HGRM, "DIR", 0, "Write a percentile file (.hgrm) of each latency there", 51},
+    {"quick", KEY_QUICK, NULL, 0, "Over in seconds: to see that it runs, not what it says", 51},
+    {0},
+};
+
+static const struct argp_option seconds_table[] = {
+    {"seconds", 's', "S", 0, "Time of one measurement", 50},
+    {0},
+};
+
+static const struct argp_option dir_table[] = {
+    {"dir", 'd', "DIR", 0, "Measure on this folder's disk (default .)", 50},
+    {0},
+};
+
+uint64_t ordo_bench_whole(
+    const struct argp_state *state, const char *name, const char *text, uint64_t min, uint64_t max)
+{
+    char *end = NULL;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != 0 || value < min || value > max) {
+        argp_error(
+            state,
+            "--%s %s: give %llu to %llu",
+            name,
+            text,
+            (unsigned long long)min,
+            (unsigned long long)max);
+    }
+    return value;
+}
+
+double ordo_bench_decimal(
+    const struct argp_state *state, const char *name, const char *text, double min, double max)
+{
+    char *end = NULL;
+    double value = strtod(text, &end);
+    if (end == text || *end != 0 || !(value >= min && value <= max)) {
+        argp_error(state, "--%s %s: give %g to %g", name, text, min, max);
+    }
+    return value;
+}
+
+uint32_t ordo_bench_numbers(
+    const struct argp_state *state,
+    const char *name,
+    const char *text,
+    const struct ordo_bench_list *list)
+{
+    uint32_t count = 0;
+    const char *at = text;
+    while (count < list->count_max) {
+        char *end = NULL;
+        unsigned long value = strtoul(at, &end, 10);
+        if (*at < '0' || *at > '9' || value < list->min || value > list->max) {
+            break;
+        }
+        list->out[count++] = (uint32_t)value;
+        if (*end == 0) {
+            return count;
+        }
+        if (*end != ',') {
+            break;
+        }
+        at = end + 1;
+    }
+    argp_error(
+        state,
+        "--%s %s: give up to %u numbers from %u to %u, with commas",
+        name,
+        text,
+        list->count_max,
+        list->min,
+        list->max);
+    return 0;
+}
+
+static error_t parse_common(int key, char *argument, struct argp_state *state)
+{
+    struct parse *parse = state->input;
+    struct ordo_bench_options *common = parse->verb->common;
+    switch (key) {
+    case 's':
+        common->seconds = ordo_bench_decimal(
+            state, "seconds", argument, ORDO_BENCH_SECONDS_MIN, ORDO_BENCH_SECONDS_MAX);
+        parse->seconds_given = true;
+        return 0;
+    case 'r':
+        common->repeats =
+            (uint32_t)ordo_bench_whole(state, "repeats", argument, 1, ORDO_BENCH_REPEATS_MAX);
+        parse->repeats_given = true;
+        return 0;
+    case KEY_WARM_UP:
+        common->warm_up = ordo_bench_decimal(state, "warm-up", argument, 0, ORDO_BENCH_SECONDS_MAX);
+        parse->warm_up_given = true;
+        return 0;
+    case 'd':
+        common->dir = argument;
+        return 0;
+    case 'j':
+        common->json = true;
+        return 0;
+    case KEY_HGRM:
+        common->hgrm = argument;
+        return 0;
+    case KEY_QUICK:
+        common->quick = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse_own(int key, char *argument, struct argp_state *state)
+{
+    struct parse *parse = state->input;
+    const struct ordo_bench_verb *verb = parse->verb;
+    if (key == ARGP_KEY_INIT) {
+        for (uint32_t i = 0; i < parse->children; i++) {
+            state->child_inputs[i] = parse;
+        }
+        return 0;
+    }
+    if (verb->parse == NULL || key == ARGP_KEY_END || key == ARGP_KEY_FINI) {
+        return ARGP_ERR_UNKNOWN;
+    }
+    state->input = verb->input;
+    error_t result = verb->parse(key, argument, state);
+    state->input = parse;
+    return result;
+}
+
+static void settle(const struct parse *parse)
+{
+    struct ordo_bench_options *common = parse->verb->common;
+    if (!common->quick) {
+        return;
+    }
+    if (!parse->seconds_given && common->seconds > QUICK_SECONDS) {
+        common->seconds = QUICK_SECONDS;
+    }
+    if (!parse->repeats_given) {
+        common->repeats = QUICK_REPEATS;
+    }
+    if (!parse->warm_up_given && common->warm_up > QUICK_SECONDS) {
+        common->warm_up = QUICK_SECONDS;
+    }
+}
+
+void ordo_bench_parse(const struct ordo_bench_verb *verb, int argc, char **argv)
+{
+    static const struct argp common = {.options = common_table, .parser = parse_common};
+    static const struct argp seconds = {.options = seconds_table, .parser = parse_common};
+    static const struct argp dir = {.options = dir_table, .parser = parse_common};
+    struct argp_child children[4] = {{.argp = &common}};
+    uint32_t count = 1;
+    if (verb->common->seconds > 0) {
+        children[count++].argp = &seconds;
+    }
+    if (verb->common->dir != NULL) {
+        children[count++].argp = &dir;
+    }
+    const struct argp argp = {
+        .options = verb->options, .parser = parse_own, .doc = verb->doc, .children = children};
+    struct parse parse = {.verb = verb, .children = count};
+    argp_err_exit_status = ORDO_BENCH_MISUSED;
+    if (argp_parse(&argp, argc, argv, 0, NULL, &parse) != 0) {
+        exit(ORDO_BENCH_MISUSED); /* memory, or an argument that nobody knows */
+    }
+    settle(&parse);
+}
