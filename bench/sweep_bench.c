@@ -10,32 +10,31 @@
 #include "base/clock.h"
 #include "ordo/cli.h"
 
-#include <argp.h>
-#include <ordo_version.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define OPTION_SEED    256
-#define OPTION_WARM_UP 257
-#define OPTION_IDLE    258
-#define OPTION_GROUP   259
-#define OPTION_QUICK   260
-#define OPTION_NO_PLOT 261
+#define OPTION_SEED    0x200
+#define OPTION_IDLE    0x201
+#define OPTION_GROUP   0x202
+#define OPTION_NO_PLOT 0x203
+#define QUICK_S        0.1
 
 struct options {
+    struct ordo_bench_options common;
     struct ordo_axes axes;
+    bool given[ORDO_AXIS_COUNT];
     struct ordo_visit_config visit;
     const char *out;
-    uint32_t repeats;
     uint64_t seed;
     bool seeded;
-    bool json;
     bool plots;
 };
 
 static const char *const standard[ORDO_AXIS_COUNT] = {
     "park,yield,spin", "shared,compact,dedicated", "1Mi,256Ki", "dsync,fdatasync", "20k,100k,max"};
+static const char *const quick[ORDO_AXIS_COUNT] = {
+    "park,spin", "shared,dedicated", "1Mi,256Ki", "dsync", "5k,max"};
 
 static const struct argp_option argp_options[] = {
     {"strategy", 'w', "LIST", 0, "Wait strategies (default park,yield,spin)", 1},
@@ -54,61 +53,21 @@ static const struct argp_option argp_options[] = {
      "Commands a second that are offered, or max (default 20k,100k,max)",
      1},
     {"group", OPTION_GROUP, "N", 0, "Commands of a request, 1 to 256 (default 16)", 2},
-    {"seconds", 's', "S", 0, "Time of one visit (default 1)", 2},
-    {"warm-up", OPTION_WARM_UP, "S", 0, "Load before it (default 0.2)", 2},
     {"idle", OPTION_IDLE, "S", 0, "Rest in which the idle node's CPU is read (default 0.5)", 2},
-    {"repeats", 'r', "N", 0, "Visits of a point (default 3)", 2},
     {"seed", OPTION_SEED, "N", 0, "Of the visits' order (default: random, printed)", 2},
-    {"dir", 'd', "DIR", 0, "The nodes' folders are made on this disk (default .)", 2},
     {"out", 'o', "DIR", 0, "sweep.csv and the pictures go here (default sweep)", 2},
     {"no-plots", OPTION_NO_PLOT, NULL, 0, "Only the CSV", 2},
-    {"quick", OPTION_QUICK, NULL, 0, "Few points and short visits: to see that it works", 2},
-    {"json", 'j', NULL, 0, "Only the JSON line, no table", 2},
     {0},
 };
 
 static void
-set_axis(struct options *o, enum ordo_axis axis, const char *list, struct argp_state *state)
+set_axis(struct options *o, enum ordo_axis axis, const char *list, const struct argp_state *state)
 {
     struct ordo_fail fail;
     if (ordo_axes_set(&o->axes, axis, list, &fail) != ORDO_OK) {
         argp_error(state, "%s", fail.text);
     }
-}
-
-static double seconds_of(const char *text, const char *name, struct argp_state *state)
-{
-    char *end = NULL;
-    double value = strtod(text, &end);
-    if (end == text || *end != 0 || !(value >= 0.02 && value <= 600)) {
-        argp_error(state, "--%s %s: give 0.02 to 600", name, text);
-    }
-    return value;
-}
-
-static uint64_t
-number_of(const char *text, const char *name, uint64_t max, struct argp_state *state)
-{
-    uint64_t value = 0;
-    if (!ordo_cli_number(text, max, &value) || (value == 0 && max != UINT64_MAX)) {
-        argp_error(state, "--%s %s: give a number up to %llu", name, text, (unsigned long long)max);
-    }
-    return value;
-}
-
-static void be_quick(struct options *o)
-{
-    struct ordo_fail fail;
-    static const char *const few[ORDO_AXIS_COUNT] = {
-        "park,spin", "shared,dedicated", "1Mi,256Ki", "dsync", "5k,max"};
-    enum ordo_err err = ORDO_OK;
-    for (uint32_t axis = 0; axis < ORDO_AXIS_COUNT && err == ORDO_OK; axis++) {
-        err = ordo_axes_set(&o->axes, (enum ordo_axis)axis, few[axis], &fail);
-    }
-    o->visit.seconds = 0.1;
-    o->visit.warm_up_s = 0.02;
-    o->visit.idle_s = 0.05;
-    o->repeats = 1;
+    o->given[axis] = true;
 }
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
@@ -131,26 +90,14 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         set_axis(o, ORDO_AXIS_RATE, argument, state);
         return 0;
     case OPTION_GROUP:
-        o->visit.group = (uint32_t)number_of(argument, "group", 256, state);
-        return 0;
-    case 's':
-        o->visit.seconds = seconds_of(argument, "seconds", state);
-        return 0;
-    case OPTION_WARM_UP:
-        o->visit.warm_up_s = seconds_of(argument, "warm-up", state);
+        o->visit.group = (uint32_t)ordo_bench_whole(state, "group", argument, 1, 256);
         return 0;
     case OPTION_IDLE:
-        o->visit.idle_s = seconds_of(argument, "idle", state);
-        return 0;
-    case 'r':
-        o->repeats = (uint32_t)number_of(argument, "repeats", ORDO_VISITS_MAX, state);
+        o->visit.idle_s = ordo_bench_decimal(state, "idle", argument, 0.02, 600);
         return 0;
     case OPTION_SEED:
-        o->seed = number_of(argument, "seed", UINT64_MAX, state);
+        o->seed = ordo_bench_whole(state, "seed", argument, 0, UINT64_MAX);
         o->seeded = true;
-        return 0;
-    case 'd':
-        o->visit.dir = argument;
         return 0;
     case 'o':
         o->out = argument;
@@ -158,15 +105,31 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case OPTION_NO_PLOT:
         o->plots = false;
         return 0;
-    case OPTION_QUICK:
-        be_quick(o);
-        return 0;
-    case 'j':
-        o->json = true;
-        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+/* What was not given: standard values, or few when it only has to be seen that it works. */
+static enum ordo_err settle(struct options *o, struct ordo_fail *fail)
+{
+    struct ordo_clock clock = ordo_clock_system();
+    enum ordo_err err = ORDO_OK;
+    for (uint32_t axis = 0; axis < ORDO_AXIS_COUNT && err == ORDO_OK; axis++) {
+        if (!o->given[axis]) {
+            const char *list = o->common.quick ? quick[axis] : standard[axis];
+            err = ordo_axes_set(&o->axes, (enum ordo_axis)axis, list, fail);
+        }
+    }
+    o->seed = o->seeded ? o->seed : ordo_clock_realtime_us(&clock);
+    o->visit.dir = o->common.dir;
+    o->visit.seconds = o->common.seconds;
+    o->visit.warm_up_s = o->common.warm_up;
+    if (o->common.quick) {
+        o->visit.seconds = QUICK_S;
+        o->visit.idle_s = QUICK_S / 2;
+    }
+    return err;
 }
 
 /* ---- the visits ---- */
@@ -190,7 +153,7 @@ say_progress(const struct sweep *s, uint32_t repeat, uint32_t done, const struct
         stderr,
         "\r\033[Krepeat %u of %u, point %u of %u: %s",
         repeat + 1,
-        s->options.repeats,
+        s->options.common.repeats,
         done + 1,
         s->count,
         name);
@@ -230,7 +193,7 @@ static enum ordo_err run(struct sweep *s, struct ordo_fail *fail)
     }
     free(points);
     enum ordo_err err = ORDO_OK;
-    for (uint32_t repeat = 0; repeat < s->options.repeats && err == ORDO_OK; repeat++) {
+    for (uint32_t repeat = 0; repeat < s->options.common.repeats && err == ORDO_OK; repeat++) {
         err = visit_all(s, repeat, fail);
         if (err == ORDO_OK) {
             err =
@@ -245,52 +208,39 @@ static enum ordo_err run(struct sweep *s, struct ordo_fail *fail)
 
 /* ---- results ---- */
 
-static void print_json(const struct sweep *s)
+/* A row of the report is a point's throughput with its latencies; the rest stands in sweep.csv. */
+static void tell(const struct sweep *s)
 {
+    static struct ordo_report report;
     const struct options *o = &s->options;
-    const char *before = "";
-    printf(
-        "{\"bench\":\"sweep\",\"version\":\"%s\",\"commit\":\"%s\",\"build\":\"%s\",\"config\":{"
-        "\"seed\":%llu,\"repeats\":%u,\"seconds\":%g,\"group\":%u,\"out\":\"%s\"},\"rows\":[",
-        ORDO_VERSION,
-        ORDO_COMMIT,
-        ORDO_BUILD_TYPE,
-        (unsigned long long)o->seed,
-        o->repeats,
-        o->visit.seconds,
-        o->visit.group,
-        o->out);
+    uint32_t refused = 0;
+    uint32_t left_out = 0;
+    ordo_report_begin(&report, "sweep", &o->common);
+    ordo_report_set_text(&report, "out", o->out);
+    ordo_report_set(&report, "seed", (double)o->seed);
+    ordo_report_set(&report, "group", o->visit.group);
     for (uint32_t i = 0; i < s->count; i++) {
         const struct ordo_tried *tried = &s->tried[i];
         char name[ORDO_POINT_NAME_SIZE];
+        refused += tried->refused;
+        if (tried->count == 0 || report.row_count == ORDO_REPORT_ROWS_MAX) {
+            left_out += tried->count != 0;
+            continue;
+        }
         ordo_point_name(&o->axes, &tried->point, name);
-        for (uint32_t m = 0; m < ORDO_METRIC_COUNT && tried->count > 0; m++) {
-            enum ordo_metric metric = (enum ordo_metric)m;
-            printf(
-                "%s{\"name\":\"%s: %s\",\"unit\":\"%s\",\"median\":%.6g,\"least\":%.6g,\"most\":"
-                "%.6g,\"repeats\":%u}",
-                before,
-                name,
-                ordo_metric_name(metric),
-                ordo_metric_unit(metric),
-                ordo_tried_value(tried, metric, 0.5),
-                ordo_tried_value(tried, metric, 0),
-                ordo_tried_value(tried, metric, 1),
-                tried->count);
-            before = ",";
-        }
+        struct ordo_report_row *row = ordo_report_row(&report, name, "commands/s");
+        row->own = tried->values[ORDO_METRIC_THROUGHPUT];
+        ordo_report_latency(row, tried->latency);
     }
-    printf("],\"refused\":[");
-    before = "";
-    for (uint32_t i = 0; i < s->count; i++) {
-        char name[ORDO_POINT_NAME_SIZE];
-        if (s->tried[i].refused) {
-            ordo_point_name(&o->axes, &s->tried[i].point, name);
-            printf("%s{\"name\":\"%s\",\"reason\":\"%s\"}", before, name, s->tried[i].reason);
-            before = ",";
-        }
+    if (refused != 0) {
+        ordo_report_note(
+            &report, "%u of %u points are refused: sweep.csv has the reasons", refused, s->count);
     }
-    printf("]}\n");
+    if (left_out != 0) {
+        ordo_report_note(&report, "%u more points stand only in sweep.csv", left_out);
+    }
+    ordo_report_print_json(&report, stdout);
+    (void)fflush(stdout);
 }
 
 static void print_table(const struct sweep *s)
@@ -332,38 +282,31 @@ int ordo_bench_sweep(int argc, char **argv)
 {
     static struct sweep sweep;
     struct ordo_fail fail;
-    const struct argp argp = {
+    struct options *o = &sweep.options;
+    const struct ordo_bench_verb verb = {
         .options = argp_options,
-        .parser = parse_option,
+        .parse = parse_option,
+        .input = o,
+        .common = &o->common,
         .doc = "Every combination of wait strategy, thread layout, batch bound, flush method and "
                "offered rate: throughput, latency from when a request was due, and the node's "
                "CPU, as a table, as sweep.csv and as three pictures (gnuplot).",
     };
-    struct options *o = &sweep.options;
-    struct ordo_clock clock = ordo_clock_system();
     *o = (struct options){
-        .visit =
-            {.dir = ".", .group = 16, .lanes = 32, .seconds = 1, .warm_up_s = 0.2, .idle_s = 0.5},
+        .common = {.seconds = 1, .warm_up = 0.2, .repeats = 3, .dir = "."},
+        .visit = {.group = 16, .lanes = 32, .idle_s = 0.5},
         .out = "sweep",
-        .repeats = 3,
         .plots = true,
     };
-    enum ordo_err err = ORDO_OK;
-    for (uint32_t axis = 0; axis < ORDO_AXIS_COUNT && err == ORDO_OK; axis++) {
-        err = ordo_axes_set(&o->axes, (enum ordo_axis)axis, standard[axis], &fail);
-    }
-    argp_err_exit_status = ORDO_EXIT_USAGE;
-    if (argp_parse(&argp, argc, argv, 0, NULL, o) != 0) {
-        return ORDO_EXIT_USAGE;
-    }
-    o->seed = o->seeded ? o->seed : ordo_clock_realtime_us(&clock);
-    if (!o->json) {
+    ordo_bench_parse(&verb, argc, argv);
+    enum ordo_err err = settle(o, &fail);
+    if (err == ORDO_OK && !o->common.json) {
         (void)fprintf(stderr, "seed %llu\n", (unsigned long long)o->seed);
     }
-    err = run(&sweep, &fail);
+    err = err == ORDO_OK ? run(&sweep, &fail) : err;
     if (err == ORDO_OK) {
-        print_json(&sweep);
-        if (!o->json) {
+        tell(&sweep);
+        if (!o->common.json) {
             print_table(&sweep);
         }
         err = ordo_sweep_write(&o->axes, sweep.tried, sweep.count, o->out, o->plots, &fail);
@@ -372,6 +315,7 @@ int ordo_bench_sweep(int argc, char **argv)
             err = ORDO_OK;
         }
     }
+    ordo_tried_fini(sweep.tried, sweep.count);
     free(sweep.tried);
     return err == ORDO_OK ? ORDO_EXIT_OK : ordo_cli_fail_with(&fail);
 }

@@ -338,6 +338,8 @@ static enum ordo_err run_gnuplot(const char *dir, struct ordo_fail *fail)
         char script[] = "plots.gp";
         char *words[] = {program, script, NULL};
         if (chdir(dir) == 0) {
+            int log = open("gnuplot.log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+            (void)dup2(log, STDERR_FILENO); /* it warns of a picture with one point */
             (void)execvp(program, words);
         }
         _exit(EXIT_ABSENT);
@@ -355,7 +357,11 @@ static enum ordo_err run_gnuplot(const char *dir, struct ordo_fail *fail)
     }
     return WIFEXITED(status) && WEXITSTATUS(status) == 0
                ? ORDO_OK
-               : ordo_fail_set(fail, ORDO_ERR_INVALID, "gnuplot did not take %s/plots.gp", dir);
+               : ordo_fail_set(
+                     fail,
+                     ORDO_ERR_INVALID,
+                     "gnuplot did not take %s/plots.gp: see gnuplot.log there",
+                     dir);
 }
 
 enum ordo_err ordo_sweep_write(

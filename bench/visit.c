@@ -15,6 +15,12 @@
 #define CONNECT_MS    100u
 #define CONNECT_TRIES 600u
 
+struct cores {
+    double node;
+    double idle;
+    double client;
+};
+
 static const char *const metric_names[ORDO_METRIC_COUNT] = {
     "commands_per_s",
     "p50_us",
@@ -78,23 +84,34 @@ static enum ordo_err reach(
     return err;
 }
 
+static void add(struct ordo_tried *tried, enum ordo_metric metric, double value)
+{
+    ordo_series_add(&tried->values[metric], value);
+}
+
+static double latency_us(const struct ordo_histogram *latency, double share)
+{
+    return (double)ordo_histogram_quantile(latency, share) / 1e3;
+}
+
 static void keep(
     struct ordo_tried *tried,
     const struct ordo_pace_count *count,
     const struct ordo_histogram *latency,
-    const double cores[3])
+    const struct cores *cores)
 {
-    static const double shares[] = {0.5, 0.99, 0.999};
-    uint32_t at = tried->count++;
-    tried->values[ORDO_METRIC_THROUGHPUT][at] = (double)count->commands / count->seconds;
-    for (uint32_t i = 0; i < 3; i++) {
-        tried->values[ORDO_METRIC_P50 + i][at] =
-            (double)ordo_histogram_quantile(latency, shares[i]) / 1e3;
-        tried->values[ORDO_METRIC_NODE_CPU + i][at] = cores[i];
-    }
-    tried->values[ORDO_METRIC_MAX][at] = (double)latency->max / 1e3;
+    tried->count++;
+    add(tried, ORDO_METRIC_THROUGHPUT, (double)count->commands / count->seconds);
+    add(tried, ORDO_METRIC_P50, latency_us(latency, 0.5));
+    add(tried, ORDO_METRIC_P99, latency_us(latency, 0.99));
+    add(tried, ORDO_METRIC_P999, latency_us(latency, 0.999));
+    add(tried, ORDO_METRIC_MAX, (double)latency->max / 1e3);
+    add(tried, ORDO_METRIC_NODE_CPU, cores->node);
+    add(tried, ORDO_METRIC_IDLE_CPU, cores->idle);
+    add(tried, ORDO_METRIC_CLIENT_CPU, cores->client);
     tried->busy += count->busy;
     tried->unsent += count->unsent;
+    ordo_histogram_add(tried->latency, latency);
 }
 
 static enum ordo_err measure(
@@ -107,8 +124,12 @@ static enum ordo_err measure(
     struct ordo_clock clock = ordo_clock_system();
     struct ordo_pace_count count;
     struct ordo_histogram *latency = calloc(1, sizeof(*latency));
-    double cores[3];
-    if (latency == NULL) {
+    struct cores cores;
+    if (tried->latency == NULL) {
+        tried->latency = calloc(1, sizeof(*tried->latency));
+    }
+    if (latency == NULL || tried->latency == NULL) {
+        free(latency);
         return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "no memory for a histogram");
     }
     enum ordo_err err =
@@ -117,7 +138,7 @@ static enum ordo_err measure(
     uint64_t begin_ns = ordo_clock_monotonic_ns(&clock);
     rest(config->idle_s);
     double idle_s = (double)(ordo_clock_monotonic_ns(&clock) - begin_ns) / 1e9;
-    cores[1] = (ordo_child_cpu_s(node) - used) / idle_s;
+    cores.idle = (ordo_child_cpu_s(node) - used) / idle_s;
     ordo_histogram_reset(latency);
     if (err == ORDO_OK) {
         used = ordo_child_cpu_s(node);
@@ -125,11 +146,11 @@ static enum ordo_err measure(
         begin_ns = ordo_clock_monotonic_ns(&clock);
         err = ordo_pace_run(pace, (uint64_t)(config->seconds * 1e9), latency, &count, fail);
         double spent_s = (double)(ordo_clock_monotonic_ns(&clock) - begin_ns) / 1e9;
-        cores[0] = (ordo_child_cpu_s(node) - used) / spent_s;
-        cores[2] = (own_cpu_s() - own) / spent_s;
+        cores.node = (ordo_child_cpu_s(node) - used) / spent_s;
+        cores.client = (own_cpu_s() - own) / spent_s;
     }
     if (err == ORDO_OK) {
-        keep(tried, &count, latency, cores);
+        keep(tried, &count, latency, &cores);
     }
     free(latency);
     return err;
@@ -155,7 +176,7 @@ enum ordo_err ordo_visit(
     struct ordo_child_config child = {.dir = config->dir};
     struct ordo_child node;
     struct ordo_pace *pace = NULL;
-    ORDO_ASSERT(tried->count < ORDO_VISITS_MAX);
+    ORDO_ASSERT(tried->count < ORDO_BENCH_REPEATS_MAX);
     child.flag_count = ordo_point_flags(axes, &tried->point, flags);
     child.flag_count += capacities(config->seconds + config->warm_up_s, &flags[child.flag_count]);
     for (uint32_t i = 0; i < child.flag_count; i++) {
@@ -179,20 +200,15 @@ enum ordo_err ordo_visit(
     return err;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double ordo_tried_value(const struct ordo_tried *tried, enum ordo_metric metric, double share)
 {
-    double sorted[ORDO_VISITS_MAX];
-    if (tried->count == 0) {
-        return 0;
+    return ordo_quantile(tried->values[metric].values, tried->values[metric].count, share);
+}
+
+void ordo_tried_fini(struct ordo_tried *tried, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        free(tried[i].latency);
+        tried[i].latency = NULL;
     }
-    memcpy(sorted, tried->values[metric], tried->count * sizeof(double));
-    qsort(sorted, tried->count, sizeof(double), compare);
-    return sorted[(uint32_t)(share * (tried->count - 1) + 0.5)];
 }

@@ -7,8 +7,7 @@
 #define ORDO_BENCH_VISIT_H
 
 #include "bench/point.h"
-
-#define ORDO_VISITS_MAX 99
+#include "bench/report.h"
 
 enum ordo_metric {
     ORDO_METRIC_THROUGHPUT, /* commands a second, durable and answered */
@@ -29,10 +28,11 @@ struct ordo_tried {
     struct ordo_point point;
     bool refused;     /* the node does not start like this */
     char reason[192]; /* why, in its words */
-    uint32_t count;   /* visits */
+    uint32_t count;   /* visits, at most ORDO_BENCH_REPEATS_MAX */
     uint64_t busy;    /* of all visits */
     uint64_t unsent;  /* requests */
-    double values[ORDO_METRIC_COUNT][ORDO_VISITS_MAX];
+    struct ordo_series values[ORDO_METRIC_COUNT];
+    struct ordo_histogram *latency; /* of all visits, ns; owned; NULL before the first */
 };
 
 struct ordo_visit_config {
@@ -51,7 +51,11 @@ enum ordo_err ordo_visit(
     struct ordo_tried *tried,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* Median (share 0.5), least (0), most (1) or a quartile of the visits; 0 when there are none. */
+/* Median (share 0.5), least (0), most (1) or another quantile of the visits; 0 when there are
+ * none. */
 double ordo_tried_value(const struct ordo_tried *tried, enum ordo_metric metric, double share);
+
+/* Frees the histograms of `count` of them. */
+void ordo_tried_fini(struct ordo_tried *tried, uint32_t count);
 
 #endif
