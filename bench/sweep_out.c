@@ -307,16 +307,13 @@ typedef void
 writer(const struct ordo_axes *axes, const struct ordo_tried *tried, uint32_t count, FILE *out);
 
 static enum ordo_err write_file(
-    const char *dir,
-    const char *name,
+    const char *path,
     writer *write,
     const struct ordo_axes *axes,
     const struct ordo_tried *tried,
     uint32_t count,
     struct ordo_fail *fail)
 {
-    char path[PATH_SIZE];
-    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
     FILE *out = fopen(path, "we");
     bool good = out != NULL;
     if (good) {
@@ -375,10 +372,12 @@ enum ordo_err ordo_sweep_write(
     if (mkdir(dir, 0777) != 0 && errno != EEXIST) {
         return ordo_fail_set(fail, ORDO_ERR_IO, "%s cannot be made: %s", dir, strerror(errno));
     }
-    enum ordo_err err =
-        write_file(dir, "sweep.csv", ordo_sweep_write_csv, axes, tried, count, fail);
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "%s/sweep.csv", dir);
+    enum ordo_err err = write_file(path, ordo_sweep_write_csv, axes, tried, count, fail);
     if (err == ORDO_OK && draw) {
-        err = write_file(dir, "plots.gp", ordo_sweep_write_script, axes, tried, count, fail);
+        (void)snprintf(path, sizeof(path), "%s/plots.gp", dir);
+        err = write_file(path, ordo_sweep_write_script, axes, tried, count, fail);
         err = err == ORDO_OK ? run_gnuplot(dir, fail) : err;
     }
     return err;

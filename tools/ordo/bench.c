@@ -20,6 +20,7 @@ static const struct benchmark benchmarks[] = {
     {"snapshot", ordo_bench_snapshot, "commits beside a snapshot, and without one"},
     {"stream", ordo_bench_stream, "catching up with the status stream out of the files"},
     {"sweep", ordo_bench_sweep, "settings against load: latency, throughput and CPU, with plots"},
+    {"tune", ordo_bench_tune, "the settings for this machine, and why; writes them"},
 };
 
 #define BENCHMARK_COUNT (sizeof(benchmarks) / sizeof(benchmarks[0]))
