@@ -15,5 +15,6 @@ int ordo_bench_snapshot(int argc, char **argv);
 int ordo_bench_stream(int argc, char **argv);
 int ordo_bench_sweep(int argc, char **argv);
 int ordo_bench_tune(int argc, char **argv);
+int ordo_bench_flash(int argc, char **argv);
 
 #endif

@@ -21,6 +21,7 @@ static const struct benchmark benchmarks[] = {
     {"stream", ordo_bench_stream, "catching up with the status stream out of the files"},
     {"sweep", ordo_bench_sweep, "settings against load: latency, throughput and CPU, with plots"},
     {"tune", ordo_bench_tune, "the settings for this machine, and why; writes them"},
+    {"flash", ordo_bench_flash, "a flash sale: a burst, a hot product, gateways as they are"},
 };
 
 #define BENCHMARK_COUNT (sizeof(benchmarks) / sizeof(benchmarks[0]))
