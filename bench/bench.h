@@ -10,6 +10,8 @@
 int ordo_bench_ring(int argc, char **argv);
 int ordo_bench_apply(int argc, char **argv);
 int ordo_bench_journal(int argc, char **argv);
+int ordo_bench_budget(int argc, char **argv);
+int ordo_bench_engine(int argc, char **argv);
 int ordo_bench_e2e(int argc, char **argv);
 int ordo_bench_snapshot(int argc, char **argv);
 int ordo_bench_stream(int argc, char **argv);
