@@ -11,7 +11,7 @@
 
 #define ORDO_FLASH_PRODUCTS_MAX 64
 #define ORDO_FLASH_ORDERS_MAX   4000000u
-#define ORDO_FLASH_TTL_S        2u /* hold of an order that is paid late or never */
+#define ORDO_FLASH_TTL_S        1u /* hold of an order that is paid late or never */
 
 struct ordo_flash_shape {
     double base; /* creates a second */
