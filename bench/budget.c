@@ -100,7 +100,7 @@ void ordo_budget_print(const struct ordo_budget *budget, FILE *out)
     (void)fprintf(
         out,
         "%-15s %-8s %10s %10s %10s %10s %10s %10s %7s\n",
-        "stage, us",
+        "latency, us",
         "from",
         "samples",
         "mean",

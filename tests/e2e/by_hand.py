@@ -394,6 +394,12 @@ class Script:
         shown = json.loads(done.stdout)
         numbers = shown["numbers"]
         check(numbers["ring.claimed"] >= numbers["ring.durable"] > 0 and numbers["update.head"] > 0, f"{numbers}")
+        latency = shown["latency_us"]
+        stages = ["claim", "apply", "durable", "reply"]
+        check(all(latency[stage]["samples"] > 0 and latency[stage]["p50"] <= latency[stage]["max"]
+                  for stage in stages + ["total"]), f"{latency}")
+        check(abs(sum(latency[stage]["share"] for stage in stages) - 1) < 0.01, f"{latency}")
+        check(numbers["stage.every"] > 0 and numbers["stage.durable.p99_ns"] > 0, f"{numbers}")
         lag = {row["subscriber"]: row["behind"] for row in shown["subscribers"]}
         check(lag["top-reader"] == numbers["update.head"], f"{shown['subscribers']}")
         text = self.says(["commands", "journal", "publish", "sync latency", "top-reader"],
