@@ -51,14 +51,16 @@ static inline uint64_t ordo_pace_count(const struct ordo_pace *pace, uint64_t af
     return due < pace->count ? due : pace->count;
 }
 
-/* At most two writes in flight; a record's latency is from its due time until it is durable. */
+/* At most two writes in flight; a record's latency is from its due time until it is durable. Asleep
+ * where there is time for it. */
 enum ordo_err ordo_bound_paced(
     struct ordo_bound *bound,
     const struct ordo_pace *pace,
     struct ordo_histogram *latency,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* One write, until it is durable. */
+/* One write, until it is durable; the thread sleeps meanwhile, as a parked journal's does: one that
+ * polls takes the core that serves the disk's interrupt, and stalls to a tick. */
 enum ordo_err
 ordo_bound_one(struct ordo_bound *bound, uint32_t size, uint64_t *spent_ns, struct ordo_fail *fail)
     ORDO_MUST_USE;

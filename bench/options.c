@@ -2,6 +2,7 @@
  * both. --quick is settled at the end: it changes what was not given, wherever it stands. */
 #include "bench/options.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define QUICK_SECONDS 0.02
@@ -9,32 +10,13 @@
 #define KEY_WARM_UP   0x100
 #define KEY_HGRM      0x101
 #define KEY_QUICK     0x102
+#define TABLE_MAX     8
 
 struct parse {
     const struct ordo_bench_verb *verb;
-    uint32_t children;
     bool seconds_given;
     bool repeats_given;
     bool warm_up_given;
-};
-
-static const struct argp_option common_table[] = {
-    {"repeats", 'r', "N", 0, "Measurements a row, in turn; the median counts", 50},
-    {"warm-up", KEY_WARM_UP, "S", 0, "Time of each row before the first measurement", 50},
-    {"json", 'j', NULL, 0, "Only the JSON line, no table", 51},
-    {"hgrm", KEY_HGRM, "DIR", 0, "Write a percentile file (.hgrm) of each latency there", 51},
-    {"quick", KEY_QUICK, NULL, 0, "Over in seconds: to see that it runs, not what it says", 51},
-    {0},
-};
-
-static const struct argp_option seconds_table[] = {
-    {"seconds", 's', "S", 0, "Time of one measurement", 50},
-    {0},
-};
-
-static const struct argp_option dir_table[] = {
-    {"dir", 'd', "DIR", 0, "Measure on this folder's disk (default .)", 50},
-    {0},
 };
 
 uint64_t ordo_bench_whole(
@@ -140,9 +122,7 @@ static error_t parse_own(int key, char *argument, struct argp_state *state)
     struct parse *parse = state->input;
     const struct ordo_bench_verb *verb = parse->verb;
     if (key == ARGP_KEY_INIT) {
-        for (uint32_t i = 0; i < parse->children; i++) {
-            state->child_inputs[i] = parse;
-        }
+        state->child_inputs[0] = parse;
         return 0;
     }
     if (verb->parse == NULL || key == ARGP_KEY_END || key == ARGP_KEY_FINI) {
@@ -171,22 +151,66 @@ static void settle(const struct parse *parse)
     }
 }
 
+/* The help names the benchmark's own defaults. */
+struct texts {
+    char repeats[96];
+    char warm_up[96];
+    char seconds[64];
+    char dir[96];
+};
+
+static void
+fill_table(const struct ordo_bench_options *common, struct texts *texts, struct argp_option *table)
+{
+    uint32_t count = 0;
+    (void)snprintf(
+        texts->repeats,
+        sizeof(texts->repeats),
+        "Measurements a row, in turn; the median counts (default %u)",
+        common->repeats);
+    (void)snprintf(
+        texts->warm_up,
+        sizeof(texts->warm_up),
+        "Time of each row before the first measurement (default %g)",
+        common->warm_up);
+    (void)snprintf(
+        texts->seconds,
+        sizeof(texts->seconds),
+        "Time of one measurement (default %g)",
+        common->seconds);
+    if (common->seconds > 0) {
+        table[count++] = (struct argp_option){"seconds", 's', "S", 0, texts->seconds, 50};
+    }
+    table[count++] = (struct argp_option){"repeats", 'r', "N", 0, texts->repeats, 50};
+    if (common->warm_up > 0) {
+        table[count++] = (struct argp_option){"warm-up", KEY_WARM_UP, "S", 0, texts->warm_up, 50};
+    }
+    if (common->dir != NULL) {
+        (void)snprintf(
+            texts->dir,
+            sizeof(texts->dir),
+            "Measure on this folder's disk (default %.40s)",
+            common->dir);
+        table[count++] = (struct argp_option){"dir", 'd', "DIR", 0, texts->dir, 50};
+    }
+    table[count++] = (struct argp_option){"json", 'j', NULL, 0, "Only the JSON line, no table", 51};
+    table[count++] = (struct argp_option){
+        "hgrm", KEY_HGRM, "DIR", 0, "Write a percentile file (.hgrm) of each latency there", 51};
+    table[count++] = (struct argp_option){
+        "quick", KEY_QUICK, NULL, 0, "Over in seconds: to see that it runs, not what it says", 51};
+    table[count] = (struct argp_option){0};
+}
+
 void ordo_bench_parse(const struct ordo_bench_verb *verb, int argc, char **argv)
 {
-    static const struct argp common = {.options = common_table, .parser = parse_common};
-    static const struct argp seconds = {.options = seconds_table, .parser = parse_common};
-    static const struct argp dir = {.options = dir_table, .parser = parse_common};
-    struct argp_child children[4] = {{.argp = &common}};
-    uint32_t count = 1;
-    if (verb->common->seconds > 0) {
-        children[count++].argp = &seconds;
-    }
-    if (verb->common->dir != NULL) {
-        children[count++].argp = &dir;
-    }
+    struct texts texts;
+    struct argp_option table[TABLE_MAX];
+    fill_table(verb->common, &texts, table);
+    const struct argp common = {.options = table, .parser = parse_common};
+    const struct argp_child children[2] = {{.argp = &common}};
     const struct argp argp = {
         .options = verb->options, .parser = parse_own, .doc = verb->doc, .children = children};
-    struct parse parse = {.verb = verb, .children = count};
+    struct parse parse = {.verb = verb};
     argp_err_exit_status = ORDO_BENCH_MISUSED;
     if (argp_parse(&argp, argc, argv, 0, NULL, &parse) != 0) {
         exit(ORDO_BENCH_MISUSED); /* memory, or an argument that nobody knows */

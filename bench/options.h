@@ -22,7 +22,8 @@
 
 struct ordo_bench_options {
     double seconds;   /* of one measurement; 0 as a default: --seconds is not offered */
-    double warm_up;   /* seconds of each row before its first measurement; they do not count */
+    double warm_up;   /* seconds of each row before its first measurement; they do not count. 0 as a
+                       * default: --warm-up is not offered, it is not a matter of time */
     uint32_t repeats; /* measurements of each row, in turn with the others; the median counts */
     const char *dir;  /* whose disk is measured; NULL as a default: --dir is not offered */
     const char *hgrm; /* folder for percentile files, or NULL */

@@ -122,10 +122,14 @@ struct ordo_report_row *ordo_report_find(struct ordo_report *report, const char 
 struct ordo_report_row *
 ordo_report_row(struct ordo_report *report, const char *name, const char *unit)
 {
+    char own[2 * ORDO_REPORT_NAME];
     ORDO_ASSERT(report->row_count < ORDO_REPORT_ROWS_MAX);
-    ORDO_ASSERT(ordo_report_find(report, name) == NULL);
+    (void)snprintf(own, sizeof(own), "%s", name);
+    for (uint32_t i = 2; ordo_report_find(report, own) != NULL; i++) {
+        (void)snprintf(own, sizeof(own), "%s (%u)", name, i);
+    }
     struct ordo_report_row *row = &report->rows[report->row_count++];
-    set_name(row->name, name);
+    set_name(row->name, own);
     set_name(row->unit, unit);
     return row;
 }

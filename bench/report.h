@@ -99,8 +99,9 @@ void ordo_report_begin(
 void ordo_report_set(struct ordo_report *report, const char *name, double value);
 void ordo_report_set_text(struct ordo_report *report, const char *name, const char *value);
 
-/* A new row; names are unique in a report and stay the same from commit to commit: baselines and
- * targets find a row by its name. The pointer is good until the report ends. */
+/* A new row. Names stay the same from commit to commit: baselines and targets find a row by its
+ * name. One that is there already gets a number behind it: the same twice is a pair of A and A.
+ * The pointer is good until the report ends. */
 struct ordo_report_row *
 ordo_report_row(struct ordo_report *report, const char *name, const char *unit);
 

@@ -10,6 +10,7 @@
 
 #define US             1e3 /* ns */
 #define HGRM_NAME_SIZE 512
+#define NAME_WIDTH_MIN 20
 #define MEGA_FROM      1e6 /* the table tells larger rates in millions */
 
 static const struct {
@@ -147,36 +148,49 @@ void ordo_report_print_json(const struct ordo_report *report, FILE *out)
 
 /* ---- table ---- */
 
-static void print_row(const struct ordo_report_row *row, FILE *out)
+/* Of the first column: the longest name. */
+static int width_of(const struct ordo_report *report)
+{
+    size_t width = NAME_WIDTH_MIN;
+    for (uint32_t i = 0; i < report->row_count; i++) {
+        size_t size = strlen(report->rows[i].name);
+        width = size > width ? size : width;
+    }
+    return (int)width;
+}
+
+static void print_row(const struct ordo_report_row *row, int width, FILE *out)
 {
     struct ordo_spread own = ordo_series_spread(&row->own);
     struct ordo_spread ratio;
     bool mega = own.median >= MEGA_FROM;
     double scale = mega ? MEGA_FROM : 1;
+    char unit[ORDO_REPORT_NAME + 2];
+    (void)snprintf(unit, sizeof(unit), "%s%s", mega ? "M " : "", row->unit);
     (void)fprintf(
         out,
-        "%-28s %12.2f %12.2f %12.2f  %s%-16s",
+        "%-*s %12.2f %12.2f %12.2f  ",
+        width,
         row->name,
         own.median / scale,
         own.least / scale,
-        own.most / scale,
-        mega ? "M " : "",
-        row->unit);
-    if (row->limit_name[0] != 0 && ordo_series_ratio(&row->own, &row->limit, &ratio)) {
-        (void)fprintf(
-            out,
-            "%s %.3f (%.3f - %.3f) of %s, %.2f",
-            mega ? "" : "  ",
-            ratio.median,
-            ratio.least,
-            ratio.most,
-            row->limit_name,
-            ordo_series_spread(&row->limit).median / scale);
+        own.most / scale);
+    if (row->limit_name[0] == 0 || !ordo_series_ratio(&row->own, &row->limit, &ratio)) {
+        (void)fprintf(out, "%s\n", unit);
+        return;
     }
-    (void)fputs("\n", out);
+    (void)fprintf(
+        out,
+        "%-17s %.3f (%.3f - %.3f) of %s, %.2f\n",
+        unit,
+        ratio.median,
+        ratio.least,
+        ratio.most,
+        row->limit_name,
+        ordo_series_spread(&row->limit).median / scale);
 }
 
-static void print_latencies(const struct ordo_report *report, FILE *out)
+static void print_latencies(const struct ordo_report *report, int width, FILE *out)
 {
     bool headed = false;
     for (uint32_t i = 0; i < report->row_count; i++) {
@@ -185,14 +199,14 @@ static void print_latencies(const struct ordo_report *report, FILE *out)
             continue;
         }
         if (!headed) {
-            (void)fprintf(out, "%-28s", "latency, us");
+            (void)fprintf(out, "%-*s", width, "latency, us");
             for (size_t k = 0; k < PERCENTILES; k++) {
                 (void)fprintf(out, " %10s", percentiles[k].name);
             }
             (void)fprintf(out, " %10s %10s\n", "max", "count");
             headed = true;
         }
-        (void)fprintf(out, "%-28s", report->rows[i].name);
+        (void)fprintf(out, "%-*s", width, report->rows[i].name);
         for (size_t k = 0; k < PERCENTILES; k++) {
             double ns = (double)ordo_histogram_quantile(h, percentiles[k].share);
             (void)fprintf(out, " %10.1f", ns / US);
@@ -204,6 +218,7 @@ static void print_latencies(const struct ordo_report *report, FILE *out)
 void ordo_report_print_table(const struct ordo_report *report, FILE *out)
 {
     const struct ordo_machine *m = &report->machine;
+    int width = width_of(report);
     if (strcmp(ORDO_BUILD_TYPE, "Release") != 0) {
         (void)fprintf(out, "a %s build: its figures mean nothing\n", ORDO_BUILD_TYPE);
     }
@@ -219,11 +234,11 @@ void ordo_report_print_table(const struct ordo_report *report, FILE *out)
         ORDO_COMMIT,
         ORDO_COMPILER);
     (void)fprintf(
-        out, "%-28s %12s %12s %12s  %s\n", report->bench, "median", "least", "most", "unit");
+        out, "%-*s %12s %12s %12s  %s\n", width, report->bench, "median", "least", "most", "unit");
     for (uint32_t i = 0; i < report->row_count; i++) {
-        print_row(&report->rows[i], out);
+        print_row(&report->rows[i], width, out);
     }
-    print_latencies(report, out);
+    print_latencies(report, width, out);
     for (uint32_t i = 0; i < report->note_count; i++) {
         (void)fprintf(out, "%s\n", report->notes[i]);
     }

@@ -91,6 +91,17 @@ Test(report, leaves_out_pairs_without_a_limit)
     cr_assert_not(ordo_series_ratio(&a, &none, &ratio));
 }
 
+Test(report, gives_rows_of_one_name_numbers)
+{
+    ordo_report_begin(&report, "pairs", &options);
+    struct ordo_report_row *first = ordo_report_row(&report, "A", "us");
+    struct ordo_report_row *second = ordo_report_row(&report, "A", "us");
+    cr_assert_str_eq(first->name, "A");
+    cr_assert_str_eq(second->name, "A (2)");
+    cr_assert_eq(ordo_report_find(&report, "A (2)"), second);
+    cr_assert_null(ordo_report_find(&report, "B"));
+}
+
 Test(report, says_all_of_the_schema_in_one_line_of_json)
 {
     static struct ordo_histogram latency;
