@@ -233,10 +233,10 @@ static void note_memory(struct bench *bench, const struct size *size, const char
         bool is_card = strncmp(item->name, "card", 4) == 0 || strncmp(item->name, "secret", 6) == 0;
         cards += is_card ? item->size : 0;
     }
-    (void)snprintf(text, sizeof(text), "%s bytes an order", name);
+    (void)snprintf(text, sizeof(text), "%.40s bytes an order", name);
     ordo_report_add(
         ordo_report_row(&bench->report, text, "bytes"), (double)size->arena.bytes / orders_max);
-    (void)snprintf(text, sizeof(text), "%s bytes of its card", name);
+    (void)snprintf(text, sizeof(text), "%.40s bytes of its card", name);
     ordo_report_add(ordo_report_row(&bench->report, text, "bytes"), (double)cards / orders_max);
 }
 
@@ -257,7 +257,7 @@ static struct ordo_report_row *
 add_row(struct bench *bench, const char *name, const char *what, const char *unit)
 {
     char text[2 * ORDO_REPORT_NAME];
-    (void)snprintf(text, sizeof(text), "%s %s", name, what);
+    (void)snprintf(text, sizeof(text), "%.60s %.60s", name, what);
     return ordo_report_row(&bench->report, text, unit);
 }
 

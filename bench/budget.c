@@ -209,7 +209,9 @@ static const struct load {
 
 static void add_row(struct ordo_report *report, const char *name, const char *unit, double value)
 {
-    ordo_report_add(ordo_report_row(report, name, unit), value);
+    struct ordo_report_row *row = ordo_report_row(report, name, unit);
+    row->json_only = true;
+    ordo_report_add(row, value);
 }
 
 static void
@@ -324,6 +326,5 @@ int ordo_bench_budget(int argc, char **argv)
         (void)fprintf(stderr, "ordo: bench budget: %s\n", fail.text);
         return ORDO_BENCH_FAILED;
     }
-    ordo_report_print_json(&report, stdout);
-    return ORDO_BENCH_OK;
+    return ordo_report_end(&report);
 }

@@ -223,7 +223,7 @@ static struct ordo_report_row *
 add_row(struct bench *b, enum kind kind, const char *what, const char *unit)
 {
     char name[ORDO_REPORT_NAME];
-    (void)snprintf(name, sizeof(name), "%s %s", kind_names[kind], what);
+    (void)snprintf(name, sizeof(name), "%.20s %.40s", kind_names[kind], what);
     return ordo_report_row(&b->report, name, unit);
 }
 
