@@ -49,7 +49,7 @@ class Stream:
 class Script:
     def __init__(self, place):
         self.place = place
-        self.node = place.node("data")
+        self.node = place.node("data", flags=["--set", "ring.sample=1"])  # few commands: each is timed
         self.node.start()
 
     def ask(self, *arguments, code=0):

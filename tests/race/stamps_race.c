@@ -21,6 +21,7 @@ static struct ordo_stage apply;
 static struct ordo_stage journal;
 static struct ordo_stage reply;
 static struct ordo_spans spans;
+static struct ordo_meter_mark marks[ORDO_SPAN_COUNT]; /* the reader's */
 static uint64_t seed;
 static uint64_t samples; /* the reply thread's */
 
@@ -113,6 +114,15 @@ static void *answer(void *context)
     return NULL;
 }
 
+static uint64_t marked(enum ordo_span span)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < ORDO_METER_BUCKETS; i++) {
+        count += marks[span].buckets[i];
+    }
+    return count;
+}
+
 /* One look at every span; the counts only grow. */
 static void look(uint64_t counts[ORDO_SPAN_COUNT])
 {
@@ -123,7 +133,15 @@ static void look(uint64_t counts[ORDO_SPAN_COUNT])
         ORDO_ASSERT(view.p50 <= view.p99);
         ORDO_ASSERT(view.p99 <= view.p999);
         ORDO_ASSERT(view.p999 <= view.max);
+        ORDO_ASSERT(view.count - counts[span] <= COMMANDS);
+        uint64_t came = view.count - counts[span];
         counts[span] = view.count;
+        ordo_meter_since(&spans.meters[span], &marks[span], &view);
+        ORDO_ASSERT(view.count >= came);
+        ORDO_ASSERT(view.p50 <= view.p99);
+        ORDO_ASSERT(view.p999 <= view.max);
+        ordo_meter_take(&spans.meters[span], &marks[span]);
+        counts[span] = marked(span);
     }
 }
 

@@ -15,21 +15,21 @@ struct number {
 /* Ten samples: 1, 2, 6 and 1 us of 10. */
 static const struct number numbers[] = {
     {"stage.every", 64},
-    {"stage.claim.count", 10},
-    {"stage.claim.sum_ns", 10000},
-    {"stage.claim.p50_ns", 900},
-    {"stage.apply.count", 10},
-    {"stage.apply.sum_ns", 20000},
-    {"stage.durable.count", 10},
-    {"stage.durable.sum_ns", 60000},
-    {"stage.durable.p50_ns", 5500},
-    {"stage.durable.p99_ns", 9000},
-    {"stage.durable.p999_ns", 9500},
-    {"stage.durable.max_ns", 9900},
-    {"stage.reply.count", 10},
-    {"stage.reply.sum_ns", 10000},
-    {"stage.total.count", 10},
-    {"stage.total.sum_ns", 100000},
+    {"stage.claim.last_count", 10},
+    {"stage.claim.last_sum_ns", 10000},
+    {"stage.claim.last_p50_ns", 900},
+    {"stage.apply.last_count", 10},
+    {"stage.apply.last_sum_ns", 20000},
+    {"stage.durable.last_count", 10},
+    {"stage.durable.last_sum_ns", 60000},
+    {"stage.durable.last_p50_ns", 5500},
+    {"stage.durable.last_p99_ns", 9000},
+    {"stage.durable.last_p999_ns", 9500},
+    {"stage.durable.last_max_ns", 9900},
+    {"stage.reply.last_count", 10},
+    {"stage.reply.last_sum_ns", 10000},
+    {"stage.total.last_count", 10},
+    {"stage.total.last_sum_ns", 100000},
     {"sync.acks", 4},
     {"sync.sum_us", 800},
     {"sync.p99_us", 300},
@@ -117,6 +117,6 @@ Test(budget, tells_the_stages_that_have_samples_and_no_others)
     ordo_budget_fill(&budget, nothing, NULL);
     cr_assert_eq(budget.every, 0);
     text = printed(&budget);
-    cr_assert_eq(strchr(text, '\n') + 1, text + strlen(text), "the heading alone: %s", text);
+    cr_assert_str_eq(text, "");
     free(text);
 }

@@ -219,6 +219,7 @@ Test(stage_times, stats_tell_each_stage_and_the_steps_make_up_the_total)
         uint64_t p999 = span_number(body, span, "p999_ns");
         cr_assert(p50 <= p99 && p99 <= p999 && p999 <= span_number(body, span, "max_ns"));
         cr_assert(span_number(body, span, "count") == 40 || span == ORDO_SPAN_PUBLISH);
+        cr_assert_eq(span_number(body, span, "last_count"), span_number(body, span, "count"));
         steps += span <= ORDO_SPAN_REPLY ? span_number(body, span, "sum_ns") : 0;
     }
     cr_assert_gt(steps, 0);
