@@ -17,5 +17,8 @@ int ordo_bench_engine(int argc, char **argv);
 int ordo_bench_e2e(int argc, char **argv);
 int ordo_bench_snapshot(int argc, char **argv);
 int ordo_bench_stream(int argc, char **argv);
+int ordo_bench_sweep(int argc, char **argv);
+int ordo_bench_tune(int argc, char **argv);
+int ordo_bench_flash(int argc, char **argv);
 
 #endif

@@ -23,6 +23,9 @@ static const struct benchmark benchmarks[] = {
     {"read", ordo_bench_read, "the status of orders, asked through the ring from one client"},
     {"snapshot", ordo_bench_snapshot, "commits beside a snapshot, and without one"},
     {"stream", ordo_bench_stream, "catching up with the status stream out of the files"},
+    {"sweep", ordo_bench_sweep, "settings against load: latency, throughput and CPU, with plots"},
+    {"tune", ordo_bench_tune, "the settings for this machine, and why; writes them"},
+    {"flash", ordo_bench_flash, "a flash sale: a burst, a hot product, gateways as they are"},
 };
 
 #define BENCHMARK_COUNT (sizeof(benchmarks) / sizeof(benchmarks[0]))
