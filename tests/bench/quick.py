@@ -21,6 +21,8 @@ RUNS = [
     ("codec --quick", ["request encode", "request decode", "reply encode", "update encode"]),
     ("journal --quick --rate 5000", ["saturated", "one command p50", "lifecycle", "offered p99.9"]),
     ("journal --probe --quick", ["journal: pwritev2, RWF_DSYNC 4 KiB"]),
+    ("engine --quick", []),
+    ("budget --quick", []),
     ("e2e --quick", ["1 x 1", "1 x 1 p50", "64 x 1", "64 x 256", "nng client 64 x 1", "bare flush p50"]),
     ("e2e --quick --rate 500", ["offered", "offered p50"]),
     ("read --quick", ["1 x 1", "64 x 1", "1 x 64", "64 x 64"]),
