@@ -26,6 +26,7 @@ RUNS = [
     ("e2e --quick", ["1 x 1", "1 x 1 p50", "64 x 1", "64 x 256", "nng client 64 x 1", "bare flush p50"]),
     ("e2e --quick --rate 500", ["offered", "offered p50"]),
     ("read --quick", ["1 x 1", "64 x 1", "1 x 64", "64 x 64"]),
+    ("read --quick --rate 500", ["offered", "offered p50"]),
     ("stream --quick", ["refill"]),
     ("snapshot --quick", ["whole beside p99.9", "incremental beside p99.9"]),
 ]
