@@ -9,9 +9,16 @@
 
 int ordo_bench_ring(int argc, char **argv);
 int ordo_bench_apply(int argc, char **argv);
+int ordo_bench_codec(int argc, char **argv);
+int ordo_bench_read(int argc, char **argv);
 int ordo_bench_journal(int argc, char **argv);
+int ordo_bench_budget(int argc, char **argv);
+int ordo_bench_engine(int argc, char **argv);
 int ordo_bench_e2e(int argc, char **argv);
 int ordo_bench_snapshot(int argc, char **argv);
 int ordo_bench_stream(int argc, char **argv);
+int ordo_bench_sweep(int argc, char **argv);
+int ordo_bench_tune(int argc, char **argv);
+int ordo_bench_flash(int argc, char **argv);
 
 #endif

@@ -1,26 +1,19 @@
 #include "bench/child.h"
 
+#include "bench/folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define END_TRIES    100
 #define END_PAUSE_US 100000
-
-static int remove_one(const char *path, const struct stat *about, int type, struct FTW *place)
-{
-    (void)about;
-    (void)type;
-    (void)place;
-    return remove(path);
-}
 
 /* In the child: becomes the node. */
 static void become(const struct ordo_child *node, const struct ordo_child_config *config)
@@ -101,35 +94,48 @@ void ordo_child_close(struct ordo_child *node)
         node->pid = 0;
     }
     if (node->data[0] != 0) {
-        (void)nftw(node->data, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-        (void)nftw(node->sockets, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        ordo_bench_folder_remove(node->data);
+        ordo_bench_folder_remove(node->sockets);
         (void)snprintf(key, sizeof(key), "%s.key", node->data);
         (void)unlink(key);
         node->data[0] = 0;
     }
 }
 
+/* The last line of the log, which is where a verb says why it ends. */
+static void read_reason(const struct ordo_child *node, char *reason, size_t size)
+{
+    char line[512];
+    FILE *in = fopen(node->log, "re");
+    (void)snprintf(reason, size, "the node ended without a word");
+    while (in != NULL && fgets(line, sizeof(line), in) != NULL) {
+        static const char prefix[] = "ordo: ";
+        size_t from = strncmp(line, prefix, strlen(prefix)) == 0 ? strlen(prefix) : 0;
+        line[strcspn(line, "\n")] = 0;
+        (void)snprintf(reason, size, "%s", line + from);
+    }
+    if (in != NULL) {
+        (void)fclose(in);
+    }
+}
+
+bool ordo_child_has_ended(struct ordo_child *node, char *reason, size_t size)
+{
+    if (node->pid <= 0 || waitpid(node->pid, NULL, WNOHANG) != node->pid) {
+        return false;
+    }
+    node->pid = 0;
+    read_reason(node, reason, size);
+    return true;
+}
+
+/* /proc counts in ticks of 10 ms, of which an idle node has none or one. */
 double ordo_child_cpu_s(const struct ordo_child *node)
 {
-    char path[64];
-    char text[1024];
-    unsigned long user = 0;
-    unsigned long system = 0;
-    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)node->pid);
-    FILE *in = fopen(path, "re");
-    if (in == NULL) {
+    clockid_t id;
+    struct timespec used;
+    if (clock_getcpuclockid(node->pid, &id) != 0 || clock_gettime(id, &used) != 0) {
         return 0;
     }
-    size_t size = fread(text, 1, sizeof(text) - 1, in);
-    (void)fclose(in);
-    text[size] = 0;
-    const char *after_name = strrchr(text, ')');
-    if (after_name == NULL || sscanf(
-                                  after_name + 1,
-                                  " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-                                  &user,
-                                  &system) != 2) {
-        return 0;
-    }
-    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }

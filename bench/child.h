@@ -5,6 +5,8 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -35,7 +37,11 @@ enum ordo_err ordo_child_open(
 /* Asks it to end, waits, removes what it wrote. */
 void ordo_child_close(struct ordo_child *node);
 
-/* Seconds of CPU that it has used, over all threads. */
+/* True when the node has ended by itself; reason is then what it said last, without "ordo: ". Does
+ * not block. */
+bool ordo_child_has_ended(struct ordo_child *node, char *reason, size_t size);
+
+/* Seconds of CPU that it has used, over all threads; to the nanosecond. */
 double ordo_child_cpu_s(const struct ordo_child *node);
 
 #endif

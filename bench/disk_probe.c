@@ -174,22 +174,14 @@ static int run_round(struct prober *p, uint32_t round, uint32_t rounds)
     return 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void summarise(struct prober *p, uint32_t rounds, struct ordo_probe *probe)
 {
     for (uint32_t way = 0; way < ORDO_PROBE_WAYS; way++) {
         probe->tried[way] = is_possible(p, (enum ordo_probe_way)way);
         for (uint32_t size = 0; size < ORDO_PROBE_SIZES && probe->tried[way]; size++) {
-            double *times = p->times + ((size_t)way * ORDO_PROBE_SIZES + size) * rounds;
-            qsort(times, rounds, sizeof(double), compare);
-            probe->median_us[way][size] = times[rounds / 2];
-            probe->p99_us[way][size] = times[(size_t)rounds * 99 / 100];
+            const double *times = p->times + ((size_t)way * ORDO_PROBE_SIZES + size) * rounds;
+            probe->median_us[way][size] = ordo_quantile(times, rounds, 0.5);
+            probe->p99_us[way][size] = ordo_quantile(times, rounds, 0.99);
         }
     }
 }

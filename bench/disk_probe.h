@@ -6,6 +6,7 @@
 #define ORDO_BENCH_DISK_PROBE_H
 
 #include "base/err.h"
+#include "bench/report.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,7 +46,7 @@ ordo_probe_run(const char *dir, uint32_t rounds, struct ordo_probe *probe, struc
 enum ordo_probe_way ordo_probe_default(const struct ordo_probe *probe);
 enum ordo_probe_way ordo_probe_choose(const struct ordo_probe *probe);
 
-/* One JSON line on stdout; unless json, a table and the lines of the configuration on stderr. */
-void ordo_probe_print(const struct ordo_probe *probe, uint32_t rounds, bool json);
+/* Rows, configuration and notes: what each way costs beside the default, what to configure. */
+void ordo_probe_rows(const struct ordo_probe *probe, struct ordo_report *report);
 
 #endif

@@ -3,90 +3,89 @@
  *
  * The rows take turns within each repeat, so a slow phase of the machine touches all of them; what
  * they are compared with (nng's bare echo, the bare write and flush) is measured in the same
- * repeat. Closed loop: the latency is that of a request with its whole batch. */
+ * repeat. The usual rows are closed loops: the latency is that of a request with its whole batch.
+ * With --rate requests are due at fixed times instead and the latency runs from there: the only
+ * way to see a stall, which a closed loop answers by sending less. --stall-ms makes one. */
 #include "base/clock.h"
 #include "bench/bench.h"
+#include "bench/budget.h"
 #include "bench/child.h"
 #include "bench/e2e_load.h"
+#include "bench/e2e_nng.h"
 #include "bench/journal_bound.h"
 #include "bench/nng_echo.h"
+#include "bench/report.h"
+#include "bench/stall.h"
 
-#include "order/result.h"
-
-#include <argp.h>
-#include <ordo_version.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
-#define REPEATS_MAX  99u
-#define ROWS         5u
+#define CLOSED       5u
+#define ROWS_MAX     CLOSED
 #define FLUSHES      200u
-#define ECHOES       64u
+#define FLUSH_QUICK  20u
+#define STALL_MAX_MS 10000u
 #define NUMBERS      100000000000000ull /* apart from each other: numbers of the rows' orders */
-#define EXIT_BROKEN  1
-#define EXIT_MISUSED 64
+#define US           1e3
 
 struct options {
-    const char *dir;
+    struct ordo_bench_options common;
     const char *url;
     const char *flags[ORDO_CHILD_FLAGS];
     uint32_t flag_count;
-    double seconds;
-    uint32_t repeats;
-    bool json;
+    uint64_t rate;    /* requests a second of the open loop; 0 = closed loops */
+    uint32_t request; /* commands of a request, in the open loop */
+    uint32_t stall_ms;
 };
 
-struct row {
+/* A load and its rows. */
+struct load {
     const char *name;
     uint32_t lanes;
     uint32_t group;
-    struct ordo_e2e *load;
-    struct ordo_histogram *latency;
-    double commands[REPEATS_MAX]; /* a second */
-    double transitions[REPEATS_MAX];
-    double node_cpu[REPEATS_MAX]; /* cores */
-    double own_cpu[REPEATS_MAX];
+    const char *unit; /* of the first row: what is counted */
+    struct ordo_e2e *e2e;
+    struct ordo_histogram *latency; /* of all repeats */
+    double last;                    /* per second, in this repeat */
+    double last_p50_us;
+    struct ordo_report_row *per_s;
+    struct ordo_report_row *p50;
+    struct ordo_report_row *node_cores;
+    struct ordo_report_row *client_cores;
 };
 
 struct bench {
     struct options options;
+    struct ordo_report report;
+    struct ordo_child_config config;
     struct ordo_child node;
-    struct row rows[ROWS];
+    struct load loads[ROWS_MAX];
+    uint32_t load_count;
+    struct ordo_histogram repeat; /* latencies of one run */
+    struct ordo_histogram flushes;
+    struct ordo_e2e_nng nng;
+    struct ordo_report_row *nng_row;
+    struct ordo_report_row *flush_row;
     struct ordo_bound *bound;
-    double echo[REPEATS_MAX]; /* round trips a second, 64 outstanding */
-    double nng[REPEATS_MAX];  /* commands a second of an nng REQ client, 64 outstanding */
-    struct nng_lane {
-        uint64_t number;
-        uint32_t step;
-    } nng_lanes[ECHOES];
-    _Atomic uint64_t nng_next;
-    double flush_us[REPEATS_MAX];
     char echo_url[128];
     pid_t echo_child;
 };
 
-static const struct argp_option argp_options[] = {
-    {"dir", 'd', "DIR", 0, "The node's folder is made on this disk (default .)", 0},
+static const struct argp_option own_options[] = {
     {"url", 'u', "URL", 0, "Where the node listens: tcp://127.0.0.1:PORT (default: ipc)", 0},
     {"set", 'S', "KEY=VALUE", 0, "Configuration of the node, as of `ordo serve`", 0},
-    {"seconds", 's', "S", 0, "Time of one measurement (default 1)", 0},
-    {"repeats", 'r', "N", 0, "Measurements a row; the median counts (default 5)", 0},
-    {"json", 'j', NULL, 0, "Only the JSON line, no table", 0},
+    {"rate", 'R', "N", 0, "An open loop of so many requests a second, instead of closed ones", 0},
+    {"request", 'b', "N", 0, "Commands of a request of the open loop (default 1)", 0},
+    {"stall-ms", 't', "MS", 0, "Stop the node so long in the middle of each measurement", 0},
     {0},
 };
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
     struct options *options = state->input;
-    char *end = NULL;
     switch (key) {
-    case 'd':
-        options->dir = argument;
-        return 0;
     case 'u':
         options->url = argument;
         return 0;
@@ -96,42 +95,20 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         }
         options->flags[options->flag_count++] = argument;
         return 0;
-    case 's':
-        options->seconds = strtod(argument, &end);
-        if (*end != 0 || !(options->seconds >= 0.05 && options->seconds <= 60)) {
-            argp_error(state, "--seconds %s: give 0.05 to 60", argument);
-        }
+    case 'R':
+        options->rate = ordo_bench_whole(state, "rate", argument, 1, ORDO_SCHEDULE_RATE_MAX);
         return 0;
-    case 'r': {
-        unsigned long repeats = strtoul(argument, &end, 10);
-        if (*end != 0 || repeats < 1 || repeats > REPEATS_MAX) {
-            argp_error(state, "--repeats %s: give 1 to %u", argument, REPEATS_MAX);
-        }
-        options->repeats = (uint32_t)repeats;
+    case 'b':
+        options->request =
+            (uint32_t)ordo_bench_whole(state, "request", argument, 1, ORDO_E2E_GROUP_MAX);
         return 0;
-    }
-    case 'j':
-        options->json = true;
+    case 't':
+        options->stall_ms =
+            (uint32_t)ordo_bench_whole(state, "stall-ms", argument, 1, STALL_MAX_MS);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Of a copy: the values stay in the order of the repeats. */
-static double quantile(const double *values, uint32_t count, double share)
-{
-    double sorted[REPEATS_MAX];
-    memcpy(sorted, values, count * sizeof(double));
-    qsort(sorted, count, sizeof(double), compare);
-    return sorted[(uint32_t)(share * (count - 1))];
 }
 
 static double own_cpu_s(void)
@@ -144,236 +121,182 @@ static double own_cpu_s(void)
 
 /* ---- runs ---- */
 
+/* Latencies go to b->repeat. */
+static enum ordo_err run_loop(
+    struct bench *b,
+    struct load *load,
+    uint64_t limit_ns,
+    struct ordo_e2e_count *count,
+    struct ordo_fail *fail)
+{
+    const struct ordo_e2e_offer offer = {b->options.rate, limit_ns};
+    struct ordo_stall stall;
+    uint64_t stall_ns = b->options.stall_ms * ORDO_NS_PER_MS;
+    enum ordo_err err = ordo_stall_begin(&stall, b->node.pid, limit_ns / 2, stall_ns, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    err = b->options.rate != 0 ? ordo_e2e_offer(load->e2e, &offer, &b->repeat, count, fail)
+                               : ordo_e2e_run(load->e2e, limit_ns, &b->repeat, count, fail);
+    ordo_stall_end(&stall);
+    return err;
+}
+
 static enum ordo_err
-run_row(struct bench *b, struct row *row, uint32_t repeat, double seconds, struct ordo_fail *fail)
+run_load(struct bench *b, struct load *load, double seconds, bool counts, struct ordo_fail *fail)
 {
     struct ordo_e2e_count count;
     double node_cpu = ordo_child_cpu_s(&b->node);
     double own_cpu = own_cpu_s();
-    enum ordo_err err =
-        ordo_e2e_run(row->load, (uint64_t)(seconds * 1e9), row->latency, &count, fail);
-    if (err == ORDO_OK) {
-        row->commands[repeat] = (double)count.commands / count.seconds;
-        row->transitions[repeat] = (double)count.transitions / count.seconds;
-        row->node_cpu[repeat] = (ordo_child_cpu_s(&b->node) - node_cpu) / count.seconds;
-        row->own_cpu[repeat] = (own_cpu_s() - own_cpu) / count.seconds;
+    ordo_histogram_reset(&b->repeat);
+    enum ordo_err err = run_loop(b, load, (uint64_t)(seconds * 1e9), &count, fail);
+    if (err != ORDO_OK || !counts) {
+        return err;
     }
-    return err;
+    bool transitions = strcmp(load->unit, "transitions/s") == 0;
+    load->last = (double)(transitions ? count.transitions : count.commands) / count.seconds;
+    load->last_p50_us = (double)ordo_histogram_quantile(&b->repeat, 0.5) / US;
+    ordo_report_add(load->node_cores, (ordo_child_cpu_s(&b->node) - node_cpu) / count.seconds);
+    ordo_report_add(load->client_cores, (own_cpu_s() - own_cpu) / count.seconds);
+    ordo_histogram_add(load->latency, &b->repeat);
+    return ORDO_OK;
 }
 
-/* The same lifecycles, a command a request, by a REQ client of nng. */
-static uint32_t nng_write(void *context, uint32_t index, uint8_t *to, uint32_t room)
+/* The p50 of some bare writes and flushes, parked. */
+static enum ordo_err run_flushes(struct bench *b, double *p50_us, struct ordo_fail *fail)
 {
-    struct bench *b = context;
-    struct nng_lane *lane = &b->nng_lanes[index];
-    struct ordo_command command;
-    char name[ORDO_E2E_NAME_SIZE];
-    if (lane->step == 0) {
-        lane->number = (ROWS + 1) * NUMBERS + atomic_fetch_add(&b->nng_next, 1);
-    }
-    (void)ordo_e2e_make(&command, name, lane->step, lane->number);
-    memcpy(command.id, &lane->number, sizeof(lane->number));
-    command.id[15] = (uint8_t)(1 + lane->step);
-    struct ordo_writer out = ordo_writer_over(to, room);
-    ordo_request_encode(&out, lane->number, &command, 1);
-    ORDO_ASSERT(!out.failed);
-    return (uint32_t)ordo_writer_size(&out);
-}
-
-static bool nng_read(void *context, uint32_t index, const uint8_t *reply, size_t size)
-{
-    struct bench *b = context;
-    struct nng_lane *lane = &b->nng_lanes[index];
-    struct ordo_reply_reader reader;
-    struct ordo_reply_item item;
-    struct ordo_wire_fault fault;
-    lane->step = (lane->step + 1) % ORDO_E2E_STEPS;
-    return ordo_reply_open(&reader, (struct ordo_bytes){reply, (uint32_t)size}, &fault) &&
-           reader.count == 1 && ordo_reply_next(&reader, &item, &fault) &&
-           item.result.code == ORDO_RESULT_OK;
-}
-
-static enum ordo_err run_nng(struct bench *b, uint32_t repeat, struct ordo_fail *fail)
-{
-    const struct ordo_nng_asker asker = {b, nng_write, nng_read};
-    uint64_t limit_ns = (uint64_t)(b->options.seconds * 1e9);
-    uint64_t bad;
-    memset(b->nng_lanes, 0, sizeof(b->nng_lanes));
-    enum ordo_err err =
-        ordo_nng_ask(b->node.url, ECHOES, &asker, limit_ns, &b->nng[repeat], &bad, fail);
-    if (err == ORDO_OK && bad != 0) {
-        return ordo_fail_set(
-            fail, ORDO_ERR_INVALID, "%llu replies were not OK", (unsigned long long)bad);
-    }
-    err = err == ORDO_OK
-              ? ordo_nng_ask(b->echo_url, ECHOES, NULL, limit_ns, &b->echo[repeat], &bad, fail)
-              : err;
-    return err;
-}
-
-static enum ordo_err run_beside(struct bench *b, uint32_t repeat, struct ordo_fail *fail)
-{
-    double spent[FLUSHES];
+    double spent_us[FLUSHES];
+    uint32_t count = b->options.common.quick ? FLUSH_QUICK : FLUSHES;
     enum ordo_err err = ORDO_OK;
-    for (uint32_t i = 0; i < FLUSHES && err == ORDO_OK; i++) {
-        uint64_t spent_ns;
+    for (uint32_t i = 0; i < count && err == ORDO_OK; i++) {
+        uint64_t spent_ns = 0;
         err = ordo_bound_one(b->bound, ordo_bound_block(b->bound), &spent_ns, fail);
-        spent[i] = (double)spent_ns / 1e3;
+        spent_us[i] = (double)spent_ns / US;
+        ordo_histogram_record(&b->flushes, spent_ns);
     }
-    if (err == ORDO_OK) {
-        qsort(spent, FLUSHES, sizeof(double), compare);
-        b->flush_us[repeat] = spent[FLUSHES / 2];
-        err = run_nng(b, repeat, fail);
-    }
+    *p50_us = err == ORDO_OK ? ordo_quantile(spent_us, count, 0.5) : 0;
     return err;
 }
 
-static enum ordo_err open_rows(struct bench *b, struct ordo_fail *fail)
+/* What the loads are held against, and the pairs of this repeat. */
+static enum ordo_err run_beside(struct bench *b, struct ordo_fail *fail)
 {
-    static const struct row rows[ROWS] = {
-        {.name = "1 x 1", .lanes = 1, .group = 1},
-        {.name = "64 x 1", .lanes = 64, .group = 1},
-        {.name = "4 x 256", .lanes = 4, .group = 256},
-        {.name = "16 x 256", .lanes = 16, .group = 256},
-        {.name = "64 x 256", .lanes = 64, .group = 256},
-    };
-    enum ordo_err err = ORDO_OK;
-    for (uint32_t i = 0; i < ROWS && err == ORDO_OK; i++) {
-        struct row *row = &b->rows[i];
-        *row = rows[i];
-        row->latency = calloc(1, sizeof(*row->latency));
-        if (row->latency == NULL) {
-            return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "no memory for a histogram");
-        }
-        ordo_histogram_reset(row->latency);
-        err =
-            ordo_e2e_open(&row->load, b->node.url, row->lanes, row->group, (i + 1) * NUMBERS, fail);
+    uint64_t limit_ns = (uint64_t)(b->options.common.seconds * 1e9);
+    double flush_us = 0;
+    double echo = 0;
+    double nng = 0;
+    uint64_t bad;
+    enum ordo_err err = run_flushes(b, &flush_us, fail);
+    if (err == ORDO_OK && b->nng_row != NULL) {
+        err = ordo_e2e_nng_run(&b->nng, b->node.url, limit_ns, &nng, fail);
+        err = err == ORDO_OK
+                  ? ordo_nng_ask(b->echo_url, ORDO_E2E_NNG_LANES, NULL, limit_ns, &echo, &bad, fail)
+                  : err;
     }
-    return err;
+    if (err != ORDO_OK) {
+        return err;
+    }
+    ordo_report_add(b->flush_row, flush_us);
+    if (b->nng_row != NULL) {
+        ordo_report_pair(b->nng_row, nng, echo);
+    }
+    for (uint32_t i = 0; i < b->load_count; i++) {
+        struct load *load = &b->loads[i];
+        if (load->per_s->limit_name[0] != 0) {
+            ordo_report_pair(load->per_s, load->last, echo);
+        } else {
+            ordo_report_add(load->per_s, load->last);
+        }
+        ordo_report_pair(load->p50, load->last_p50_us, flush_us);
+    }
+    return ORDO_OK;
 }
 
 static enum ordo_err run_all(struct bench *b, struct ordo_fail *fail)
 {
+    const struct ordo_bench_options *common = &b->options.common;
     enum ordo_err err = ORDO_OK;
-    for (uint32_t i = 0; i < ROWS && err == ORDO_OK; i++) {
-        err = run_row(b, &b->rows[i], 0, b->options.seconds / 4, fail); /* warm-up */
-        ordo_histogram_reset(b->rows[i].latency);
+    for (uint32_t i = 0; i < b->load_count && err == ORDO_OK && common->warm_up > 0; i++) {
+        err = run_load(b, &b->loads[i], common->warm_up, false, fail);
     }
-    for (uint32_t repeat = 0; repeat < b->options.repeats && err == ORDO_OK; repeat++) {
-        for (uint32_t i = 0; i < ROWS && err == ORDO_OK; i++) {
-            err = run_row(b, &b->rows[i], repeat, b->options.seconds, fail);
+    for (uint32_t repeat = 0; repeat < common->repeats && err == ORDO_OK; repeat++) {
+        for (uint32_t i = 0; i < b->load_count && err == ORDO_OK; i++) {
+            err = run_load(b, &b->loads[i], common->seconds, true, fail);
         }
-        err = err == ORDO_OK ? run_beside(b, repeat, fail) : err;
+        err = err == ORDO_OK ? run_beside(b, fail) : err;
     }
     return err;
 }
 
-/* ---- results ---- */
+/* ---- rows ---- */
 
-static double latency_us(const struct row *row, double share)
+static enum ordo_err open_load(struct bench *b, struct load *load, struct ordo_fail *fail)
 {
-    return (double)ordo_histogram_quantile(row->latency, share) / 1e3;
+    uint64_t numbers = (uint64_t)(load - b->loads + 1) * NUMBERS;
+    load->latency = calloc(1, sizeof(*load->latency));
+    if (load->latency == NULL) {
+        return ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "no memory for a histogram");
+    }
+    ordo_histogram_reset(load->latency);
+    load->per_s = ordo_report_row(&b->report, load->name, load->unit);
+    load->p50 = ordo_report_row_named(&b->report, "us", "%s p50", load->name);
+    load->node_cores = ordo_report_row_named(&b->report, "cores", "%s node", load->name);
+    load->client_cores = ordo_report_row_named(&b->report, "cores", "%s client", load->name);
+    ordo_report_limit(load->p50, "bare flush");
+    ordo_report_latency(load->per_s, load->latency);
+    return ordo_e2e_open(&load->e2e, b->node.url, load->lanes, load->group, numbers, fail);
 }
 
-static void print_json(const struct bench *b)
+static enum ordo_err open_loads(struct bench *b, struct ordo_fail *fail)
 {
-    uint32_t n = b->options.repeats;
-    printf(
-        "{\"bench\":\"e2e\",\"version\":\"%s\",\"commit\":\"%s\",\"build\":\"%s\",\"url\":\"%s\","
-        "\"repeats\":%u,\"seconds\":%g,\"rows\":[",
-        ORDO_VERSION,
-        ORDO_COMMIT,
-        ORDO_BUILD_TYPE,
-        b->options.url == NULL ? "ipc" : b->options.url,
-        n,
-        b->options.seconds);
-    for (uint32_t i = 0; i < ROWS; i++) {
-        const struct row *row = &b->rows[i];
-        printf(
-            "%s{\"name\":\"%s\",\"commands_per_s\":%.0f,\"transitions_per_s\":%.0f,\"min\":%.0f,"
-            "\"max\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"node_cores\":%.2f,"
-            "\"client_cores\":%.2f}",
-            i == 0 ? "" : ",",
-            row->name,
-            quantile(row->commands, n, 0.5),
-            quantile(row->transitions, n, 0.5),
-            quantile(row->transitions, n, 0),
-            quantile(row->transitions, n, 1),
-            latency_us(row, 0.5),
-            latency_us(row, 0.99),
-            latency_us(row, 0.999),
-            quantile(row->node_cpu, n, 0.5),
-            quantile(row->own_cpu, n, 0.5));
+    static const struct load closed[CLOSED] = {
+        {.name = "1 x 1", .lanes = 1, .group = 1, .unit = "commands/s"},
+        {.name = "64 x 1", .lanes = 64, .group = 1, .unit = "commands/s"},
+        {.name = "4 x 256", .lanes = 4, .group = 256, .unit = "transitions/s"},
+        {.name = "16 x 256", .lanes = 16, .group = 256, .unit = "transitions/s"},
+        {.name = "64 x 256", .lanes = 64, .group = 256, .unit = "transitions/s"},
+    };
+    const struct load open = {
+        .name = "offered",
+        .lanes = ORDO_E2E_LANES_MAX,
+        .group = b->options.request,
+        .unit = "commands/s",
+    };
+    enum ordo_err err = ORDO_OK;
+    b->load_count = b->options.rate != 0 ? 1 : CLOSED;
+    for (uint32_t i = 0; i < b->load_count && err == ORDO_OK; i++) {
+        b->loads[i] = b->options.rate != 0 ? open : closed[i];
+        err = open_load(b, &b->loads[i], fail);
     }
-    printf(
-        "],\"nng_echo_per_s\":%.0f,\"nng_client_per_s\":%.0f,\"flush_us\":%.1f,"
-        "\"nng_client_ratio\":%.2f,\"echo_ratio\":%.2f,\"flush_ratio\":%.2f}\n",
-        quantile(b->echo, n, 0.5),
-        quantile(b->nng, n, 0.5),
-        quantile(b->flush_us, n, 0.5),
-        quantile(b->nng, n, 0.5) / quantile(b->echo, n, 0.5),
-        quantile(b->rows[1].commands, n, 0.5) / quantile(b->echo, n, 0.5),
-        latency_us(&b->rows[0], 0.5) / quantile(b->flush_us, n, 0.5));
+    b->flush_row = ordo_report_row(&b->report, "bare flush p50", "us");
+    ordo_report_latency(b->flush_row, &b->flushes);
+    if (err == ORDO_OK && b->options.rate == 0) {
+        ordo_report_limit(b->loads[1].per_s, "bare nng echo");
+        b->nng_row = ordo_report_row(&b->report, "nng client 64 x 1", "commands/s");
+        ordo_report_limit(b->nng_row, "bare nng echo");
+    }
+    return err;
 }
 
-static void print_table(const struct bench *b)
+static void describe(struct bench *b)
 {
-    uint32_t n = b->options.repeats;
-    if (strcmp(ORDO_BUILD_TYPE, "Release") != 0) {
-        fprintf(stderr, "a %s build: its figures mean little\n", ORDO_BUILD_TYPE);
+    const struct options *o = &b->options;
+    ordo_report_set_text(&b->report, "url", o->url == NULL ? "ipc" : o->url);
+    for (uint32_t i = 0; i < o->flag_count; i++) {
+        ordo_report_set_text(&b->report, "set", o->flags[i]);
     }
-    fprintf(
-        stderr,
-        "%-10s %12s %14s %25s %9s %9s %9s %6s %6s\n",
-        "requests",
-        "commands/s",
-        "transitions/s",
-        "(least - most)",
-        "p50 us",
-        "p99",
-        "p99.9",
-        "node",
-        "client");
-    for (uint32_t i = 0; i < ROWS; i++) {
-        const struct row *row = &b->rows[i];
-        char spread[64];
-        (void)snprintf(
-            spread,
-            sizeof(spread),
-            "(%.0f - %.0f)",
-            quantile(row->transitions, n, 0),
-            quantile(row->transitions, n, 1));
-        fprintf(
-            stderr,
-            "%-10s %12.0f %14.0f %25s %9.0f %9.0f %9.0f %6.2f %6.2f\n",
-            row->name,
-            quantile(row->commands, n, 0.5),
-            quantile(row->transitions, n, 0.5),
-            spread,
-            latency_us(row, 0.5),
-            latency_us(row, 0.99),
-            latency_us(row, 0.999),
-            quantile(row->node_cpu, n, 0.5),
-            quantile(row->own_cpu, n, 0.5));
+    if (o->rate != 0) {
+        ordo_report_set(&b->report, "rate", (double)o->rate);
+        ordo_report_set(&b->report, "request", o->request);
     }
-    fprintf(
-        stderr,
-        "an nng REQ client, 64 x 1: %.0f commands/s, %.2f of the bare nng echo, %.0f/s; libordo 64 "
-        "x 1 "
-        "is %.2f of the echo\nbare write and flush %.1f us: 1 x 1 p50 is %.2f of it\n",
-        quantile(b->nng, n, 0.5),
-        quantile(b->nng, n, 0.5) / quantile(b->echo, n, 0.5),
-        quantile(b->echo, n, 0.5),
-        quantile(b->rows[1].commands, n, 0.5) / quantile(b->echo, n, 0.5),
-        quantile(b->flush_us, n, 0.5),
-        latency_us(&b->rows[0], 0.5) / quantile(b->flush_us, n, 0.5));
+    ordo_report_set(&b->report, "stall_ms", o->stall_ms);
 }
 
 static enum ordo_err measure(struct bench *b, struct ordo_fail *fail)
 {
     /* capacities for what a fast machine does in the time of all repeats */
-    struct ordo_child_config config = {
-        .dir = b->options.dir,
+    b->config = (struct ordo_child_config){
+        .dir = b->options.common.dir,
         .url = b->options.url,
         .flags =
             {"genesis.orders_max=6m",
@@ -383,16 +306,18 @@ static enum ordo_err measure(struct bench *b, struct ordo_fail *fail)
         .flag_count = 4,
     };
     for (uint32_t i = 0; i < b->options.flag_count; i++) {
-        config.flags[config.flag_count++] = b->options.flags[i];
+        b->config.flags[b->config.flag_count++] = b->options.flags[i];
     }
-    enum ordo_err err = ordo_child_open(&b->node, &config, fail);
+    enum ordo_err err = ordo_child_open(&b->node, &b->config, fail);
     if (err != ORDO_OK) {
         return err;
     }
-    (void)snprintf(b->echo_url, sizeof(b->echo_url), "ipc://%s/echo.ipc", b->node.sockets);
-    err = ordo_nng_echo_open(b->echo_url, ECHOES, &b->echo_child, fail);
+    if (b->options.rate == 0) {
+        (void)snprintf(b->echo_url, sizeof(b->echo_url), "ipc://%s/echo.ipc", b->node.sockets);
+        err = ordo_nng_echo_open(b->echo_url, ORDO_E2E_NNG_LANES, &b->echo_child, fail);
+    }
     err = err == ORDO_OK ? ordo_bound_open(b->node.data, NULL, &b->bound, fail) : err;
-    err = err == ORDO_OK ? open_rows(b, fail) : err;
+    err = err == ORDO_OK ? open_loads(b, fail) : err;
     return err == ORDO_OK ? run_all(b, fail) : err;
 }
 
@@ -401,39 +326,42 @@ int ordo_bench_e2e(int argc, char **argv)
     static struct bench bench;
     struct bench *b = &bench;
     struct ordo_fail fail;
-    const struct argp argp = {
-        argp_options,
-        parse_option,
-        NULL,
-        "Lifecycles through client, socket, ring and journal, each step durable and answered, "
-        "beside "
-        "nng's bare echo and the bare flush.",
-        NULL,
-        NULL,
-        NULL,
+    const struct ordo_bench_verb verb = {
+        .doc = "Lifecycles through client, socket, ring and journal, each step durable and "
+               "answered, beside nng's bare echo and the bare flush.",
+        .options = own_options,
+        .parse = parse_option,
+        .input = &b->options,
+        .common = &b->options.common,
     };
-    *b = (struct bench){.options = {.dir = ".", .seconds = 1, .repeats = 5}};
-    argp_err_exit_status = EXIT_MISUSED;
-    if (argp_parse(&argp, argc, argv, 0, NULL, &b->options) != 0) {
-        return EXIT_MISUSED;
-    }
+    memset(b, 0, sizeof(*b));
+    b->options = (struct options){
+        .common = {.dir = ".", .seconds = 1, .repeats = 5, .warm_up = 0.25},
+        .request = 1,
+    };
+    ordo_bench_parse(&verb, argc, argv);
+    ordo_report_begin(&b->report, "e2e", &b->options.common);
+    ordo_histogram_reset(&b->flushes);
+    ordo_e2e_nng_init(&b->nng, (ROWS_MAX + 1) * NUMBERS);
+    describe(b);
     enum ordo_err err = measure(b, &fail);
-    if (err == ORDO_OK) {
-        print_json(b);
-        if (!b->options.json) {
-            print_table(b);
-        }
+    if (err == ORDO_OK && b->options.rate == 0) {
+        ordo_child_close(&b->node); /* its address is the next one's */
+        FILE *tables = b->options.common.json ? NULL : stderr;
+        err = ordo_budget_measure(&b->config, &b->report, tables, &fail);
     }
-    for (uint32_t i = 0; i < ROWS; i++) {
-        ordo_e2e_close(b->rows[i].load);
-        free(b->rows[i].latency);
+    int code = ORDO_BENCH_FAILED;
+    if (err == ORDO_OK) {
+        code = ordo_report_end(&b->report);
+    } else {
+        (void)fprintf(stderr, "ordo: bench e2e: %s\n", fail.text);
+    }
+    for (uint32_t i = 0; i < b->load_count; i++) {
+        ordo_e2e_close(b->loads[i].e2e);
+        free(b->loads[i].latency);
     }
     ordo_nng_echo_close(b->echo_child);
     ordo_bound_close(b->bound);
     ordo_child_close(&b->node);
-    if (err != ORDO_OK) {
-        (void)fprintf(stderr, "ordo: %s\n", fail.text);
-        return EXIT_BROKEN;
-    }
-    return 0;
+    return code;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #define SHOP       1u
 #define PRODUCT    1u
@@ -15,6 +16,11 @@
 #define CONNECT_MS 30000u
 #define CALL_MS    30000u
 #define POLL_MS    100u
+#define POLL_NS    (POLL_MS * ORDO_NS_PER_MS)
+#define LATE_NS    ORDO_NS_PER_MS
+#define SLACK_NS   1ul /* of timers; the standard, 50 us, is a third of a round trip */
+
+#define SENDS_A_POLL 16u /* behind a stall much is due at once: answers are read meanwhile */
 
 enum step { STEP_CREATE, STEP_ATTEMPT, STEP_PAY, STEP_ACK, STEP_COUNT };
 _Static_assert(STEP_COUNT == ORDO_E2E_STEPS, "of e2e_load.h");
@@ -22,8 +28,8 @@ _Static_assert(STEP_COUNT == ORDO_E2E_STEPS, "of e2e_load.h");
 static const uint32_t transitions_of[STEP_COUNT] = {1, 1, 2, 1};
 
 struct lane {
-    uint64_t first; /* number of its first order */
-    uint64_t sent_ns;
+    uint64_t first;    /* number of its first order */
+    uint64_t since_ns; /* its latency runs from here: closed loop sent, open loop due */
     enum step step;
     bool in_flight;
 };
@@ -34,8 +40,9 @@ struct ordo_e2e {
     struct lane lanes[ORDO_E2E_LANES_MAX];
     uint32_t lane_count;
     uint32_t group;
+    uint32_t turn; /* of the lanes, in an open loop */
     uint64_t next_number;
-    uint64_t end_ns;
+    uint64_t end_ns; /* closed loop: no new request from then on; 0 in an open one */
     bool failed;
     struct ordo_histogram *latency;
     struct ordo_e2e_count *count;
@@ -97,7 +104,7 @@ uint32_t ordo_e2e_make(
     return transitions_of[step];
 }
 
-static void send_step(struct ordo_e2e *e2e, struct lane *lane)
+static void send_step(struct ordo_e2e *e2e, struct lane *lane, uint64_t since_ns)
 {
     if (lane->step == STEP_CREATE) {
         lane->first = e2e->next_number;
@@ -106,7 +113,7 @@ static void send_step(struct ordo_e2e *e2e, struct lane *lane)
     for (uint32_t i = 0; i < e2e->group; i++) {
         (void)ordo_e2e_make(&e2e->commands[i], e2e->names[i], lane->step, lane->first + i);
     }
-    lane->sent_ns = ordo_clock_monotonic_ns(&e2e->clock);
+    lane->since_ns = since_ns;
     lane->in_flight = ordo_client_send(e2e->client, e2e->commands, e2e->group, lane) == ORDO_OK;
     e2e->failed = e2e->failed || !lane->in_flight;
 }
@@ -120,14 +127,14 @@ static void on_answers(void *context, void *user, const struct ordo_answer *answ
     for (uint32_t i = 0; i < count; i++) {
         good += answers[i].item.result.code == ORDO_RESULT_OK;
     }
-    ordo_histogram_record(e2e->latency, now_ns - lane->sent_ns);
+    ordo_histogram_record(e2e->latency, now_ns - lane->since_ns);
     e2e->count->commands += good;
     e2e->count->refused += count - good;
     e2e->count->transitions += (uint64_t)good * transitions_of[lane->step];
     lane->in_flight = false;
     lane->step = (enum step)((lane->step + 1) % STEP_COUNT);
     if (now_ns < e2e->end_ns && !e2e->failed) {
-        send_step(e2e, lane);
+        send_step(e2e, lane, now_ns);
     }
 }
 
@@ -184,6 +191,33 @@ void ordo_e2e_close(struct ordo_e2e *e2e)
     }
 }
 
+static void
+begin(struct ordo_e2e *e2e, struct ordo_histogram *latency, struct ordo_e2e_count *count)
+{
+    *count = (struct ordo_e2e_count){0};
+    e2e->latency = latency;
+    e2e->count = count;
+}
+
+static enum ordo_err end(struct ordo_e2e *e2e, uint64_t begin_ns, struct ordo_fail *fail)
+{
+    struct ordo_client_stats stats;
+    while (ordo_client_in_flight(e2e->client) != 0) {
+        (void)ordo_client_poll(e2e->client, POLL_MS);
+    }
+    ordo_client_stats(e2e->client, &stats);
+    e2e->count->busy = stats.busy;
+    e2e->count->seconds = (double)(ordo_clock_monotonic_ns(&e2e->clock) - begin_ns) / 1e9;
+    if (e2e->failed || e2e->count->refused != 0) {
+        return ordo_fail_set(
+            fail,
+            ORDO_ERR_INVALID,
+            "%llu commands were not decided as they should be",
+            (unsigned long long)e2e->count->refused);
+    }
+    return ORDO_OK;
+}
+
 enum ordo_err ordo_e2e_run(
     struct ordo_e2e *e2e,
     uint64_t limit_ns,
@@ -192,26 +226,61 @@ enum ordo_err ordo_e2e_run(
     struct ordo_fail *fail)
 {
     uint64_t begin_ns = ordo_clock_monotonic_ns(&e2e->clock);
-    *count = (struct ordo_e2e_count){0};
+    begin(e2e, latency, count);
     e2e->end_ns = begin_ns + limit_ns;
-    e2e->latency = latency;
-    e2e->count = count;
     for (uint32_t i = 0; i < e2e->lane_count; i++) {
-        send_step(e2e, &e2e->lanes[i]);
+        send_step(e2e, &e2e->lanes[i], ordo_clock_monotonic_ns(&e2e->clock));
     }
-    while (ordo_client_in_flight(e2e->client) != 0) {
-        (void)ordo_client_poll(e2e->client, POLL_MS);
+    return end(e2e, begin_ns, fail);
+}
+
+/* The next lane without a request in flight, in turn; NULL = all have one. */
+static struct lane *free_lane(struct ordo_e2e *e2e)
+{
+    for (uint32_t i = 0; i < e2e->lane_count; i++) {
+        struct lane *lane = &e2e->lanes[e2e->turn++ % e2e->lane_count];
+        if (!lane->in_flight) {
+            return lane;
+        }
     }
-    struct ordo_client_stats stats;
-    ordo_client_stats(e2e->client, &stats);
-    count->busy = stats.busy;
-    count->seconds = (double)(ordo_clock_monotonic_ns(&e2e->clock) - begin_ns) / 1e9;
-    if (e2e->failed || count->refused != 0) {
-        return ordo_fail_set(
-            fail,
-            ORDO_ERR_INVALID,
-            "%llu commands were not decided as they should be",
-            (unsigned long long)count->refused);
+    return NULL;
+}
+
+/* Waits for answers, asleep, but not beyond the next intended time. */
+static void wait_due(struct ordo_e2e *e2e, uint64_t now_ns, uint64_t due_ns)
+{
+    uint64_t ns = due_ns > now_ns ? due_ns - now_ns : 0;
+    (void)ordo_client_poll_ns(e2e->client, ns < POLL_NS ? ns : POLL_NS);
+}
+
+enum ordo_err ordo_e2e_offer(
+    struct ordo_e2e *e2e,
+    const struct ordo_e2e_offer *offer,
+    struct ordo_histogram *latency,
+    struct ordo_e2e_count *count,
+    struct ordo_fail *fail)
+{
+    const struct ordo_schedule schedule = {
+        ordo_clock_monotonic_ns(&e2e->clock), offer->requests_per_s};
+    uint64_t all = ordo_schedule_due(&schedule, schedule.begin_ns + offer->limit_ns) - 1;
+    uint64_t sent = 0;
+    (void)prctl(PR_SET_TIMERSLACK, SLACK_NS, 0, 0, 0);
+    begin(e2e, latency, count);
+    e2e->end_ns = 0;
+    while (sent < all && !e2e->failed) {
+        uint64_t now_ns = ordo_clock_monotonic_ns(&e2e->clock);
+        uint64_t due_ns = ordo_schedule_due_ns(&schedule, sent);
+        struct lane *lane = now_ns >= due_ns ? free_lane(e2e) : NULL;
+        if (lane == NULL) {
+            wait_due(e2e, now_ns, now_ns >= due_ns ? UINT64_MAX : due_ns);
+            continue;
+        }
+        count->late += now_ns - due_ns > LATE_NS;
+        send_step(e2e, lane, due_ns);
+        sent++;
+        if (sent % SENDS_A_POLL == 0) {
+            (void)ordo_client_poll(e2e->client, 0);
+        }
     }
-    return ORDO_OK;
+    return end(e2e, schedule.begin_ns, fail);
 }

@@ -4,12 +4,15 @@
  * A lane has a group of orders and one request in flight: it creates them all, opens a payment
  * attempt for each, pays them (which issues), acknowledges the deliveries, and begins again with
  * new ones. So lanes are requests in flight and the group is commands a request. Closed loop: the
- * next step is sent when the one before is answered, as a shop does.
+ * next step is sent when the one before is answered, as a shop does. Open loop: requests are due at
+ * a fixed rate, a lane that is free sends the next step of its orders, and the latency runs from
+ * the time at which the request was due, also where no lane was free then.
  */
 #ifndef ORDO_BENCH_E2E_LOAD_H
 #define ORDO_BENCH_E2E_LOAD_H
 
 #include "base/histogram.h"
+#include "bench/schedule.h"
 #include "client/client.h"
 
 #define ORDO_E2E_LANES_MAX 256
@@ -41,6 +44,7 @@ struct ordo_e2e_count {
     uint64_t transitions;
     uint64_t refused; /* must be 0 */
     uint64_t busy;
+    uint64_t late; /* requests of an open loop that were sent more than 1 ms after they were due */
     double seconds;
 };
 
@@ -49,6 +53,20 @@ struct ordo_e2e_count {
 enum ordo_err ordo_e2e_run(
     struct ordo_e2e *e2e,
     uint64_t limit_ns,
+    struct ordo_histogram *latency,
+    struct ordo_e2e_count *count,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+
+struct ordo_e2e_offer {
+    uint64_t requests_per_s;
+    uint64_t limit_ns;
+};
+
+/* The open loop: every request that is due within the time is sent, however late, and waited for.
+ * Blocks; asleep between the intended times. */
+enum ordo_err ordo_e2e_offer(
+    struct ordo_e2e *e2e,
+    const struct ordo_e2e_offer *offer,
     struct ordo_histogram *latency,
     struct ordo_e2e_count *count,
     struct ordo_fail *fail) ORDO_MUST_USE;

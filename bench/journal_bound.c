@@ -3,21 +3,22 @@
  * writes zeros ahead. It knows no slots to check, no sizes to note, no CRC a record, no cursor. */
 #include "bench/journal_bound.h"
 
-#include "base/clock.h"
 #include "base/crc32c.h"
+#include "bench/folder.h"
 #include "journal/chain.h"
 #include "journal/disk.h"
 #include "journal/prepare.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SEGMENT_SIZE (64u << 20)
 #define BUFFER_SIZE  (1u << 20)
+#define HEAD_SIZE    36u /* the hash before and a CRC */
 #define IN_FLIGHT    2u
+#define STUCK_NS     (30 * ORDO_NS_PER_S)
+#define PARK_FROM_NS (20 * ORDO_NS_PER_US) /* a sleep shorter than this ends too late */
 
 struct ordo_bound {
     const struct ordo_ring *ring;
@@ -27,6 +28,7 @@ struct ordo_bound {
     struct ordo_preparer preparer;
     struct ordo_segment segment;
     struct ordo_disk *disk;
+    struct ordo_waker waker; /* of this thread, for a disk without a sleep of its own */
     struct ordo_chain chain;
     uint8_t *buffers;
     uint8_t hash[ORDO_JOURNAL_CHAIN_SIZE];
@@ -35,25 +37,6 @@ struct ordo_bound {
     uint64_t bytes;
     char dir[256];
 };
-
-static uint64_t now_ns(void)
-{
-    struct ordo_clock clock = ordo_clock_system();
-    return ordo_clock_monotonic_ns(&clock);
-}
-
-static void remove_folder(const char *path)
-{
-    DIR *dir = opendir(path);
-    if (dir == NULL) {
-        return;
-    }
-    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        (void)unlinkat(dirfd(dir), entry->d_name, 0); /* "." and ".." refuse */
-    }
-    (void)closedir(dir);
-    (void)rmdir(path);
-}
 
 static enum ordo_err open_all(struct ordo_bound *bound, const char *dir, struct ordo_fail *fail)
 {
@@ -95,6 +78,8 @@ static enum ordo_err open_all(struct ordo_bound *bound, const char *dir, struct 
         err = ordo_preparer_start(&bound->preparer, fail);
     }
     if (err == ORDO_OK) {
+        ordo_waker_init(&bound->waker);
+        bound->disk->waker = &bound->waker;
         bound->disk->port->use_file(bound->disk, bound->segment.fd);
         ordo_preparer_want(&bound->preparer, 2);
     }
@@ -141,7 +126,7 @@ void ordo_bound_close(struct ordo_bound *bound)
     ordo_folder_close(&bound->folder);
     ordo_chain_fini(&bound->chain);
     ordo_arena_fini(&bound->arena);
-    remove_folder(bound->dir);
+    ordo_bench_folder_remove(bound->dir);
     free(bound);
 }
 
@@ -158,6 +143,37 @@ static enum ordo_err reap(struct ordo_bound *bound, struct ordo_fail *fail)
         bound->busy &= ~(1u << done[i].tag);
     }
     return ORDO_OK;
+}
+
+/* Asleep until a completion or for so long, as a parked journal's thread is. */
+static enum ordo_err park(struct ordo_bound *bound, uint64_t timeout_ns, struct ordo_fail *fail)
+{
+    uint32_t busy = bound->busy;
+    if (bound->disk->port->sleep != NULL) {
+        bound->disk->port->sleep(bound->disk, timeout_ns);
+        return reap(bound, fail);
+    }
+    ordo_waker_announce(&bound->waker);
+    enum ordo_err err = reap(bound, fail);
+    if (err != ORDO_OK || bound->busy != busy) {
+        ordo_waker_cancel(&bound->waker);
+        return err;
+    }
+    ordo_waker_sleep(&bound->waker, timeout_ns);
+    return reap(bound, fail);
+}
+
+static enum ordo_err wait_parked(struct ordo_bound *bound, struct ordo_fail *fail)
+{
+    uint64_t limit_ns = ordo_bench_now_ns() + STUCK_NS;
+    enum ordo_err err = reap(bound, fail);
+    while (err == ORDO_OK && bound->busy != 0) {
+        err = park(bound, STUCK_NS, fail);
+        if (err == ORDO_OK && ordo_bench_now_ns() > limit_ns) {
+            err = ordo_fail_set(fail, ORDO_ERR_TIMEOUT, "a write of the bound does not end");
+        }
+    }
+    return err;
 }
 
 static enum ordo_err wait_all(struct ordo_bound *bound, struct ordo_fail *fail)
@@ -218,8 +234,8 @@ write_one(struct ordo_bound *bound, uint32_t buffer, uint32_t size, struct ordo_
     }
     uint8_t *data = bound->buffers + (size_t)buffer * BUFFER_SIZE;
     memcpy(data, bound->hash, sizeof(bound->hash));
-    fill(bound, data + 36, data + size);
-    ordo_put_le32(data + 32, ordo_crc32c(0, data + 36, size - 36));
+    fill(bound, data + HEAD_SIZE, data + size);
+    ordo_put_le32(data + 32, ordo_crc32c(0, data + HEAD_SIZE, size - HEAD_SIZE));
     const struct ordo_disk_write write = {
         .data = data, .offset = bound->position, .size = size, .buffer = buffer, .tag = buffer};
     enum ordo_err err = bound->disk->port->submit(bound->disk, &write);
@@ -240,9 +256,9 @@ enum ordo_err ordo_bound_bulk(
     struct ordo_fail *fail)
 {
     ORDO_ASSERT(size <= BUFFER_SIZE);
-    uint64_t begin_ns = now_ns();
+    uint64_t begin_ns = ordo_bench_now_ns();
     enum ordo_err err = ORDO_OK;
-    for (uint32_t buffer = 0; err == ORDO_OK && now_ns() - begin_ns < limit_ns;
+    for (uint32_t buffer = 0; err == ORDO_OK && ordo_bench_now_ns() - begin_ns < limit_ns;
          buffer = (buffer + 1) % IN_FLIGHT) {
         while (err == ORDO_OK && (bound->busy & 1u << buffer) != 0) {
             err = reap(bound, fail);
@@ -254,18 +270,95 @@ enum ordo_err ordo_bound_bulk(
     if (err == ORDO_OK) {
         err = wait_all(bound, fail);
     }
-    *spent_ns = now_ns() - begin_ns;
+    *spent_ns = ordo_bench_now_ns() - begin_ns;
+    return err;
+}
+
+/* The records that each buffer in flight carries; a count of 0: none, or they are told. */
+struct paced {
+    const struct ordo_pace *pace;
+    struct ordo_histogram *latency;
+    uint64_t begin_ns;
+    uint64_t first[IN_FLIGHT];
+    uint64_t count[IN_FLIGHT];
+    uint64_t written;
+    uint64_t done;
+};
+
+static enum ordo_err
+send_due(struct ordo_bound *bound, struct paced *run, uint32_t buffer, struct ordo_fail *fail)
+{
+    uint64_t due = ordo_pace_count(run->pace, ordo_bench_now_ns() - run->begin_ns) - run->written;
+    uint64_t most = (BUFFER_SIZE - HEAD_SIZE) / run->pace->record_size;
+    uint64_t count = due < most ? due : most;
+    uint64_t block = bound->segment.block;
+    uint64_t size = (HEAD_SIZE + count * run->pace->record_size + block - 1) / block * block;
+    if (count == 0) {
+        return ORDO_OK;
+    }
+    run->first[buffer] = run->written;
+    run->count[buffer] = count;
+    run->written += count;
+    return write_one(bound, buffer, (uint32_t)size, fail);
+}
+
+static void note_done(struct paced *run, uint32_t buffer)
+{
+    uint64_t after_ns = ordo_bench_now_ns() - run->begin_ns;
+    for (uint64_t i = 0; i < run->count[buffer]; i++) {
+        uint64_t due_ns = ordo_pace_due_ns(run->pace, run->first[buffer] + i);
+        ordo_histogram_record(run->latency, after_ns > due_ns ? after_ns - due_ns : 0);
+    }
+    run->done += run->count[buffer];
+    run->count[buffer] = 0;
+}
+
+/* Asleep until the next record is due, or a completion, when there is time for it. */
+static enum ordo_err
+wait_due(struct ordo_bound *bound, const struct paced *run, struct ordo_fail *fail)
+{
+    const struct ordo_pace *pace = run->pace;
+    uint64_t after_ns = ordo_bench_now_ns() - run->begin_ns;
+    uint64_t due = ordo_pace_count(pace, after_ns);
+    uint64_t next_ns = due == pace->count ? after_ns + STUCK_NS : ordo_pace_due_ns(pace, due);
+    if (next_ns <= after_ns + PARK_FROM_NS || run->done == pace->count) {
+        return ORDO_OK;
+    }
+    return park(bound, next_ns - after_ns, fail);
+}
+
+enum ordo_err ordo_bound_paced(
+    struct ordo_bound *bound,
+    const struct ordo_pace *pace,
+    struct ordo_histogram *latency,
+    struct ordo_fail *fail)
+{
+    struct paced run = {.pace = pace, .latency = latency, .begin_ns = ordo_bench_now_ns()};
+    enum ordo_err err = ORDO_OK;
+    while (err == ORDO_OK && run.done != pace->count) {
+        uint32_t busy = bound->busy;
+        for (uint32_t buffer = 0; buffer < IN_FLIGHT && err == ORDO_OK; buffer++) {
+            if ((bound->busy & 1u << buffer) == 0) {
+                note_done(&run, buffer);
+                err = send_due(bound, &run, buffer, fail);
+            }
+        }
+        err = err == ORDO_OK ? reap(bound, fail) : err;
+        if (err == ORDO_OK && bound->busy == busy) {
+            err = wait_due(bound, &run, fail);
+        }
+    }
     return err;
 }
 
 enum ordo_err
 ordo_bound_one(struct ordo_bound *bound, uint32_t size, uint64_t *spent_ns, struct ordo_fail *fail)
 {
-    uint64_t begin_ns = now_ns();
+    uint64_t begin_ns = ordo_bench_now_ns();
     enum ordo_err err = write_one(bound, 0, size, fail);
     if (err == ORDO_OK) {
-        err = wait_all(bound, fail);
+        err = wait_parked(bound, fail);
     }
-    *spent_ns = now_ns() - begin_ns;
+    *spent_ns = ordo_bench_now_ns() - begin_ns;
     return err;
 }

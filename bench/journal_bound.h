@@ -6,6 +6,7 @@
 #define ORDO_BENCH_JOURNAL_BOUND_H
 
 #include "base/err.h"
+#include "base/histogram.h"
 #include "ring/ring.h"
 
 #include <stdint.h>
@@ -31,7 +32,35 @@ enum ordo_err ordo_bound_bulk(
     uint64_t *spent_ns,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* One write, until it is durable. */
+/* Records that are due at a rate, whatever has come: each write takes all that are due. */
+struct ordo_pace {
+    uint64_t rate;        /* records a second */
+    uint64_t count;       /* records in all */
+    uint32_t record_size; /* bytes, of one with its header */
+};
+
+/* When record number `index` (from 0) is due, ns after the begin; how many are due by a time. */
+static inline uint64_t ordo_pace_due_ns(const struct ordo_pace *pace, uint64_t index)
+{
+    return index * 1000000000ull / pace->rate;
+}
+
+static inline uint64_t ordo_pace_count(const struct ordo_pace *pace, uint64_t after_ns)
+{
+    uint64_t due = (uint64_t)((double)after_ns * (double)pace->rate / 1e9);
+    return due < pace->count ? due : pace->count;
+}
+
+/* At most two writes in flight; a record's latency is from its due time until it is durable. Asleep
+ * where there is time for it. */
+enum ordo_err ordo_bound_paced(
+    struct ordo_bound *bound,
+    const struct ordo_pace *pace,
+    struct ordo_histogram *latency,
+    struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* One write, until it is durable; the thread sleeps meanwhile, as a parked journal's does: one that
+ * polls takes the core that serves the disk's interrupt, and stalls to a tick. */
 enum ordo_err
 ordo_bound_one(struct ordo_bound *bound, uint32_t size, uint64_t *spent_ns, struct ordo_fail *fail)
     ORDO_MUST_USE;

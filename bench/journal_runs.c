@@ -3,37 +3,14 @@
  * its time. */
 #include "bench/journal_runs.h"
 
-#include "base/clock.h"
+#include "bench/folder.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define LIVE     4096u
-#define STUCK_NS (30 * ORDO_NS_PER_S)
-
-static uint64_t now_ns(void)
-{
-    struct ordo_clock clock = ordo_clock_system();
-    return ordo_clock_monotonic_ns(&clock);
-}
-
-static void remove_folder(const char *path)
-{
-    DIR *dir = opendir(path);
-    if (dir == NULL) {
-        return;
-    }
-    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        (void)unlinkat(dirfd(dir), entry->d_name, 0); /* "." and ".." refuse */
-    }
-    (void)closedir(dir);
-    (void)rmdir(path);
-}
+#define LIVE         4096u
+#define STUCK_NS     (30 * ORDO_NS_PER_S)
+#define PARK_FROM_NS (20 * ORDO_NS_PER_US) /* a sleep shorter than this ends too late */
 
 /* ---- the feed ---- */
 
@@ -96,6 +73,10 @@ static enum ordo_err open_journal(struct ordo_feed *feed, struct ordo_fail *fail
     if (err == ORDO_OK) {
         err = ordo_journal_attach(feed->journal, &feed->stage, stream_hash, fail);
     }
+    if (err == ORDO_OK) {
+        ordo_waker_init(&feed->waker);
+        ordo_journal_bind_waker(feed->journal, &feed->waker);
+    }
     return err;
 }
 
@@ -126,15 +107,15 @@ void ordo_feed_close(struct ordo_feed *feed)
 {
     ordo_journal_close(feed->journal);
     ordo_arena_fini(&feed->arena);
-    remove_folder(feed->dir);
+    ordo_bench_folder_remove(feed->dir);
 }
 
-static void push(struct ordo_feed *feed, uint32_t count_max)
+static uint32_t push(struct ordo_feed *feed, uint32_t count_max)
 {
     uint64_t cursor;
     uint32_t count = ordo_sequencer_claim(&feed->sequencer, count_max, &cursor);
     if (count == 0) {
-        return;
+        return 0;
     }
     for (uint64_t i = 0; i < count; i++) {
         struct ordo_slot *slot = ordo_ring_slot(&feed->ring, cursor + i);
@@ -143,14 +124,29 @@ static void push(struct ordo_feed *feed, uint32_t count_max)
         slot->update_seq = feed->update_seq += slot->update_count;
     }
     ordo_sequencer_publish(&feed->sequencer, cursor + count - 1);
+    return count;
 }
 
-static enum ordo_err drain(struct ordo_feed *feed, struct ordo_fail *fail)
+/* Asleep as a parked journal's thread is, until a completion or for so long. */
+static void park(struct ordo_feed *feed, uint64_t timeout_ns)
 {
-    uint64_t limit_ns = now_ns() + STUCK_NS;
+    ordo_waker_announce(&feed->waker);
+    if (ordo_journal_do_work(feed->journal) != 0 || ordo_journal_is_drained(feed->journal)) {
+        ordo_waker_cancel(&feed->waker);
+        return;
+    }
+    ordo_waker_sleep(&feed->waker, timeout_ns);
+}
+
+static enum ordo_err drain(struct ordo_feed *feed, bool parked, struct ordo_fail *fail)
+{
+    uint64_t limit_ns = ordo_bench_now_ns() + STUCK_NS;
     while (!ordo_journal_is_drained(feed->journal)) {
-        (void)ordo_journal_do_work(feed->journal);
-        if (now_ns() > limit_ns) {
+        uint32_t work = ordo_journal_do_work(feed->journal);
+        if (work == 0 && parked && !ordo_journal_is_drained(feed->journal)) {
+            park(feed, STUCK_NS);
+        }
+        if (ordo_bench_now_ns() > limit_ns) {
             return ordo_fail_set(fail, ORDO_ERR_TIMEOUT, "the journal does not drain");
         }
     }
@@ -164,21 +160,66 @@ static enum ordo_err drain(struct ordo_feed *feed, struct ordo_fail *fail)
 enum ordo_err ordo_feed_bulk(
     struct ordo_feed *feed, uint64_t limit_ns, uint64_t *spent_ns, struct ordo_fail *fail)
 {
-    uint64_t begin_ns = now_ns();
-    while (now_ns() - begin_ns < limit_ns && !ordo_journal_failed(feed->journal)) {
-        push(feed, ORDO_JOURNAL_RUN_RECORDS);
+    uint64_t begin_ns = ordo_bench_now_ns();
+    while (ordo_bench_now_ns() - begin_ns < limit_ns && !ordo_journal_failed(feed->journal)) {
+        (void)push(feed, ORDO_JOURNAL_RUN_RECORDS);
         (void)ordo_journal_do_work(feed->journal);
     }
-    enum ordo_err err = drain(feed, fail);
-    *spent_ns = now_ns() - begin_ns;
+    enum ordo_err err = drain(feed, false, fail);
+    *spent_ns = ordo_bench_now_ns() - begin_ns;
     return err;
 }
 
 enum ordo_err ordo_feed_one(struct ordo_feed *feed, uint64_t *spent_ns, struct ordo_fail *fail)
 {
-    uint64_t begin_ns = now_ns();
-    push(feed, 1);
-    enum ordo_err err = drain(feed, fail);
-    *spent_ns = now_ns() - begin_ns;
+    uint64_t begin_ns = ordo_bench_now_ns();
+    (void)push(feed, 1);
+    enum ordo_err err = drain(feed, true, fail);
+    *spent_ns = ordo_bench_now_ns() - begin_ns;
     return err;
+}
+
+/* What became durable since the last look: the latency of each record runs from its intended time,
+ * however late it was pushed. */
+static void note_durable(
+    const struct ordo_feed *feed,
+    const struct ordo_schedule *schedule,
+    uint64_t before,
+    uint64_t *noted,
+    struct ordo_histogram *latency)
+{
+    uint64_t durable = ordo_sequence_get(&feed->stage.sequence) - before;
+    uint64_t now_ns = ordo_bench_now_ns();
+    for (; *noted < durable; ++*noted) {
+        ordo_histogram_record(latency, now_ns - ordo_schedule_due_ns(schedule, *noted));
+    }
+}
+
+enum ordo_err ordo_feed_offered(
+    struct ordo_feed *feed,
+    uint64_t rate,
+    uint64_t limit_ns,
+    struct ordo_histogram *latency,
+    struct ordo_fail *fail)
+{
+    uint64_t before = ordo_sequence_get(&feed->stage.sequence);
+    const struct ordo_schedule schedule = {ordo_bench_now_ns(), rate};
+    uint64_t count = ordo_schedule_due(&schedule, schedule.begin_ns + limit_ns);
+    uint64_t pushed = 0;
+    uint64_t noted = 0;
+    while (noted < count && !ordo_journal_failed(feed->journal)) {
+        uint64_t now_ns = ordo_bench_now_ns();
+        uint64_t due = ordo_schedule_due(&schedule, now_ns);
+        due = due < count ? due : count;
+        uint32_t work = due == pushed ? 0 : push(feed, (uint32_t)(due - pushed));
+        pushed += work;
+        work += ordo_journal_do_work(feed->journal);
+        note_durable(feed, &schedule, before, &noted, latency);
+        uint64_t next_ns =
+            pushed == count ? now_ns + STUCK_NS : ordo_schedule_due_ns(&schedule, pushed);
+        if (work == 0 && next_ns > now_ns + PARK_FROM_NS) {
+            park(feed, next_ns - now_ns);
+        }
+    }
+    return drain(feed, true, fail);
 }

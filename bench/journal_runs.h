@@ -5,7 +5,9 @@
 #ifndef ORDO_BENCH_JOURNAL_RUNS_H
 #define ORDO_BENCH_JOURNAL_RUNS_H
 
+#include "base/histogram.h"
 #include "bench/apply_load.h"
+#include "bench/schedule.h"
 #include "journal/journal.h"
 #include "ring/sequencer.h"
 
@@ -19,6 +21,7 @@ struct ordo_feed {
     struct ordo_sequencer sequencer;
     struct ordo_stage stage;
     struct ordo_journal *journal;
+    struct ordo_waker waker; /* of this thread, when it parks as a journal's does */
     char dir[256];
     uint64_t seq;
     uint64_t update_seq;
@@ -34,8 +37,17 @@ enum ordo_err ordo_feed_bulk(
     struct ordo_feed *feed, uint64_t limit_ns, uint64_t *spent_ns, struct ordo_fail *fail)
     ORDO_MUST_USE;
 
-/* One command, until it is durable. */
+/* One command, until it is durable; parked meanwhile. */
 enum ordo_err
 ordo_feed_one(struct ordo_feed *feed, uint64_t *spent_ns, struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* Records offered at so many a second for a time, open loop; latencies from the time at which each
+ * should have been pushed until it is durable are added. Parked when there is nothing to do. */
+enum ordo_err ordo_feed_offered(
+    struct ordo_feed *feed,
+    uint64_t rate,
+    uint64_t limit_ns,
+    struct ordo_histogram *latency,
+    struct ordo_fail *fail) ORDO_MUST_USE;
 
 #endif

@@ -1,4 +1,4 @@
-/* What a probe says: a table, a choice, and the lines of the configuration that take it.
+/* What a probe says: rows, a choice, and the lines of the configuration that take it.
  *
  * Only what the journal can do is chosen, as its own backends do it: a bare pwritev2 is faster than
  * a ring, but not with the way to the helper thread and back. The default stays unless another way
@@ -50,66 +50,46 @@ enum ordo_probe_way ordo_probe_choose(const struct ordo_probe *probe)
     return best;
 }
 
-static void print_json(const struct ordo_probe *probe, uint32_t rounds, int choice)
+/* A way's row for a size, beside the default's of the same rounds. */
+static void add_row(
+    const struct ordo_probe *probe, struct ordo_report *report, int way, uint32_t size, int usual)
 {
-    printf("{\"bench\":\"journal-probe\",\"rounds\":%u,\"ways\":[", rounds);
-    for (int way = 0; way < ORDO_PROBE_WAYS; way++) {
-        printf(
-            "%s{\"way\":\"%s\",\"tried\":%s,\"median_us_4k\":%.1f,\"p99_us_4k\":%.1f,"
-            "\"median_us_256k\":%.1f,\"p99_us_256k\":%.1f}",
-            way == 0 ? "" : ",",
-            ordo_probe_name((enum ordo_probe_way)way),
-            probe->tried[way] ? "true" : "false",
-            probe->median_us[way][0],
-            probe->p99_us[way][0],
-            probe->median_us[way][1],
-            probe->p99_us[way][1]);
-    }
-    printf(
-        "],\"default\":\"%s\",\"choice\":\"%s\",\"journal.backend\":\"%s\","
-        "\"journal.flush\":\"%s\"}\n",
-        ordo_probe_name(ordo_probe_default(probe)),
-        ordo_probe_name((enum ordo_probe_way)choice),
-        settings[choice].backend,
-        settings[choice].flush);
+    const char *what = ordo_probe_name((enum ordo_probe_way)way);
+    uint32_t kib = ordo_probe_sizes[size] >> 10;
+    struct ordo_report_row *row = ordo_report_row_named(report, "us p50", "%s %u KiB", what, kib);
+    ordo_report_limit(row, "the default");
+    ordo_report_pair(row, probe->median_us[way][size], probe->median_us[usual][size]);
+    ordo_report_add(
+        ordo_report_row_named(report, "us", "%s %u KiB p99", what, kib), probe->p99_us[way][size]);
 }
 
-void ordo_probe_print(const struct ordo_probe *probe, uint32_t rounds, bool json)
+void ordo_probe_rows(const struct ordo_probe *probe, struct ordo_report *report)
 {
     int choice = (int)ordo_probe_choose(probe);
-    print_json(probe, rounds, choice);
-    if (json) {
-        return;
-    }
-    fprintf(
-        stderr,
-        "%-36s %12s %8s %12s %8s\n",
-        "us a write",
-        "4 KiB p50",
-        "p99",
-        "256 KiB p50",
-        "p99");
+    int usual = (int)ordo_probe_default(probe);
     for (int way = 0; way < ORDO_PROBE_WAYS; way++) {
-        fprintf(
-            stderr,
-            "%-36s %12.1f %8.1f %12.1f %8.1f%s\n",
-            ordo_probe_name((enum ordo_probe_way)way),
-            probe->median_us[way][0],
-            probe->p99_us[way][0],
-            probe->median_us[way][1],
-            probe->p99_us[way][1],
-            probe->tried[way] ? "" : "  not possible here");
+        for (uint32_t size = 0; size < ORDO_PROBE_SIZES && probe->tried[way]; size++) {
+            add_row(probe, report, way, size, usual);
+        }
+        if (!probe->tried[way]) {
+            ordo_report_note(
+                report, "%s: not possible here", ordo_probe_name((enum ordo_probe_way)way));
+        }
     }
+    ordo_report_set_text(report, "default", ordo_probe_name((enum ordo_probe_way)usual));
+    ordo_report_set_text(report, "choice", ordo_probe_name((enum ordo_probe_way)choice));
+    ordo_report_set_text(report, "journal.backend", settings[choice].backend);
+    ordo_report_set_text(report, "journal.flush", settings[choice].flush);
     if (probe->p99_us[choice][0] > BUSY * probe->median_us[choice][0]) {
-        fprintf(stderr, "the p99 is far from the median: disk or cores are busy, repeat later\n");
+        ordo_report_note(
+            report, "the p99 is far from the median: disk or cores are busy, repeat later");
     }
-    bool usual = choice == (int)ordo_probe_default(probe);
-    fprintf(
-        stderr,
+    ordo_report_note(
+        report,
         "best for the journal here: %s%s; in its configuration:\n[journal]\nbackend = %s\nflush = "
-        "%s\n",
+        "%s",
         ordo_probe_name((enum ordo_probe_way)choice),
-        usual ? ", the default: no other way is clearly better" : "",
+        choice == usual ? ", the default: no other way is clearly better" : "",
         settings[choice].backend,
         settings[choice].flush);
 }

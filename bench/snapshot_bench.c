@@ -8,108 +8,110 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "bench/bench.h"
+#include "bench/folder.h"
+#include "bench/report.h"
 #include "bench/snapshot_runs.h"
 
-#include <argp.h>
-#include <errno.h>
 #include <inttypes.h>
-#include <ordo_version.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define REPEATS_MAX  99u
-#define QUIET_MIN_NS (2 * ORDO_NS_PER_S)
-#define QUIET_MAX_NS (20 * ORDO_NS_PER_S)
-#define SPARE_S      12u /* seconds that a snapshot may take, for the size of the tables */
-#define LIFECYCLE    4u  /* commands */
-#define EXIT_BROKEN  1
-#define EXIT_MISUSED 64
+#define QUIET_MIN_NS  (2 * ORDO_NS_PER_S)
+#define QUIET_MAX_NS  (20 * ORDO_NS_PER_S)
+#define QUICK_NS      (ORDO_NS_PER_S / 10)
+#define QUICK_ORDERS  20000u
+#define QUICK_RATE    5000u
+#define SPARE_S       12u /* seconds that a snapshot may take, for the size of the tables */
+#define LIFECYCLE     4u  /* commands */
+#define ORDERS_MAX    20000000u
+#define RATE_MAX      2000000u
+#define REQUEST_MAX   4096u
+#define POOL_MIB_MAX  4096u
+#define MACHINE_LIMIT 100000000u /* orders of the tables */
+#define US            1e3
 
 enum kind { KIND_WHOLE, KIND_CHANGED, KIND_COUNT };
 
 static const char *const kind_names[KIND_COUNT] = {"whole", "incremental"};
 
 struct options {
-    const char *dir;
+    struct ordo_bench_options common;
     uint32_t live;
     uint32_t rate;
     uint32_t request;
-    uint32_t repeats;
     uint32_t pool_mib;
     uint32_t spread;
-    bool json;
+    bool live_given;
+    bool rate_given;
 };
 
-struct pair {
-    struct ordo_steady_phase quiet;
-    struct ordo_steady_phase beside;
+#define QUANTILES 3
+
+static const struct {
+    const char *name;
+    double share;
+} quantiles[QUANTILES] = {{"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}};
+
+/* The rows of a kind of snapshot. */
+struct rows {
+    struct ordo_report_row *latency[QUANTILES];
+    struct ordo_report_row *without;
+    struct ordo_report_row *seconds;
+    struct ordo_report_row *chunks;
+    struct ordo_histogram beside; /* of all repeats */
+    struct ordo_histogram quiet;
+    uint64_t quiet_ns; /* of the next quiet phase: as long as the last snapshot */
 };
 
 struct bench {
     struct options options;
+    struct ordo_report report;
     struct ordo_steady steady;
-    struct pair pairs[KIND_COUNT][REPEATS_MAX];
-    uint64_t quiet_ns[KIND_COUNT]; /* for the next quiet phase: as long as the last snapshot */
-    char folder[256];
+    struct rows rows[KIND_COUNT];
+    char folder[ORDO_BENCH_FOLDER];
 };
 
-static const struct argp_option argp_options[] = {
-    {"dir", 'd', "DIR", 0, "Measure on this folder's disk (default .)", 0},
+static const struct argp_option own_options[] = {
     {"orders", 'o', "N", 0, "Orders alive at any time (default 1000000)", 0},
     {"rate", 'R', "N", 0, "Commands a second that are offered (default 50000)", 0},
     {"request", 'b', "N", 0, "Commands that come at once (default 32)", 0},
-    {"repeats", 'r', "N", 0, "Pairs of phases of each kind; the median counts (default 5)", 0},
     {"spread",
-     's',
+     'S',
      "N",
      0,
      "Percent of the commands that are for any live order, the others for "
      "those made at the same time (default 5)",
      0},
     {"pool", 'p', "MIB", 0, "Size of the snapshotter's pool (default 64)", 0},
-    {"json", 'j', NULL, 0, "Only the JSON line, no table", 0},
     {0},
 };
 
 static uint32_t
-whole_number(struct argp_state *state, const char *name, const char *text, uint32_t max)
+whole(const struct argp_state *state, const char *name, const char *text, uint32_t max)
 {
-    char *end = NULL;
-    unsigned long value = strtoul(text, &end, 10);
-    if (end == text || *end != 0 || value < 1 || value > max) {
-        argp_error(state, "--%s %s: give 1 to %u", name, text, max);
-    }
-    return (uint32_t)value;
+    return (uint32_t)ordo_bench_whole(state, name, text, 1, max);
 }
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
     struct options *options = state->input;
     switch (key) {
-    case 'd':
-        options->dir = argument;
-        return 0;
     case 'o':
-        options->live = whole_number(state, "orders", argument, 20000000);
+        options->live = whole(state, "orders", argument, ORDERS_MAX);
+        options->live_given = true;
         return 0;
     case 'R':
-        options->rate = whole_number(state, "rate", argument, 2000000);
+        options->rate = whole(state, "rate", argument, RATE_MAX);
+        options->rate_given = true;
         return 0;
     case 'b':
-        options->request = whole_number(state, "request", argument, 4096);
+        options->request = whole(state, "request", argument, REQUEST_MAX);
         return 0;
-    case 'r':
-        options->repeats = whole_number(state, "repeats", argument, REPEATS_MAX);
-        return 0;
-    case 's':
-        options->spread = whole_number(state, "spread", argument, 100);
+    case 'S':
+        options->spread = whole(state, "spread", argument, 100);
         return 0;
     case 'p':
-        options->pool_mib = whole_number(state, "pool", argument, 4096);
-        return 0;
-    case 'j':
-        options->json = true;
+        options->pool_mib = whole(state, "pool", argument, POOL_MIB_MAX);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -118,34 +120,72 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 /* ---- running ---- */
 
-static enum ordo_err
-run_pair(struct bench *b, enum kind kind, struct pair *out, struct ordo_fail *fail)
+static uint64_t quiet_min_ns(const struct bench *b)
 {
-    enum ordo_err err = ordo_steady_quiet(&b->steady, b->quiet_ns[kind], &out->quiet, fail);
-    if (err == ORDO_OK) {
-        err = ordo_steady_snapshot(&b->steady, kind == KIND_WHOLE, &out->beside, fail);
+    return b->options.common.quick ? QUICK_NS : QUIET_MIN_NS;
+}
+
+static void note_quiet(struct rows *rows, const struct ordo_steady_phase *quiet, double *us)
+{
+    for (uint32_t i = 0; i < QUANTILES; i++) {
+        us[i] = (double)ordo_histogram_quantile(quiet->latency, quantiles[i].share) / US;
     }
-    uint64_t ns = (uint64_t)(out->beside.seconds * (double)ORDO_NS_PER_S);
-    b->quiet_ns[kind] = ns < QUIET_MIN_NS ? QUIET_MIN_NS : ns > QUIET_MAX_NS ? QUIET_MAX_NS : ns;
-    if (err == ORDO_OK && !b->options.json) {
-        fprintf(
+    ordo_histogram_add(&rows->quiet, quiet->latency);
+}
+
+static void
+note_beside(struct rows *rows, const struct ordo_steady_phase *beside, const double *quiet_us)
+{
+    for (uint32_t i = 0; i < QUANTILES; i++) {
+        double us = (double)ordo_histogram_quantile(beside->latency, quantiles[i].share) / US;
+        ordo_report_pair(rows->latency[i], us, quiet_us[i]);
+    }
+    ordo_report_add(rows->without, quiet_us[QUANTILES - 1]);
+    ordo_report_add(rows->seconds, beside->seconds);
+    ordo_report_add(rows->chunks, (double)beside->chunks);
+    ordo_histogram_add(&rows->beside, beside->latency);
+}
+
+/* A quiet phase and a snapshot's. */
+static enum ordo_err run_pair(struct bench *b, enum kind kind, bool counts, struct ordo_fail *fail)
+{
+    struct rows *rows = &b->rows[kind];
+    struct ordo_steady_phase phase;
+    double quiet_us[QUANTILES];
+    enum ordo_err err = ordo_steady_quiet(&b->steady, rows->quiet_ns, &phase, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    if (counts) {
+        note_quiet(rows, &phase, quiet_us);
+    }
+    err = ordo_steady_snapshot(&b->steady, kind == KIND_WHOLE, &phase, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    uint64_t ns = (uint64_t)(phase.seconds * (double)ORDO_NS_PER_S);
+    uint64_t least_ns = quiet_min_ns(b);
+    rows->quiet_ns = ns < least_ns ? least_ns : ns > QUIET_MAX_NS ? QUIET_MAX_NS : ns;
+    if (counts) {
+        note_beside(rows, &phase, quiet_us);
+    }
+    if (!b->options.common.json) {
+        (void)fprintf(
             stderr,
-            "%-12s p99.9 %.0f us without, %.0f beside; %" PRIu64 " chunks in %.1f s\n",
+            "%-12s %" PRIu64 " chunks in %.1f s\n",
             kind_names[kind],
-            out->quiet.p999_us,
-            out->beside.p999_us,
-            out->beside.chunks,
-            out->beside.seconds);
+            phase.chunks,
+            phase.seconds);
     }
-    return err;
+    return ORDO_OK;
 }
 
 /* Room for the orders that the load makes, the warm-up's with them. */
 static uint32_t orders_for(const struct options *o)
 {
-    uint64_t seconds = (uint64_t)(o->repeats + 1) * KIND_COUNT * 2 * SPARE_S;
+    uint64_t seconds = (uint64_t)(o->common.repeats + 1) * KIND_COUNT * 2 * SPARE_S;
     uint64_t orders = o->live + seconds * o->rate / LIFECYCLE;
-    return orders > 100000000 ? 100000000u : (uint32_t)orders;
+    return orders > MACHINE_LIMIT ? MACHINE_LIMIT : (uint32_t)orders;
 }
 
 static enum ordo_err run(struct bench *b, struct ordo_fail *fail)
@@ -159,231 +199,88 @@ static enum ordo_err run(struct bench *b, struct ordo_fail *fail)
         .spread = b->options.spread,
         .pool_size = (uint64_t)b->options.pool_mib << 20,
     };
-    struct pair warm_up;
     enum ordo_err err = ordo_steady_open(&b->steady, &config, fail);
     for (int kind = 0; kind < KIND_COUNT; kind++) {
-        b->quiet_ns[kind] = QUIET_MIN_NS;
+        b->rows[KIND_WHOLE].quiet_ns = quiet_min_ns(b);
         if (err == ORDO_OK) { /* both environments are there, the disk knows their blocks */
-            err = run_pair(b, KIND_WHOLE, &warm_up, fail);
+            err = run_pair(b, KIND_WHOLE, false, fail);
         }
     }
-    b->quiet_ns[KIND_CHANGED] = QUIET_MIN_NS;
-    for (uint32_t i = 0; err == ORDO_OK && i < b->options.repeats; i++) {
+    b->rows[KIND_CHANGED].quiet_ns = quiet_min_ns(b);
+    for (uint32_t i = 0; err == ORDO_OK && i < b->options.common.repeats; i++) {
         for (int kind = 0; err == ORDO_OK && kind < KIND_COUNT; kind++) {
-            err = run_pair(b, (enum kind)kind, &b->pairs[kind][i], fail);
+            err = run_pair(b, (enum kind)kind, true, fail);
         }
     }
+    ordo_report_set_text(&b->report, "backend", b->steady.backend);
     ordo_steady_close(&b->steady);
     return err;
 }
 
-/* ---- summing up ---- */
+/* ---- rows ---- */
 
-struct column {
-    double p50;
-    double p99;
-    double p999;
-    double max;
-};
-
-struct summary {
-    struct column quiet;
-    struct column beside;
-    double ratio;
-    double ratio_min;
-    double ratio_max;
-    double seconds;
-    double chunks;
-};
-
-static int compare(const void *a, const void *b)
+static void add_rows(struct bench *b, enum kind kind)
 {
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, uint32_t count)
-{
-    qsort(values, count, sizeof(double), compare);
-    return values[(count - 1) / 2];
-}
-
-/* The median over the repeats of a figure at this offset in struct pair. */
-static double median_at(const struct pair *pairs, uint32_t count, size_t offset)
-{
-    double values[REPEATS_MAX];
-    for (uint32_t i = 0; i < count; i++) {
-        memcpy(&values[i], (const char *)&pairs[i] + offset, sizeof(double));
+    struct rows *rows = &b->rows[kind];
+    ordo_histogram_reset(&rows->beside);
+    ordo_histogram_reset(&rows->quiet);
+    for (uint32_t i = 0; i < QUANTILES; i++) {
+        rows->latency[i] = ordo_report_row_named(
+            &b->report, "us", "%s beside %s", kind_names[kind], quantiles[i].name);
+        ordo_report_limit(rows->latency[i], "without");
     }
-    return median(values, count);
+    rows->without = ordo_report_row_named(&b->report, "us", "%s without p99.9", kind_names[kind]);
+    rows->seconds = ordo_report_row_named(&b->report, "s", "%s takes", kind_names[kind]);
+    rows->chunks = ordo_report_row_named(&b->report, "chunks", "%s chunks", kind_names[kind]);
+    ordo_report_latency(rows->latency[QUANTILES - 1], &rows->beside);
+    ordo_report_latency(rows->without, &rows->quiet);
 }
 
-static struct column column_at(const struct pair *pairs, uint32_t count, size_t phase)
+static void settle(struct options *o)
 {
-    return (struct column){
-        .p50 = median_at(pairs, count, phase + offsetof(struct ordo_steady_phase, p50_us)),
-        .p99 = median_at(pairs, count, phase + offsetof(struct ordo_steady_phase, p99_us)),
-        .p999 = median_at(pairs, count, phase + offsetof(struct ordo_steady_phase, p999_us)),
-        .max = median_at(pairs, count, phase + offsetof(struct ordo_steady_phase, max_us)),
-    };
-}
-
-static struct summary summarise(const struct pair *pairs, uint32_t count)
-{
-    double ratios[REPEATS_MAX];
-    double chunks[REPEATS_MAX];
-    for (uint32_t i = 0; i < count; i++) {
-        ratios[i] = pairs[i].beside.p999_us / pairs[i].quiet.p999_us;
-        chunks[i] = (double)pairs[i].beside.chunks;
-    }
-    double ratio = median(ratios, count);
-    return (struct summary){
-        .quiet = column_at(pairs, count, offsetof(struct pair, quiet)),
-        .beside = column_at(pairs, count, offsetof(struct pair, beside)),
-        .ratio = ratio,
-        .ratio_min = ratios[0],
-        .ratio_max = ratios[count - 1],
-        .seconds = median_at(
-            pairs,
-            count,
-            offsetof(struct pair, beside) + offsetof(struct ordo_steady_phase, seconds)),
-        .chunks = median(chunks, count),
-    };
-}
-
-/* ---- output ---- */
-
-static void print_column(const char *name, const struct column *c)
-{
-    printf(
-        ",\"%s\":{\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f}",
-        name,
-        c->p50,
-        c->p99,
-        c->p999,
-        c->max);
-}
-
-static void print_json(const struct bench *b, const struct summary sums[KIND_COUNT])
-{
-    printf(
-        "{\"bench\":\"snapshot\",\"version\":\"%s\",\"commit\":\"%s\",\"build\":\"%s\","
-        "\"backend\":\"%s\",\"live\":%" PRIu32 ",\"rate\":%" PRIu32 ",\"request\":%" PRIu32
-        ",\"spread\":%" PRIu32 ",\"repeats\":%" PRIu32,
-        ORDO_VERSION,
-        ORDO_COMMIT,
-        ORDO_BUILD_TYPE,
-        b->steady.backend,
-        b->options.live,
-        b->options.rate,
-        b->options.request,
-        b->options.spread,
-        b->options.repeats);
-    for (int kind = 0; kind < KIND_COUNT; kind++) {
-        const struct summary *s = &sums[kind];
-        printf(
-            ",\"%s\":{\"ratio\":%.2f,\"ratio_min\":%.2f,\"ratio_max\":%.2f,\"seconds\":%.2f,"
-            "\"chunks\":%.0f",
-            kind_names[kind],
-            s->ratio,
-            s->ratio_min,
-            s->ratio_max,
-            s->seconds,
-            s->chunks);
-        print_column("without", &s->quiet);
-        print_column("beside", &s->beside);
-        printf("}");
-    }
-    printf("}\n");
-}
-
-static void print_row(const char *name, const char *phase, const struct column *c)
-{
-    fprintf(
-        stderr,
-        "%-12s %-8s %10.0f %10.0f %10.0f %10.0f\n",
-        name,
-        phase,
-        c->p50,
-        c->p99,
-        c->p999,
-        c->max);
-}
-
-static void print_table(const struct bench *b, const struct summary sums[KIND_COUNT])
-{
-    if (strcmp(ORDO_BUILD_TYPE, "Release") != 0) {
-        fprintf(stderr, "a %s build: its figures mean little\n", ORDO_BUILD_TYPE);
-    }
-    fprintf(
-        stderr,
-        "%s; %" PRIu32 " commands/s in requests of %" PRIu32 " over %" PRIu32
-        " live orders; medians of %" PRIu32 " repeats, us from the intended time to durable\n",
-        b->steady.backend,
-        b->options.rate,
-        b->options.request,
-        b->options.live,
-        b->options.repeats);
-    fprintf(
-        stderr, "%-12s %-8s %10s %10s %10s %10s\n", "snapshot", "", "p50", "p99", "p99.9", "max");
-    for (int kind = 0; kind < KIND_COUNT; kind++) {
-        const struct summary *s = &sums[kind];
-        print_row(kind_names[kind], "without", &s->quiet);
-        print_row("", "beside", &s->beside);
-        fprintf(
-            stderr,
-            "%-12s p99.9 beside / without: %.2f (%.2f to %.2f); %.0f chunks in %.1f s\n",
-            "",
-            s->ratio,
-            s->ratio_min,
-            s->ratio_max,
-            s->chunks,
-            s->seconds);
+    if (o->common.quick) {
+        o->live = o->live_given ? o->live : QUICK_ORDERS;
+        o->rate = o->rate_given ? o->rate : QUICK_RATE;
     }
 }
 
 int ordo_bench_snapshot(int argc, char **argv)
 {
-    static struct bench bench; /* a histogram and an outcome: too much for the stack */
-    static const struct argp argp = {
-        .options = argp_options,
-        .parser = parse_option,
+    static struct bench bench; /* histograms and an outcome: too much for the stack */
+    const struct ordo_bench_verb verb = {
         .doc = "Commits under steady load beside a whole and an incremental snapshot, and without "
                "one, in turn: p99.9 of both and their ratio.",
+        .options = own_options,
+        .parse = parse_option,
+        .input = &bench.options,
+        .common = &bench.options.common,
     };
-    struct summary sums[KIND_COUNT];
     struct ordo_fail fail = {.err = ORDO_OK};
     memset(&bench, 0, sizeof(bench));
     bench.options = (struct options){
-        .dir = ".",
+        .common = {.dir = ".", .repeats = 5},
         .live = 1000000,
         .rate = 50000,
         .request = 32,
-        .repeats = 5,
         .pool_mib = 64,
         .spread = 5,
     };
-    if (argp_parse(&argp, argc, argv, 0, NULL, &bench.options) != 0) {
-        return EXIT_MISUSED;
-    }
+    ordo_bench_parse(&verb, argc, argv);
+    settle(&bench.options);
     ordo_log_set_level(ORDO_LOG_WARN);
-    (void)snprintf(
-        bench.folder, sizeof(bench.folder), "%.200s/ordo-bench-XXXXXX", bench.options.dir);
-    if (mkdtemp(bench.folder) == NULL) {
-        fprintf(stderr, "ordo: bench snapshot: %s: %s\n", bench.folder, strerror(errno));
-        return EXIT_BROKEN;
+    ordo_report_begin(&bench.report, "snapshot", &bench.options.common);
+    ordo_report_set(&bench.report, "orders", bench.options.live);
+    ordo_report_set(&bench.report, "rate", bench.options.rate);
+    ordo_report_set(&bench.report, "request", bench.options.request);
+    ordo_report_set(&bench.report, "spread", bench.options.spread);
+    ordo_report_set(&bench.report, "pool_mib", bench.options.pool_mib);
+    add_rows(&bench, KIND_WHOLE);
+    add_rows(&bench, KIND_CHANGED);
+    enum ordo_err err = ordo_bench_folder_make(bench.options.common.dir, bench.folder, &fail);
+    err = err == ORDO_OK ? run(&bench, &fail) : err;
+    if (err != ORDO_OK) {
+        (void)fprintf(stderr, "ordo: bench snapshot: %s\n", fail.text);
+        return ORDO_BENCH_FAILED;
     }
-    if (run(&bench, &fail) != ORDO_OK) {
-        fprintf(stderr, "ordo: bench snapshot: %s\n", fail.text);
-        return EXIT_BROKEN;
-    }
-    for (int kind = 0; kind < KIND_COUNT; kind++) {
-        sums[kind] = summarise(bench.pairs[kind], bench.options.repeats);
-    }
-    print_json(&bench, sums);
-    if (!bench.options.json) {
-        print_table(&bench, sums);
-    }
-    return 0;
+    return ordo_report_end(&bench.report);
 }

@@ -8,16 +8,11 @@
  */
 #include "bench/snapshot_runs.h"
 
-#include "base/clock.h"
-#include "base/log.h"
+#include "bench/folder.h"
 
-#include <dirent.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define SLOTS         65536u
 #define COMMAND_BYTES (32u << 20)
@@ -27,12 +22,6 @@
 #define SETTLE_NS     (300 * ORDO_NS_PER_MS) /* after a change, before a phase counts */
 #define PAUSE_NS      (ORDO_NS_PER_MS / 2)
 #define STUCK_NS      (300 * ORDO_NS_PER_S)
-
-static uint64_t now_ns(void)
-{
-    struct ordo_clock clock = ordo_clock_system();
-    return ordo_clock_monotonic_ns(&clock);
-}
 
 static void pause_ns(uint64_t ns)
 {
@@ -59,14 +48,14 @@ static bool make(struct ordo_steady *s)
         if (!s->flowing) {
             return s->held = true;
         }
-        s->due_ns = now_ns() + SETTLE_NS;
+        s->due_ns = ordo_bench_now_ns() + SETTLE_NS;
         ordo_sequence_set(&s->is_set_up, 1);
     }
     if (ordo_sequence_get(&s->stop) != 0 || s->load.orders_made >= orders_last(s)) {
         return false;
     }
     if (s->put == 0) {
-        uint64_t now = now_ns();
+        uint64_t now = ordo_bench_now_ns();
         if (now < s->due_ns) {
             return false;
         }
@@ -118,7 +107,7 @@ static uint32_t reply(void *self)
         return 0;
     }
     bool counts = ordo_sequence_own(&s->phase_seen) % 2 == 1;
-    uint64_t now = now_ns();
+    uint64_t now = ordo_bench_now_ns();
     for (uint32_t i = 0; i < count; i++) {
         const struct ordo_slot *slot = ordo_ring_slot(stage->ring, stage->next + i);
         if (slot->code != ORDO_RESULT_OK) {
@@ -259,12 +248,12 @@ static enum ordo_err look(const struct ordo_steady *s, struct ordo_fail *fail)
 
 static enum ordo_err wait_set_up(struct ordo_steady *s, struct ordo_fail *fail)
 {
-    uint64_t limit_ns = now_ns() + STUCK_NS;
+    uint64_t limit_ns = ordo_bench_now_ns() + STUCK_NS;
     enum ordo_err err = ORDO_OK;
     while (err == ORDO_OK && ordo_sequence_get(&s->is_set_up) == 0) {
         pause_ns(PAUSE_NS);
         err = look(s, fail);
-        if (err == ORDO_OK && now_ns() > limit_ns) {
+        if (err == ORDO_OK && ordo_bench_now_ns() > limit_ns) {
             err = ordo_fail_set(fail, ORDO_ERR_TIMEOUT, "the set-up does not end");
         }
     }
@@ -308,23 +297,8 @@ enum ordo_err ordo_steady_open(
 
 /* ---- close ---- */
 
-static void remove_files(const char *path)
-{
-    DIR *dir = opendir(path);
-    if (dir == NULL) {
-        return;
-    }
-    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        (void)unlinkat(dirfd(dir), entry->d_name, 0); /* folders, "." and ".." refuse */
-    }
-    (void)closedir(dir);
-    (void)rmdir(path);
-}
-
 void ordo_steady_close(struct ordo_steady *steady)
 {
-    static const char *const folders[] = {"/snapshot/a", "/snapshot/b", "/snapshot", ""};
-    char path[512];
     ordo_sequence_set(&steady->stop, 1);
     if (steady->running) {
         ordo_snapshotter_stop(&steady->snapshotter);
@@ -335,10 +309,7 @@ void ordo_steady_close(struct ordo_steady *steady)
         ordo_journal_close(steady->journal);
     }
     ordo_arena_fini(&steady->arena);
-    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-        (void)snprintf(path, sizeof(path), "%s%s", steady->config.dir, folders[i]);
-        remove_files(path);
-    }
+    ordo_bench_folder_remove(steady->config.dir);
 }
 
 /* ---- phases ---- */
@@ -358,21 +329,17 @@ static uint64_t begin_phase(struct ordo_steady *s)
     ordo_histogram_reset(&s->histogram);
     s->late = 0;
     turn_phase(s);
-    return now_ns();
+    return ordo_bench_now_ns();
 }
 
 static void end_phase(struct ordo_steady *s, uint64_t begin_ns, struct ordo_steady_phase *out)
 {
-    uint64_t spent_ns = now_ns() - begin_ns;
+    uint64_t spent_ns = ordo_bench_now_ns() - begin_ns;
     turn_phase(s);
-    const struct ordo_histogram *h = &s->histogram;
     *out = (struct ordo_steady_phase){
         .seconds = (double)spent_ns / (double)ORDO_NS_PER_S,
-        .commands = h->total,
-        .p50_us = (double)ordo_histogram_quantile(h, 0.5) / 1e3,
-        .p99_us = (double)ordo_histogram_quantile(h, 0.99) / 1e3,
-        .p999_us = (double)ordo_histogram_quantile(h, 0.999) / 1e3,
-        .max_us = (double)h->max / 1e3,
+        .commands = s->histogram.total,
+        .latency = &s->histogram,
         .late = s->late,
     };
 }
@@ -406,7 +373,7 @@ enum ordo_err ordo_steady_snapshot(
         if (err == ORDO_OK && (now.failed != before.failed || now.given_up != before.given_up)) {
             err = ordo_fail_set(fail, ORDO_ERR_FULL, "a snapshot was given up, see the log");
         }
-        if (err == ORDO_OK && now_ns() - begin_ns > STUCK_NS) {
+        if (err == ORDO_OK && ordo_bench_now_ns() - begin_ns > STUCK_NS) {
             err = ordo_fail_set(fail, ORDO_ERR_TIMEOUT, "a snapshot does not end");
         }
     } while (err == ORDO_OK && now.made == before.made);

@@ -63,11 +63,8 @@ struct ordo_steady {
 struct ordo_steady_phase {
     double seconds;
     uint64_t commands;
-    double p50_us;
-    double p99_us;
-    double p999_us;
-    double max_us;
-    uint64_t chunks; /* of the snapshot; 0 = there was none */
+    const struct ordo_histogram *latency; /* of this phase, ns; good until the next one */
+    uint64_t chunks;                      /* of the snapshot; 0 = there was none */
     uint64_t late;
 };
 

@@ -9,36 +9,33 @@
  * it looks into it: server and client then work at the same time.
  */
 #include "base/clock.h"
+#include "base/log.h"
 #include "bench/bench.h"
+#include "bench/folder.h"
+#include "bench/report.h"
 #include "bench/stream_files.h"
 #include "net/client/sp.h"
 #include "net/server.h"
 #include "net/service.h"
 #include "pipeline/pipeline.h"
 
-#include <argp.h>
-#include <dirent.h>
-#include <ordo_version.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define REPEATS_MAX  99u
-#define UPDATES_MAX  100000000u
-#define POLL_MS      10000
-#define EXIT_BROKEN  1
-#define REQUEST_ID   0x80000001u
-#define REQUEST_SIZE 256
+#define UPDATES_MAX   100000000u
+#define UPDATES_QUICK 20000u
+#define POLL_MS       10000
+#define REQUEST_ID    0x80000001u
+#define REQUEST_SIZE  256
 
 struct options {
-    const char *dir;
+    struct ordo_bench_options common;
     uint64_t updates;
-    uint32_t repeats;
     uint64_t limit;
+    bool updates_given;
     bool ahead;
-    bool json;
 };
 
 /* A server whose ring stands still. */
@@ -53,27 +50,25 @@ struct stand {
     struct ordo_ingress ingress;
     struct ordo_runner runner;
     struct ordo_server *server;
-    char folder[256];
-    char journal[300];
+    char folder[ORDO_BENCH_FOLDER];
+    char journal[ORDO_BENCH_FOLDER + 16];
     char url[320];
 };
 
 struct bench {
     struct options options;
+    struct ordo_report report;
     struct ordo_stream_files files;
     struct stand stand;
     struct ordo_sp sp;
     struct ordo_hash128 hash; /* over everything received */
     uint64_t next;            /* update that is awaited */
     uint64_t fetches;
-    double refill[REPEATS_MAX]; /* updates a second */
-    double alone[REPEATS_MAX];
 };
 
 static double now_s(void)
 {
-    struct ordo_clock clock = ordo_clock_system();
-    return (double)ordo_clock_monotonic_ns(&clock) / 1e9;
+    return (double)ordo_bench_now_ns() / 1e9;
 }
 
 /* ---- the server ---- */
@@ -297,58 +292,39 @@ static enum ordo_err run_alone(struct bench *b, double *out, struct ordo_fail *f
 
 /* ---- the whole ---- */
 
-static int compare(const void *a, const void *b)
+static enum ordo_err measure(struct bench *b, struct ordo_fail *fail)
 {
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void print_result(struct bench *b)
-{
-    uint32_t n = b->options.repeats;
-    qsort(b->refill, n, sizeof(b->refill[0]), compare);
-    qsort(b->alone, n, sizeof(b->alone[0]), compare);
-    double load = 0;
-    (void)getloadavg(&load, 1);
-    printf(
-        "{\"bench\":\"stream\",\"version\":\"%s\",\"commit\":\"%s\",\"build\":\"%s\",\"updates\":%"
-        "llu,\"records\":%llu,"
-        "\"ahead\":%s,\"repeats\":%u,\"refill_updates_per_s\":%.0f,\"refill_min\":%.0f,"
-        "\"refill_max\":%.0f,\"files_alone_updates_per_s\":%.0f,\"ratio\":%.3f,"
-        "\"fetches\":%llu,\"load1\":%.1f}\n",
-        ORDO_VERSION,
-        ORDO_COMMIT,
-        ORDO_BUILD_TYPE,
-        (unsigned long long)b->files.updates,
-        (unsigned long long)b->files.records,
-        b->options.ahead ? "true" : "false",
-        n,
-        b->refill[n / 2],
-        b->refill[0],
-        b->refill[n - 1],
-        b->alone[n / 2],
-        b->refill[n / 2] / b->alone[n / 2],
-        (unsigned long long)b->fetches,
-        load);
-    if (!b->options.json) {
-        fprintf(
-            stderr,
-            "refill over ipc, proven by number and hash: %.2f M updates/s (%.2f-%.2f)\n"
-            "the files read alone, with checksums and chain: %.2f M updates/s; ratio %.2f\n",
-            b->refill[n / 2] / 1e6,
-            b->refill[0] / 1e6,
-            b->refill[n - 1] / 1e6,
-            b->alone[n / 2] / 1e6,
-            b->refill[n / 2] / b->alone[n / 2]);
+    struct ordo_report_row *row = ordo_report_row(&b->report, "refill", "updates/s");
+    double refill = 0;
+    double alone = 0;
+    ordo_report_limit(row, "files read alone");
+    enum ordo_err err = run_refill(b, &refill, fail); /* not counted */
+    for (uint32_t i = 0; i < b->options.common.repeats && err == ORDO_OK; i++) {
+        err = run_refill(b, &refill, fail);
+        if (err == ORDO_OK) {
+            err = run_alone(b, &alone, fail);
+        }
+        if (err == ORDO_OK) {
+            ordo_report_pair(row, refill, alone);
+        }
     }
+    ordo_report_set(&b->report, "updates", (double)b->files.updates);
+    ordo_report_set(&b->report, "records", (double)b->files.records);
+    ordo_report_set(&b->report, "ahead", b->options.ahead);
+    ordo_report_set(&b->report, "fetches", (double)b->fetches);
+    return err;
 }
 
 static enum ordo_err run(struct bench *b, struct ordo_fail *fail)
 {
-    double warm_up;
-    enum ordo_err err =
-        ordo_stream_files_write(b->stand.journal, b->options.updates * 4 / 5, &b->files, fail);
+    struct stand *s = &b->stand;
+    enum ordo_err err = ordo_bench_folder_make(b->options.common.dir, s->folder, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
+    (void)snprintf(s->journal, sizeof(s->journal), "%s/journal", s->folder);
+    (void)snprintf(s->url, sizeof(s->url), "ipc:///tmp/ordo-stream-%d", (int)getpid());
+    err = ordo_stream_files_write(s->journal, b->options.updates * 4 / 5, &b->files, fail);
     if (err == ORDO_OK) {
         err = open_stand(b, fail);
     }
@@ -356,109 +332,61 @@ static enum ordo_err run(struct bench *b, struct ordo_fail *fail)
         err = connect_client(b, fail);
     }
     if (err == ORDO_OK) {
-        err = run_refill(b, &warm_up, fail);
-    }
-    for (uint32_t i = 0; i < b->options.repeats && err == ORDO_OK; i++) {
-        err = run_refill(b, &b->refill[i], fail);
-        if (err == ORDO_OK) {
-            err = run_alone(b, &b->alone[i], fail);
-        }
+        err = measure(b, fail);
     }
     ordo_sp_fini(&b->sp);
-    close_stand(&b->stand);
+    close_stand(s);
+    ordo_bench_folder_remove(s->folder);
     return err;
-}
-
-static uint64_t
-whole_number(struct argp_state *state, const char *name, const char *text, uint64_t max)
-{
-    char *end = NULL;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (end == text || *end != 0 || value < 1 || value > max) {
-        argp_error(state, "--%s %s: give 1 to %llu", name, text, (unsigned long long)max);
-    }
-    return value;
 }
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
     struct options *options = state->input;
     switch (key) {
-    case 'd':
-        options->dir = argument;
-        return 0;
     case 'u':
-        options->updates = whole_number(state, "updates", argument, UPDATES_MAX);
-        return 0;
-    case 'r':
-        options->repeats = (uint32_t)whole_number(state, "repeats", argument, REPEATS_MAX);
+        options->updates = ordo_bench_whole(state, "updates", argument, 1, UPDATES_MAX);
+        options->updates_given = true;
         return 0;
     case 'l':
-        options->limit = whole_number(state, "limit", argument, ORDO_FETCH_LIMIT_MAX);
+        options->limit = ordo_bench_whole(state, "limit", argument, 1, ORDO_FETCH_LIMIT_MAX);
         return 0;
     case 'a':
         options->ahead = true;
-        return 0;
-    case 'j':
-        options->json = true;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-/* A folder that holds files only. */
-static void remove_folder(const char *path)
-{
-    DIR *dir = opendir(path);
-    if (dir == NULL) {
-        return;
-    }
-    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        (void)unlinkat(dirfd(dir), entry->d_name, 0); /* "." and ".." refuse */
-    }
-    (void)closedir(dir);
-    (void)rmdir(path);
-}
-
 int ordo_bench_stream(int argc, char **argv)
 {
-    static const struct argp_option table[] = {
-        {"dir", 'd', "DIR", 0, "Make the journal on this folder's disk (default .)", 0},
+    static const struct argp_option own_options[] = {
         {"updates", 'u', "N", 0, "Updates to write and to fetch (default 3000000)", 0},
-        {"repeats", 'r', "N", 0, "Measurements; the median counts (default 5)", 0},
         {"limit", 'l', "N", 0, "Updates of one fetch (default: as many as fit)", 0},
         {"ahead", 'a', NULL, 0, "Ask for the next range before looking into this one", 0},
-        {"json", 'j', NULL, 0, "Only the JSON line, no table", 0},
         {0},
     };
-    static const struct argp parser = {
-        .options = table,
-        .parser = parse_option,
-        .doc = "How fast a subscriber that was away catches up out of the journal's files.",
-    };
     static struct bench b;
+    const struct ordo_bench_verb verb = {
+        .doc = "How fast a subscriber that was away catches up out of the journal's files.",
+        .options = own_options,
+        .parse = parse_option,
+        .input = &b.options,
+        .common = &b.options.common,
+    };
     struct ordo_fail fail = {0};
-    b.options = (struct options){.dir = ".", .updates = 3000000, .repeats = 5};
+    b.options = (struct options){.common = {.dir = ".", .repeats = 5}, .updates = 3000000};
     b.sp.fd = -1;
-    if (argp_parse(&parser, argc, argv, 0, NULL, &b.options) != 0) {
-        return EXIT_BROKEN;
+    ordo_bench_parse(&verb, argc, argv);
+    if (b.options.common.quick && !b.options.updates_given) {
+        b.options.updates = UPDATES_QUICK;
     }
-    (void)snprintf(
-        b.stand.folder, sizeof(b.stand.folder), "%.200s/ordo-bench-XXXXXX", b.options.dir);
-    if (mkdtemp(b.stand.folder) == NULL) {
-        (void)fprintf(stderr, "ordo bench stream: cannot make %s\n", b.stand.folder);
-        return EXIT_BROKEN;
+    ordo_log_set_level(ORDO_LOG_WARN);
+    ordo_report_begin(&b.report, "stream", &b.options.common);
+    if (run(&b, &fail) != ORDO_OK) {
+        (void)fprintf(stderr, "ordo: bench stream: %s\n", fail.text);
+        return ORDO_BENCH_FAILED;
     }
-    (void)snprintf(b.stand.journal, sizeof(b.stand.journal), "%s/journal", b.stand.folder);
-    (void)snprintf(b.stand.url, sizeof(b.stand.url), "ipc:///tmp/ordo-stream-%d", (int)getpid());
-    enum ordo_err err = run(&b, &fail);
-    remove_folder(b.stand.journal);
-    remove_folder(b.stand.folder);
-    if (err != ORDO_OK) {
-        (void)fprintf(stderr, "ordo bench stream: %s\n", fail.text);
-        return EXIT_BROKEN;
-    }
-    print_result(&b);
-    return 0;
+    return ordo_report_end(&b.report);
 }

@@ -33,6 +33,7 @@
 #define ORDO_REQUESTS_DEFAULT  4096    /* in flight */
 #define ORDO_REQUESTS_MAX      1048576 /* what a token can name, and more than nng can carry */
 #define ORDO_HEARTBEAT_DEFAULT 200     /* ms */
+#define ORDO_LANE_SAMPLES_MAX  16      /* of one reply, or one frame of updates; more are let go */
 #define ORDO_WAIT_REPLY_MAX    65536   /* bytes: 1,024 orders of at most 50 bytes, and a head */
 
 /* Elements of one request that never became slots, in their order. */
@@ -112,10 +113,13 @@ struct ordo_lane {
     struct ordo_writer writer;    /* over ORDO_WIRE_REPLY_MAX bytes */
     uint32_t results;
     uint32_t refused;
+    uint32_t sample_count; /* copies: their slots may be gone when the reply is whole */
+    struct ordo_stamp_cell samples[ORDO_LANE_SAMPLES_MAX];
 };
 
 struct ordo_replying {
     struct ordo_stage *stage;
+    uint64_t next_sample; /* ordo_stamps_is_due */
     struct ordo_lane lanes[ORDO_CLASS_COUNT];
 };
 
@@ -131,12 +135,22 @@ struct ordo_publishing {
     uint32_t count;
     struct ordo_heartbeat head; /* where the stream stands behind this stage */
     uint64_t heartbeat_due_ns;
-    bool quiet_told;          /* a heartbeat has followed the last frame */
-    uint64_t slot_last;       /* the last update of the slot at hand */
-    const uint8_t *slot_hash; /* and the stream hash after it */
+    bool quiet_told;                         /* a heartbeat has followed the last frame */
+    uint64_t slot_last;                      /* the last update of the slot at hand */
+    const uint8_t *slot_hash;                /* and the stream hash after it */
+    uint64_t next_sample;                    /* ordo_stamps_is_due */
+    uint32_t sample_count;                   /* in `updates` */
+    uint64_t samples[ORDO_LANE_SAMPLES_MAX]; /* ns, when they became durable */
     struct ordo_lag lag;
     struct ordo_waits waits;
     uint8_t *answer_buffer; /* ORDO_WAIT_REPLY_MAX bytes */
+};
+
+/* Marks by which the feed tells the stages' times of the last second or more (feed_stats.c). */
+struct ordo_span_marks {
+    uint64_t newer_ns; /* when it was taken */
+    struct ordo_meter_mark older[ORDO_SPAN_COUNT];
+    struct ordo_meter_mark newer[ORDO_SPAN_COUNT];
 };
 
 /* A door, and its part of the requests. */
@@ -176,7 +190,9 @@ struct ordo_server {
     struct ordo_counter updates_published;
     struct ordo_counter frames_published;
 
-    struct ordo_recent recent; /* publish agent writes, feed agent reads */
+    struct ordo_span_marks span_marks; /* feed agent */
+    struct ordo_spans spans;           /* reply and publish agents write, feed agent reads */
+    struct ordo_recent recent;         /* publish agent writes, feed agent reads */
     struct ordo_feed feed;
     ordo_stats_more *more_stats; /* set before the start; NULL = none */
     void *more_context;

@@ -209,7 +209,9 @@ static enum staging stage_request(struct ordo_server *server, struct ordo_reques
         return NO_ROOM;
     }
     uint32_t staged = request->staged;
+    ingress->received_ns = request->since_ns;
     enum staging result = stage_commands(server, request);
+    ingress->received_ns = 0;
     ordo_counter_add(&server->commands, request->staged - staged);
     if (result == STAGED) {
         ordo_counter_add(&server->malformed, request->refused);

@@ -2,30 +2,6 @@
 
 #include "base/hash.h"
 
-/* A log-linear histogram of counters, because another thread looks at it while it grows; base's is
- * read when its writer has stopped. */
-
-static uint32_t bucket_of(uint64_t us)
-{
-    if (us < ORDO_LAG_STEPS) {
-        return (uint32_t)us;
-    }
-    uint32_t top = 63 - (uint32_t)__builtin_clzll(us); /* at least 4 */
-    uint32_t bucket = (top - 3) * ORDO_LAG_STEPS + (uint32_t)(us >> (top - 4) & 15);
-    return bucket < ORDO_LAG_BUCKETS ? bucket : ORDO_LAG_BUCKETS - 1;
-}
-
-/* The largest value of a bucket. */
-static uint64_t end_of(uint32_t bucket)
-{
-    if (bucket < ORDO_LAG_STEPS) {
-        return bucket;
-    }
-    uint32_t top = bucket / ORDO_LAG_STEPS + 3;
-    uint64_t steps = bucket % ORDO_LAG_STEPS + ORDO_LAG_STEPS;
-    return ((steps + 1) << (top - 4)) - 1;
-}
-
 void ordo_lag_note(struct ordo_lag *lag, uint64_t update_seq, uint64_t time_us)
 {
     if (update_seq % ORDO_LAG_STRIDE == 0) {
@@ -80,26 +56,5 @@ void ordo_lag_ack(
         return;
     }
     uint64_t us = now_us > time_us ? now_us - time_us : 0;
-    uint64_t max_us = ordo_counter_get(&lag->max_us);
-    ordo_counter_add(&lag->buckets[bucket_of(us)], 1);
-    ordo_counter_add(&lag->count, 1);
-    ordo_counter_add(&lag->max_us, us > max_us ? us - max_us : 0); /* its one writer */
-}
-
-uint64_t ordo_lag_quantile(const struct ordo_lag *lag, double quantile)
-{
-    uint64_t total = 0;
-    uint64_t seen = 0;
-    for (uint32_t i = 0; i < ORDO_LAG_BUCKETS; i++) {
-        total += ordo_counter_get(&lag->buckets[i]);
-    }
-    uint64_t wanted = (uint64_t)(quantile * (double)total);
-    for (uint32_t i = 0; i < ORDO_LAG_BUCKETS && total != 0; i++) {
-        seen += ordo_counter_get(&lag->buckets[i]);
-        if (seen > wanted || seen == total) {
-            uint64_t max_us = ordo_counter_get(&lag->max_us);
-            return end_of(i) < max_us ? end_of(i) : max_us;
-        }
-    }
-    return 0;
+    ordo_meter_record(&lag->us, us);
 }

@@ -1,17 +1,15 @@
 /* lag.h - sync latency: how long after a change its subscriber said that he has worked it off.
  *
- * One writer (the publish agent, behind durable); the quantiles may be read by any thread. The time
+ * One writer (the publish agent, behind durable); the meter may be read by any thread. The time
  * of an update comes from the newest updates in memory; of older ones a sample is kept each 4,096
  * updates, which makes a late ack look at most that much later.
  */
 #ifndef ORDO_NET_LAG_H
 #define ORDO_NET_LAG_H
 
-#include "net/inbox.h"
+#include "base/meter.h"
 #include "net/recent.h"
 
-#define ORDO_LAG_STEPS   16                    /* a power of two is divided into: 6 % */
-#define ORDO_LAG_BUCKETS (41 * ORDO_LAG_STEPS) /* up to 2^44 us */
 #define ORDO_LAG_SAMPLES 4096
 #define ORDO_LAG_STRIDE  4096 /* updates between two samples */
 #define ORDO_LAG_NAMES   1024 /* subscribers whose last ack is known; others may share a place */
@@ -25,9 +23,7 @@ struct ordo_lag {
         uint64_t name; /* hash of shop and name */
         uint64_t acked;
     } seen[ORDO_LAG_NAMES];
-    struct ordo_counter buckets[ORDO_LAG_BUCKETS];
-    struct ordo_counter count;
-    struct ordo_counter max_us;
+    struct ordo_meter us;
 };
 
 /* Writer: an update has become durable. */
@@ -41,9 +37,5 @@ void ordo_lag_ack(
     uint32_t shop,
     const struct ordo_subscriber_ack *ack,
     uint64_t now_us);
-
-/* The upper end of the bucket in which the quantile (0 to 1) lies, in us; 0 when nothing was
- * counted. Any thread. */
-uint64_t ordo_lag_quantile(const struct ordo_lag *lag, double quantile);
 
 #endif

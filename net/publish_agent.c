@@ -37,6 +37,17 @@ static void send_frame(struct ordo_server *server, const struct ordo_writer *fra
     }
 }
 
+/* What was sampled of the frame that has just gone out. */
+static void tell_samples(struct ordo_server *server)
+{
+    struct ordo_publishing *own = &server->publishing;
+    uint64_t now_ns = ordo_stamps_now_ns(&own->stage->ring->stamps);
+    for (uint32_t i = 0; i < own->sample_count; i++) {
+        ordo_spans_published(&server->spans, own->samples[i], now_ns);
+    }
+    own->sample_count = 0;
+}
+
 static void send_updates(struct ordo_server *server)
 {
     struct ordo_publishing *own = &server->publishing;
@@ -51,6 +62,9 @@ static void send_updates(struct ordo_server *server)
         &frame, server->config.node, own->first_update_seq, own->head.hash, own->count, updates);
     send_frame(server, &frame);
     ordo_counter_add(&server->updates_published, own->count);
+    if (ORDO_UNLIKELY(own->sample_count != 0)) {
+        tell_samples(server);
+    }
     own->updates.at = own->updates.begin;
     own->count = 0;
     own->quiet_told = false;
@@ -89,6 +103,15 @@ static void decode_outcome(struct ordo_server *server, const struct ordo_slot *s
     ORDO_ASSERT(good);
 }
 
+static void take_sample(struct ordo_publishing *own, uint64_t cursor)
+{
+    const struct ordo_stamps *stamps = &own->stage->ring->stamps;
+    if (ordo_stamps_is_due(stamps, &own->next_sample, cursor) &&
+        own->sample_count < ORDO_LANE_SAMPLES_MAX) {
+        own->samples[own->sample_count++] = ordo_stamps_get(stamps, cursor)->ns[ORDO_STAMP_DURABLE];
+    }
+}
+
 /* The updates of one slot, decoded; afterwards the head is behind it. */
 static void take_updates(struct ordo_server *server, uint64_t cursor, const struct ordo_slot *slot)
 {
@@ -106,6 +129,7 @@ static void take_updates(struct ordo_server *server, uint64_t cursor, const stru
     ordo_recent_announce(own->recent, slot->update_seq);
     ordo_outcome_updates(&own->outcome, slot->time_us, first, visit_update, own);
     ORDO_ASSERT(own->count - before == slot->update_count);
+    take_sample(own, cursor);
     memcpy(own->head.hash, ordo_ring_mark(ring, cursor), sizeof(own->head.hash));
     own->head.update_seq = slot->update_seq;
 }

@@ -12,6 +12,9 @@
  * Results of commands are small and always have room. Bodies of queries may not: one that would
  * take the room of the others' results is answered BUSY, which is true of queries: ask again, in a
  * request of its own. A wait is the publish agent's to answer.
+ *
+ * A sampled command (ring/stamps.h) has been answered when the whole reply of its request is given
+ * to the door; its times are kept with the lane until then.
  */
 
 #define RESULT_SIZE_MAX (8 + ORDO_WIRE_TEXT_MAX) /* bytes of a result without a body */
@@ -30,6 +33,7 @@ static void begin_reply(
     lane->current = request;
     lane->results = 0;
     lane->refused = 0;
+    lane->sample_count = 0;
     lane->writer.at = lane->writer.begin;
     lane->writer.failed = false;
     ordo_reply_begin(&lane->writer, request->request_id, &head, request->count);
@@ -72,6 +76,21 @@ static void write_result(
         (struct ordo_bytes){(const uint8_t *)full_text, sizeof(full_text) - 1});
 }
 
+static void take_sample(const struct ordo_replying *own, struct ordo_lane *lane, uint64_t cursor)
+{
+    if (lane->sample_count < ORDO_LANE_SAMPLES_MAX) {
+        lane->samples[lane->sample_count++] = *ordo_stamps_get(&own->stage->ring->stamps, cursor);
+    }
+}
+
+static void tell_samples(struct ordo_server *server, struct ordo_lane *lane)
+{
+    uint64_t now_ns = ordo_stamps_now_ns(&server->replying.stage->ring->stamps);
+    for (uint32_t i = 0; i < lane->sample_count; i++) {
+        ordo_spans_answered(&server->spans, &lane->samples[i], now_ns);
+    }
+}
+
 static void end_reply(struct ordo_server *server, struct ordo_lane *lane)
 {
     struct ordo_request *request = lane->current;
@@ -84,12 +103,15 @@ static void end_reply(struct ordo_server *server, struct ordo_lane *lane)
         ordo_request_index(server, request),
         (struct ordo_bytes){lane->writer.begin, (uint32_t)ordo_writer_size(&lane->writer)});
     ordo_sequence_set(&server->answered, ordo_sequence_own(&server->answered) + 1);
+    if (ORDO_UNLIKELY(lane->sample_count != 0)) {
+        tell_samples(server, lane);
+    }
 }
 
-static void
-answer(struct ordo_server *server, const struct ordo_slot *slot, const struct ordo_slot *newest)
+static void answer(struct ordo_server *server, uint64_t cursor, const struct ordo_slot *newest)
 {
     struct ordo_replying *own = &server->replying;
+    const struct ordo_slot *slot = ordo_ring_slot(own->stage->ring, cursor);
     uint32_t index = ordo_token_request(slot->token);
     ORDO_ASSERT(index < server->config.requests_max);
     struct ordo_request *request = &server->requests[index];
@@ -101,6 +123,9 @@ answer(struct ordo_server *server, const struct ordo_slot *slot, const struct or
     write_refusals(server, lane, ordo_token_refused(slot->token));
     ORDO_ASSERT(lane->results == ordo_token_element(slot->token));
     write_result(server, lane, slot, ordo_ring_outcome(own->stage->ring, slot));
+    if (ordo_stamps_is_due(&own->stage->ring->stamps, &own->next_sample, cursor)) {
+        take_sample(own, lane, cursor);
+    }
     if ((slot->flags & ORDO_SLOT_LAST) != 0) {
         end_reply(server, lane);
     }
@@ -121,7 +146,7 @@ uint32_t ordo_reply_work(void *self)
     for (uint64_t cursor = stage->next; cursor <= last; cursor++) {
         const struct ordo_slot *slot = ordo_ring_slot(stage->ring, cursor);
         if ((slot->flags & ORDO_SLOT_ANSWER) != 0 && slot->kind != ORDO_KIND_WAIT) {
-            answer(server, slot, newest);
+            answer(server, cursor, newest);
         }
     }
     ordo_stage_advance(stage, last);

@@ -102,6 +102,10 @@ enum ordo_err ordo_ingress_put(
     slot->command_size = size;
     slot->flags = flags;
     slot->kind = command->kind;
+    if (ordo_stamps_is_due(&ring->stamps, &ingress->next_sample, first + ingress->staged) &&
+        ingress->received_ns != 0) {
+        ordo_stamps_receive(&ring->stamps, first + ingress->staged, ingress->received_ns);
+    }
     ingress->staged++;
     return ORDO_OK;
 }

@@ -20,7 +20,9 @@ struct ordo_ingress {
     uint64_t tick_cursor;                    /* the last tick's slot; 0 = none */
     uint64_t staged_first;                   /* cursors claimed and not yet published */
     uint32_t staged;
-    uint64_t batch_us; /* the stamp of the staged batch; 0 = not taken yet */
+    uint64_t batch_us;    /* the stamp of the staged batch; 0 = not taken yet */
+    uint64_t received_ns; /* the caller's: when what it puts came (monotonic); 0 = now */
+    uint64_t next_sample; /* ordo_stamps_is_due */
 };
 
 /* Starter thread. */

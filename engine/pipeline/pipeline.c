@@ -20,6 +20,10 @@ enum ordo_err ordo_pipeline_init(
         return err;
     }
     struct ordo_ring *ring = &pipeline->ring;
+    err = ordo_stamps_init(&ring->stamps, arena, ring->capacity, config->sample_every, clock, fail);
+    if (err != ORDO_OK) {
+        return err;
+    }
     ordo_sequencer_init(&pipeline->sequencer, ring);
     err = ordo_apply_stage_init(&pipeline->apply, arena, &pipeline->sequencer, state);
     if (err != ORDO_OK) {
@@ -32,6 +36,8 @@ enum ordo_err ordo_pipeline_init(
     ordo_stage_init(&pipeline->journal, "journal", ring, 0);
     ordo_stage_init(&pipeline->reply, "reply", ring, 0);
     ordo_stage_init(&pipeline->publish, "publish", ring, 0);
+    pipeline->apply.stage.stamp = ORDO_STAMP_APPLY;
+    pipeline->journal.stamp = ORDO_STAMP_DURABLE;
 
     ordo_barrier_add(&pipeline->journal.barrier, &pipeline->apply.stage.sequence);
     ordo_barrier_add(&pipeline->reply.barrier, &pipeline->journal.sequence);

@@ -34,6 +34,7 @@ struct ordo_pipeline_config {
     uint64_t slots;
     uint64_t command_bytes;
     uint64_t outcome_bytes;
+    uint64_t sample_every; /* one command in so many carries stamps (stamps.h); 0 = none */
 };
 
 struct ordo_pipeline_agents {

@@ -12,6 +12,7 @@
 #include "ring/byte_ring.h"
 #include "ring/sequence.h"
 #include "ring/slot.h"
+#include "ring/stamps.h"
 
 #define ORDO_RING_CAPACITY_MIN 64
 #define ORDO_RING_CAPACITY_MAX (1u << 24)
@@ -24,6 +25,7 @@ struct ordo_ring {
     uint64_t capacity;                /* a power of two */
     struct ordo_byte_ring commands;   /* producer: ingress */
     struct ordo_byte_ring outcomes;   /* producer: apply */
+    struct ordo_stamps stamps;        /* none until ordo_stamps_init */
 };
 
 /* capacity is rounded up to a power of two. CONFIG outside of MIN..MAX, NO_MEMORY. Starter thread.

@@ -17,6 +17,7 @@ struct ordo_sequencer {
     struct ordo_sequence published; /* the cursor */
     uint64_t cached_gate;           /* producer only */
     uint64_t command_released;      /* producer only: end of cached_gate's command bytes */
+    uint64_t next_sample;           /* producer only: ordo_stamps_pass */
 };
 
 /* Starter thread; add the gating sequences to `gate` after it. */
@@ -47,6 +48,7 @@ static inline void ordo_sequencer_publish(struct ordo_sequencer *sequencer, uint
 {
     ORDO_ASSERT(cursor - sequencer->cached_gate <= sequencer->ring->capacity);
     ORDO_ASSERT(!ordo_sequence_before(cursor, ordo_sequence_own(&sequencer->published)));
+    ordo_stamps_pass(&sequencer->ring->stamps, ORDO_STAMP_CLAIM, &sequencer->next_sample, cursor);
     ordo_sequence_set(&sequencer->published, cursor);
 }
 

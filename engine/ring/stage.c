@@ -16,6 +16,7 @@ void ordo_stage_init(
         .ring = ring,
         .next = 1,
         .batch_max = batch_max == 0 ? (uint32_t)ring->capacity : batch_max,
+        .stamp = ORDO_STAMP_NONE,
     };
     ordo_sequence_init(&stage->sequence, 0);
 }

@@ -17,6 +17,8 @@ struct ordo_stage {
     struct ordo_sequence sequence; /* the last cursor this stage is done with */
     uint64_t next;                 /* owner only: the next cursor to read, first is 1 */
     uint32_t batch_max;
+    enum ordo_stamp stamp; /* what it makes when it advances; NONE at first */
+    uint64_t next_sample;  /* owner only: ordo_stamps_pass */
 };
 
 /* Starter thread; add the dependencies to `barrier` after it. batch_max of 0 means the capacity. */
@@ -37,6 +39,7 @@ static inline void ordo_stage_advance(struct ordo_stage *stage, uint64_t cursor)
 {
     ORDO_ASSERT(cursor - ordo_sequence_own(&stage->sequence) <= stage->ring->capacity);
     ORDO_DASSERT(!ordo_sequence_before(ordo_barrier_get(&stage->barrier), cursor));
+    ordo_stamps_pass(&stage->ring->stamps, stage->stamp, &stage->next_sample, cursor);
     ordo_sequence_set(&stage->sequence, cursor);
     if (ordo_sequence_before(stage->next, cursor + 1)) {
         stage->next = cursor + 1;

@@ -6,6 +6,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define WAIT_MAX_NS (1000 * ORDO_NS_PER_S) /* of one look */
 
 /* What a caller sees of a client. A request lives in three places: a slot that its wire id names,
  * the list of all by age (for deadlines, and to send again in the same order after a lost
@@ -327,23 +330,22 @@ enum ordo_err ordo_client_send(
 
 /* ---- waiting ---- */
 
-static int wait_ms(uint64_t now_ns, uint64_t until_ns)
+/* Until one of them is ready, or the time has come; a signal ends the wait, nothing more. */
+static void wait_until(struct pollfd *fds, uint32_t count, uint64_t now_ns, uint64_t until_ns)
 {
-    if (until_ns <= now_ns) {
-        return 0;
-    }
-    uint64_t ms = (until_ns - now_ns + ORDO_NS_PER_MS - 1) / ORDO_NS_PER_MS;
-    return ms > 1000000 ? 1000000 : (int)ms;
+    uint64_t ns = until_ns > now_ns ? until_ns - now_ns : 0;
+    ns = ns > WAIT_MAX_NS ? WAIT_MAX_NS : ns;
+    struct timespec limit = {(time_t)(ns / ORDO_NS_PER_S), (long)(ns % ORDO_NS_PER_S)};
+    (void)ppoll(fds, count, &limit, NULL);
 }
 
-uint32_t
-ordo_client_poll_many(struct ordo_client *const *clients, uint32_t count, uint32_t timeout_ms)
+static uint32_t poll_for(struct ordo_client *const *clients, uint32_t count, uint64_t timeout_ns)
 {
     ORDO_ASSERT(count > 0 && count <= ORDO_CLIENTS_MAX);
     struct pollfd fds[ORDO_CLIENTS_MAX];
     const struct ordo_clock *clock = &clients[0]->clock;
     uint64_t now = ordo_clock_monotonic_ns(clock);
-    uint64_t end = now + timeout_ms * ORDO_NS_PER_MS;
+    uint64_t end = now + timeout_ns;
     for (;;) {
         uint32_t ended = 0;
         uint64_t due = end;
@@ -359,14 +361,25 @@ ordo_client_poll_many(struct ordo_client *const *clients, uint32_t count, uint32
         if (ended > 0 || now >= end) {
             return ended;
         }
-        (void)poll(fds, count, wait_ms(now, due)); /* a signal ends the wait, nothing more */
+        wait_until(fds, count, now, due);
         now = ordo_clock_monotonic_ns(clock);
     }
 }
 
+uint32_t
+ordo_client_poll_many(struct ordo_client *const *clients, uint32_t count, uint32_t timeout_ms)
+{
+    return poll_for(clients, count, timeout_ms * ORDO_NS_PER_MS);
+}
+
 uint32_t ordo_client_poll(struct ordo_client *client, uint32_t timeout_ms)
 {
-    return ordo_client_poll_many(&client, 1, timeout_ms);
+    return poll_for(&client, 1, timeout_ms * ORDO_NS_PER_MS);
+}
+
+uint32_t ordo_client_poll_ns(struct ordo_client *client, uint64_t timeout_ns)
+{
+    return poll_for(&client, 1, timeout_ns);
 }
 
 enum ordo_err
@@ -384,7 +397,7 @@ ordo_client_connect(struct ordo_client *client, uint32_t timeout_ms, struct ordo
         }
         uint64_t due = ordo_client_due_ns(client);
         struct pollfd fd = {.fd = client->sp.fd, .events = ordo_sp_events(&client->sp, false)};
-        (void)poll(&fd, 1, wait_ms(now, due < end ? due : end));
+        wait_until(&fd, 1, now, due < end ? due : end);
         now = ordo_clock_monotonic_ns(&client->clock);
     }
     if (ordo_client_is_connected(client)) {

@@ -33,7 +33,7 @@ PACKAGES = {
     "msgpack.h": ["net/*msgpack*.c", "tests/unit/net/*.c"],
     "nng/": ["net/nng_*.c", "bench/nng_*.c", "bench/door_bench.c", "net/client/*.c", "tests/unit/net/*.c", "tests/e2e/*.c"],
     "ini.h": ["tools/ordo/config.c"],
-    "jansson.h": ["tools/ordo/*.c", "bench/*.c", "tests/unit/net/vectors_*.c"],
+    "jansson.h": ["tools/ordo/*.c", "bench/*.c", "tests/unit/bench/*.c", "tests/unit/net/vectors_*.c"],
     "isa-l": ["engine/base/crc32c.c"],
     "xxhash.h": ["engine/base/hash.c"],
     "sodium.h": ["net/client/seal.c"],

@@ -310,6 +310,7 @@ static void pipeline_config(const struct ordo_config *config, struct ordo_pipeli
         .slots = config->slots,
         .command_bytes = config->command_size,
         .outcome_bytes = config->outcome_size,
+        .sample_every = config->sample,
     };
     memcpy(out->cpus, config->cpus, sizeof(out->cpus));
 }

@@ -58,6 +58,7 @@ struct ordo_config {
     uint32_t slots;        /* of the ring; a power of two */
     uint64_t command_size; /* bytes of the ring of commands; a power of two */
     uint64_t outcome_size; /* bytes of the ring of large outcomes; a power of two */
+    uint32_t sample;       /* one command in so many carries stamps; a power of two, 0 = none */
     uint32_t backend;      /* enum ordo_journal_backend */
     uint32_t durability;   /* enum ordo_durability */
     uint32_t flush;        /* enum ordo_journal_flush */

@@ -12,6 +12,7 @@
 #include "journal/disk.h"
 #include "journal/format.h"
 #include "order/schema.h"
+#include "ring/stamps.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -91,6 +92,7 @@ static const struct key keys[] = {
     NUMBER("ring.slots", KEY_COUNT, slots, "16Ki", 64, 1u << 22, true),
     NUMBER("ring.command_size", KEY_SIZE, command_size, "16Mi", 1u << 18, 4 * GIB, true),
     NUMBER("ring.outcome_size", KEY_SIZE, outcome_size, "16Mi", 1u << 18, 4 * GIB, true),
+    NUMBER("ring.sample", KEY_COUNT, sample, "64", 0, ORDO_STAMPS_EVERY_MAX, true),
     CHOICE("journal.backend", backend, "auto", "auto", "io_uring", "pwrite"),
     CHOICE("journal.durability", durability, "flush", "flush", "os", "none"),
     CHOICE("journal.flush", flush, "dsync", "dsync", "fdatasync"),

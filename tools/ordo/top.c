@@ -1,11 +1,13 @@
 /* `ordo top`: what a node does right now: rates, how far each stage is behind the one before it,
- * how far each subscriber is behind the stream, and how long changes take to be acked.
+ * how long sampled commands took from stage to stage, how far each subscriber is behind the
+ * stream, and how long changes take to be acked.
  *
  * All numbers come by the service `stats`, which does not touch the ring; rates are made here, from
  * two answers. Only a terminal gets control codes; a pipe gets one block (or one line of JSON) a
  * sample and nothing else.
  */
 #include "base/clock.h"
+#include "bench/budget.h"
 #include "cli.h"
 #include "online.h"
 #include "order/result.h"
@@ -58,6 +60,7 @@ struct top {
     struct sample samples[2];
     struct sample *now;
     const struct sample *before; /* NULL for the first */
+    struct ordo_budget budget;   /* of `now` */
 };
 
 /* Numbers that grow: what is shown of them is the rate. */
@@ -189,6 +192,11 @@ static uint64_t number_of(const struct sample *sample, const char *name)
     return 0;
 }
 
+static uint64_t number_in(void *context, const char *name)
+{
+    return number_of(context, name);
+}
+
 /* 0 for less than nothing: the two numbers were not taken at one moment, or the node is new. */
 static uint64_t difference(uint64_t a, uint64_t b)
 {
@@ -242,6 +250,8 @@ static void print_text(const struct top *top)
             number_of(s, stages[i].name),
             behind_of(s, i));
     }
+    (void)printf("\n");
+    ordo_budget_print(&top->budget, stdout);
     (void)printf(
         "\nsync latency   p50 %" PRIu64 " us  p99 %" PRIu64 " us  max %" PRIu64 " us\n",
         number_of(s, "sync.p50_us"),
@@ -259,6 +269,37 @@ static void print_text(const struct top *top)
             difference(time_us, reader->acked_us) / 1000000,
             reader->parks);
     }
+}
+
+/* Of the stages that have samples. */
+static json_t *latency_json(const struct ordo_budget *budget)
+{
+    json_t *all = json_object();
+    for (uint32_t i = 0; i < ORDO_BUDGET_LINES; i++) {
+        const struct ordo_budget_line *line = &budget->lines[i];
+        if (line->count == 0) {
+            continue;
+        }
+        json_t *one = json_pack(
+            "{s:I, s:f, s:f, s:f, s:f, s:f}",
+            "samples",
+            (json_int_t)line->count,
+            "mean",
+            line->mean_us,
+            "p50",
+            line->p50_us,
+            "p99",
+            line->p99_us,
+            "p99_9",
+            line->p999_us,
+            "max",
+            line->max_us);
+        if (line->share >= 0) {
+            json_object_set_new(one, "share", json_real(line->share));
+        }
+        json_object_set_new(all, line->name, one);
+    }
+    return all;
 }
 
 static int print_json(const struct top *top)
@@ -297,7 +338,9 @@ static int print_json(const struct top *top)
                 (json_int_t)reader->parks));
     }
     return ordo_online_print_json(json_pack(
-        "{s:o, s:o, s:o, s:o}",
+        "{s:o, s:o, s:o, s:o, s:o}",
+        "latency_us",
+        latency_json(&top->budget),
         "numbers",
         numbers,
         "per_second",
@@ -347,6 +390,7 @@ static int watch(struct top *top)
             code = ask_readers(top);
         }
         if (code == ORDO_EXIT_OK) {
+            ordo_budget_fill(&top->budget, number_in, top->now);
             code = show(top, i);
         }
         if (i + 1 == top->count) {
