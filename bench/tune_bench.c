@@ -51,6 +51,7 @@ struct tune {
     struct options options;
     struct ordo_clock clock;
     uint64_t begin_ns;
+    double deadline_s; /* of the stage that runs, from the begin */
     double overhead_s; /* of one visit, as measured */
     uint32_t visits;
     struct ordo_tune_stage stages[STAGES];
@@ -210,7 +211,7 @@ static enum ordo_err run_round(
     }
     enum ordo_err err = ORDO_OK;
     for (uint32_t i = 0; i < count && err == ORDO_OK; i++) {
-        bool late = spent_s(t) > t->options.minutes * 60 && (round > 0 || i > 0);
+        bool late = spent_s(t) > t->deadline_s && (round > 0 || i > 0);
         if (!late) {
             err = visit_all(t, stage, &config, round, fail);
         }
@@ -223,6 +224,7 @@ run_stage(struct tune *t, struct ordo_tune_stage *stage, double budget_s, struct
 {
     static const double shares[ORDO_TUNE_ROUNDS] = {0.35, 0.3, 0.35};
     enum ordo_err err = ORDO_OK;
+    t->deadline_s = spent_s(t) + budget_s;
     for (uint32_t round = 0; round < ORDO_TUNE_ROUNDS && err == ORDO_OK; round++) {
         err = run_round(t, stage, round, shares[round] * budget_s, fail);
         if (err == ORDO_OK && ordo_tried_is_out(&stage->tried[stage->field.standard])) {
