@@ -9,6 +9,8 @@
 
 int ordo_bench_ring(int argc, char **argv);
 int ordo_bench_apply(int argc, char **argv);
+int ordo_bench_codec(int argc, char **argv);
+int ordo_bench_read(int argc, char **argv);
 int ordo_bench_journal(int argc, char **argv);
 int ordo_bench_budget(int argc, char **argv);
 int ordo_bench_engine(int argc, char **argv);

@@ -37,12 +37,12 @@ struct ordo_budget {
 void ordo_budget_fill(
     struct ordo_budget *budget, uint64_t (*number)(void *context, const char *name), void *context);
 
-/* The lines that have samples. */
+/* The lines that have samples; nothing when none has. */
 void ordo_budget_print(const struct ordo_budget *budget, FILE *out);
 
 /* For each of some loads of lifecycles: a node of its own as `config` says, the load for
- * options->seconds, and then what its stats tell: rows "budget LOAD: STAGE p50" (p99, p99.9, share)
- * into the report, the tables to `out` (NULL = none). Blocks. */
+ * options->seconds twice, and of the second time what its stats tell: rows "budget LOAD: STAGE p50"
+ * (p99, p99.9, share) into the report, the tables to `out` (NULL = none). Blocks. */
 enum ordo_err ordo_budget_measure(
     const struct ordo_child_config *config,
     struct ordo_report *report,

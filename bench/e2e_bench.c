@@ -8,6 +8,7 @@
  * way to see a stall, which a closed loop answers by sending less. --stall-ms makes one. */
 #include "base/clock.h"
 #include "bench/bench.h"
+#include "bench/budget.h"
 #include "bench/child.h"
 #include "bench/e2e_load.h"
 #include "bench/e2e_nng.h"
@@ -58,6 +59,7 @@ struct load {
 struct bench {
     struct options options;
     struct ordo_report report;
+    struct ordo_child_config config;
     struct ordo_child node;
     struct load loads[ROWS_MAX];
     uint32_t load_count;
@@ -228,14 +230,6 @@ static enum ordo_err run_all(struct bench *b, struct ordo_fail *fail)
 
 /* ---- rows ---- */
 
-static struct ordo_report_row *
-add_row(struct bench *b, const struct load *load, const char *what, const char *unit)
-{
-    char name[ORDO_REPORT_NAME];
-    (void)snprintf(name, sizeof(name), "%s %s", load->name, what);
-    return ordo_report_row(&b->report, name, unit);
-}
-
 static enum ordo_err open_load(struct bench *b, struct load *load, struct ordo_fail *fail)
 {
     uint64_t numbers = (uint64_t)(load - b->loads + 1) * NUMBERS;
@@ -245,9 +239,9 @@ static enum ordo_err open_load(struct bench *b, struct load *load, struct ordo_f
     }
     ordo_histogram_reset(load->latency);
     load->per_s = ordo_report_row(&b->report, load->name, load->unit);
-    load->p50 = add_row(b, load, "p50", "us");
-    load->node_cores = add_row(b, load, "node", "cores");
-    load->client_cores = add_row(b, load, "client", "cores");
+    load->p50 = ordo_report_row_named(&b->report, "us", "%s p50", load->name);
+    load->node_cores = ordo_report_row_named(&b->report, "cores", "%s node", load->name);
+    load->client_cores = ordo_report_row_named(&b->report, "cores", "%s client", load->name);
     ordo_report_limit(load->p50, "bare flush");
     ordo_report_latency(load->per_s, load->latency);
     return ordo_e2e_open(&load->e2e, b->node.url, load->lanes, load->group, numbers, fail);
@@ -301,7 +295,7 @@ static void describe(struct bench *b)
 static enum ordo_err measure(struct bench *b, struct ordo_fail *fail)
 {
     /* capacities for what a fast machine does in the time of all repeats */
-    struct ordo_child_config config = {
+    b->config = (struct ordo_child_config){
         .dir = b->options.common.dir,
         .url = b->options.url,
         .flags =
@@ -312,9 +306,9 @@ static enum ordo_err measure(struct bench *b, struct ordo_fail *fail)
         .flag_count = 4,
     };
     for (uint32_t i = 0; i < b->options.flag_count; i++) {
-        config.flags[config.flag_count++] = b->options.flags[i];
+        b->config.flags[b->config.flag_count++] = b->options.flags[i];
     }
-    enum ordo_err err = ordo_child_open(&b->node, &config, fail);
+    enum ordo_err err = ordo_child_open(&b->node, &b->config, fail);
     if (err != ORDO_OK) {
         return err;
     }
@@ -351,6 +345,11 @@ int ordo_bench_e2e(int argc, char **argv)
     ordo_e2e_nng_init(&b->nng, (ROWS_MAX + 1) * NUMBERS);
     describe(b);
     enum ordo_err err = measure(b, &fail);
+    if (err == ORDO_OK && b->options.rate == 0) {
+        ordo_child_close(&b->node); /* its address is the next one's */
+        FILE *tables = b->options.common.json ? NULL : stderr;
+        err = ordo_budget_measure(&b->config, &b->report, tables, &fail);
+    }
     int code = ORDO_BENCH_FAILED;
     if (err == ORDO_OK) {
         code = ordo_report_end(&b->report);

@@ -28,7 +28,7 @@
 #include "bench/machine.h"
 #include "bench/options.h"
 
-#define ORDO_REPORT_ROWS_MAX    96u
+#define ORDO_REPORT_ROWS_MAX    128u
 #define ORDO_REPORT_NOTES_MAX   8u
 #define ORDO_REPORT_NAME        64
 #define ORDO_REPORT_NOTE        320
@@ -53,6 +53,7 @@ struct ordo_report_row {
     struct ordo_series own;
     struct ordo_series limit;
     const struct ordo_histogram *latency; /* the caller's, ns, until the end; NULL = none */
+    bool json_only;                       /* the caller has a table of his own for it */
 };
 
 struct ordo_report_entry {
@@ -104,6 +105,11 @@ void ordo_report_set_text(struct ordo_report *report, const char *name, const ch
  * The pointer is good until the report ends. */
 struct ordo_report_row *
 ordo_report_row(struct ordo_report *report, const char *name, const char *unit);
+
+/* The same with a name that is put together; it must fit into ORDO_REPORT_NAME. */
+struct ordo_report_row *
+ordo_report_row_named(struct ordo_report *report, const char *unit, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* The row with this name, or NULL. */
 struct ordo_report_row *ordo_report_find(struct ordo_report *report, const char *name);

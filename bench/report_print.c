@@ -154,7 +154,7 @@ static int width_of(const struct ordo_report *report)
     size_t width = NAME_WIDTH_MIN;
     for (uint32_t i = 0; i < report->row_count; i++) {
         size_t size = strlen(report->rows[i].name);
-        width = size > width ? size : width;
+        width = size > width && !report->rows[i].json_only ? size : width;
     }
     return (int)width;
 }
@@ -236,7 +236,9 @@ void ordo_report_print_table(const struct ordo_report *report, FILE *out)
     (void)fprintf(
         out, "%-*s %12s %12s %12s  %s\n", width, report->bench, "median", "least", "most", "unit");
     for (uint32_t i = 0; i < report->row_count; i++) {
-        print_row(&report->rows[i], width, out);
+        if (!report->rows[i].json_only) {
+            print_row(&report->rows[i], width, out);
+        }
     }
     print_latencies(report, width, out);
     for (uint32_t i = 0; i < report->note_count; i++) {

@@ -146,6 +146,13 @@ struct ordo_publishing {
     uint8_t *answer_buffer; /* ORDO_WAIT_REPLY_MAX bytes */
 };
 
+/* Marks by which the feed tells the stages' times of the last second or more (feed_stats.c). */
+struct ordo_span_marks {
+    uint64_t newer_ns; /* when it was taken */
+    struct ordo_meter_mark older[ORDO_SPAN_COUNT];
+    struct ordo_meter_mark newer[ORDO_SPAN_COUNT];
+};
+
 /* A door, and its part of the requests. */
 struct ordo_desk_door {
     struct ordo_door door;
@@ -183,8 +190,9 @@ struct ordo_server {
     struct ordo_counter updates_published;
     struct ordo_counter frames_published;
 
-    struct ordo_spans spans;   /* reply and publish agents write, feed agent reads */
-    struct ordo_recent recent; /* publish agent writes, feed agent reads */
+    struct ordo_span_marks span_marks; /* feed agent */
+    struct ordo_spans spans;           /* reply and publish agents write, feed agent reads */
+    struct ordo_recent recent;         /* publish agent writes, feed agent reads */
     struct ordo_feed feed;
     ordo_stats_more *more_stats; /* set before the start; NULL = none */
     void *more_context;

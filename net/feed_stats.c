@@ -9,6 +9,7 @@
  * asks twice. Names are for people and may change; those of time end in _us or _ns.
  */
 
+#define WHILE_NS       (ORDO_NS_PER_S * 9 / 10) /* who asks each second may be early */
 #define NAME_MAX_SIZE  (ORDO_STAT_NAME_MAX + 1)
 #define STATS_SIZE_MAX (ORDO_STATS_MAX * (ORDO_STAT_NAME_MAX + 16))
 
@@ -81,40 +82,63 @@ static void add_lag(const struct ordo_lag *lag, struct numbers *to)
     add(to, "sync.max_us", view.max);
 }
 
-/* Where the time of a sampled command went, from each stamp to the next (ring/stamps.h). */
-static void add_span(const struct ordo_spans *spans, enum ordo_span span, struct numbers *to)
+/* Where the time of a sampled command went, from each stamp to the next (ring/stamps.h); prefix is
+ * "" for all since the start, "last_" for the last while. */
+static void add_view(
+    enum ordo_span span, const char *prefix, const struct ordo_meter_view *view, struct numbers *to)
 {
-    struct ordo_meter_view view;
-    ordo_meter_read(&spans->meters[span], &view);
     const struct {
         const char *name;
         uint64_t value;
     } all[] = {
-        {"count", view.count},
-        {"sum_ns", view.sum},
-        {"p50_ns", view.p50},
-        {"p99_ns", view.p99},
-        {"p999_ns", view.p999},
-        {"max_ns", view.max},
+        {"count", view->count},
+        {"sum_ns", view->sum},
+        {"p50_ns", view->p50},
+        {"p99_ns", view->p99},
+        {"p999_ns", view->p999},
+        {"max_ns", view->max},
     };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         char name[NAME_MAX_SIZE];
-        (void)snprintf(name, sizeof(name), "stage.%s.%s", ordo_span_name(span), all[i].name);
+        (void)snprintf(
+            name, sizeof(name), "stage.%s.%s%s", ordo_span_name(span), prefix, all[i].name);
         add(to, name, all[i].value);
     }
 }
 
-static void add_spans(const struct ordo_server *server, struct numbers *to)
+/* The last while: since the mark before the newest, and that is a second old at least. So who asks
+ * once a second sees the second, whoever else asks, too. */
+static void turn_marks(struct ordo_server *server)
+{
+    struct ordo_span_marks *marks = &server->span_marks;
+    uint64_t now_ns = ordo_clock_monotonic_ns(&server->clock);
+    if (now_ns - marks->newer_ns < WHILE_NS) {
+        return;
+    }
+    marks->newer_ns = now_ns;
+    memcpy(marks->older, marks->newer, sizeof(marks->older));
+    for (enum ordo_span span = 0; span < ORDO_SPAN_COUNT; span++) {
+        ordo_meter_take(&server->spans.meters[span], &marks->newer[span]);
+    }
+}
+
+static void add_spans(struct ordo_server *server, struct numbers *to)
 {
     add(to, "stage.every", server->replying.stage->ring->stamps.every);
+    turn_marks(server);
     for (enum ordo_span span = 0; span < ORDO_SPAN_COUNT; span++) {
-        add_span(&server->spans, span, to);
+        const struct ordo_meter *meter = &server->spans.meters[span];
+        struct ordo_meter_view view;
+        ordo_meter_read(meter, &view);
+        add_view(span, "", &view, to);
+        ordo_meter_since(meter, &server->span_marks.older[span], &view);
+        add_view(span, "last_", &view, to);
     }
 }
 
 struct ordo_bytes ordo_feed_stats(struct ordo_feed *feed, const struct ordo_feed_ask *ask)
 {
-    const struct ordo_server *server = feed->server;
+    struct ordo_server *server = feed->server;
     uint8_t bytes[ORDO_FEED_HEAD_ROOM];
     struct ordo_writer head = ordo_writer_over(bytes, sizeof(bytes));
     struct numbers numbers = {

@@ -5,6 +5,7 @@
 #include "base/meter.h"
 
 #include <math.h>
+#include <stddef.h>
 
 /* The largest value of a bucket. */
 static uint64_t end_of(uint32_t bucket)
@@ -20,13 +21,11 @@ static uint64_t end_of(uint32_t bucket)
     return ((step + 1) << shift) - 1;
 }
 
-static uint64_t total_of(const struct ordo_meter *meter)
+static uint64_t
+count_in(const struct ordo_meter *meter, const struct ordo_meter_mark *mark, uint32_t bucket)
 {
-    uint64_t total = 0;
-    for (uint32_t i = 0; i < ORDO_METER_BUCKETS; i++) {
-        total += atomic_load_explicit(&meter->buckets[i], memory_order_acquire);
-    }
-    return total;
+    uint64_t count = atomic_load_explicit(&meter->buckets[bucket], memory_order_acquire);
+    return mark == NULL ? count : count - mark->buckets[bucket];
 }
 
 static uint64_t rank_of(double share, uint64_t total)
@@ -35,47 +34,85 @@ static uint64_t rank_of(double share, uint64_t total)
     return rank == 0 ? 1 : rank;
 }
 
-/* Shares grow. */
-static void find(
-    const struct ordo_meter *meter,
-    uint64_t total,
-    uint32_t count,
-    const double *shares,
-    uint64_t *values)
+/* The number of values, and the last bucket that has one. */
+static uint64_t
+total_of(const struct ordo_meter *meter, const struct ordo_meter_mark *mark, uint32_t *last)
+{
+    uint64_t total = 0;
+    *last = 0;
+    for (uint32_t i = 0; i < ORDO_METER_BUCKETS; i++) {
+        uint64_t count = count_in(meter, mark, i);
+        *last = count == 0 ? *last : i;
+        total += count;
+    }
+    return total;
+}
+
+struct ranks {
+    const double *shares; /* they grow */
+    uint64_t *values;
+    uint32_t count;
+    uint64_t total;
+};
+
+static void
+find(const struct ordo_meter *meter, const struct ordo_meter_mark *mark, const struct ranks *ranks)
 {
     uint64_t max = atomic_load_explicit(&meter->max, memory_order_relaxed);
     uint64_t seen = 0;
     uint32_t found = 0;
-    for (uint32_t i = 0; i < ORDO_METER_BUCKETS && found < count; i++) {
-        seen += atomic_load_explicit(&meter->buckets[i], memory_order_relaxed);
-        while (found < count && seen >= rank_of(shares[found], total)) {
-            values[found++] = end_of(i) < max ? end_of(i) : max;
+    for (uint32_t i = 0; i < ORDO_METER_BUCKETS && found < ranks->count; i++) {
+        seen += count_in(meter, mark, i);
+        while (found < ranks->count && seen >= rank_of(ranks->shares[found], ranks->total)) {
+            ranks->values[found++] = end_of(i) < max ? end_of(i) : max;
         }
     }
 }
 
-void ordo_meter_read(const struct ordo_meter *meter, struct ordo_meter_view *view)
+void ordo_meter_since(
+    const struct ordo_meter *meter,
+    const struct ordo_meter_mark *mark,
+    struct ordo_meter_view *view)
 {
     static const double shares[3] = {0.5, 0.99, 0.999};
     uint64_t values[3] = {0};
-    *view = (struct ordo_meter_view){.count = total_of(meter)};
+    uint32_t last;
+    *view = (struct ordo_meter_view){.count = total_of(meter, mark, &last)};
     if (view->count == 0) {
         return;
     }
-    find(meter, view->count, 3, shares, values);
+    find(meter, mark, &(struct ranks){shares, values, 3, view->count});
     view->p50 = values[0];
     view->p99 = values[1];
     view->p999 = values[2];
     view->sum = atomic_load_explicit(&meter->sum, memory_order_relaxed);
     view->max = atomic_load_explicit(&meter->max, memory_order_relaxed);
+    if (mark != NULL) {
+        view->sum -= mark->sum;
+        view->max = end_of(last) < view->max ? end_of(last) : view->max;
+    }
+}
+
+void ordo_meter_read(const struct ordo_meter *meter, struct ordo_meter_view *view)
+{
+    ordo_meter_since(meter, NULL, view);
+}
+
+void ordo_meter_take(const struct ordo_meter *meter, struct ordo_meter_mark *mark)
+{
+    mark->sum = atomic_load_explicit(&meter->sum, memory_order_relaxed);
+    for (uint32_t i = 0; i < ORDO_METER_BUCKETS; i++) {
+        mark->buckets[i] = atomic_load_explicit(&meter->buckets[i], memory_order_acquire);
+    }
 }
 
 uint64_t ordo_meter_quantile(const struct ordo_meter *meter, double quantile)
 {
     uint64_t value = 0;
-    uint64_t total = total_of(meter);
+    uint32_t last;
+    uint64_t total = total_of(meter, NULL, &last);
     if (total != 0) {
-        find(meter, total, 1, &quantile, &value);
+        find(meter, NULL, &(struct ranks){&quantile, &value, 1, total});
     }
     return value;
 }

@@ -32,6 +32,12 @@ struct ordo_meter_view {
     uint64_t max;
 };
 
+/* A meter as it was, to tell what came since. Of one reader. */
+struct ordo_meter_mark {
+    uint64_t sum;
+    uint64_t buckets[ORDO_METER_BUCKETS];
+};
+
 static inline uint32_t ordo_meter_bucket(uint64_t value)
 {
     if (value < ORDO_METER_STEPS) {
@@ -59,6 +65,15 @@ static inline void ordo_meter_record(struct ordo_meter *meter, uint64_t value)
 
 /* Any thread; does not block. What is recorded meanwhile may be in it or not. */
 void ordo_meter_read(const struct ordo_meter *meter, struct ordo_meter_view *view);
+
+/* Takes a mark. The reader whose it is; does not block. */
+void ordo_meter_take(const struct ordo_meter *meter, struct ordo_meter_mark *mark);
+
+/* What was recorded since the mark; its max is the upper end of a bucket. The mark's reader. */
+void ordo_meter_since(
+    const struct ordo_meter *meter,
+    const struct ordo_meter_mark *mark,
+    struct ordo_meter_view *view);
 
 /* The upper end of the bucket in which the quantile (0 to 1) lies, 0 when empty. Any thread. */
 uint64_t ordo_meter_quantile(const struct ordo_meter *meter, double quantile);

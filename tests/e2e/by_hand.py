@@ -49,7 +49,7 @@ class Stream:
 class Script:
     def __init__(self, place):
         self.place = place
-        self.node = place.node("data")
+        self.node = place.node("data", flags=["--set", "ring.sample=1"])
         self.node.start()
 
     def ask(self, *arguments, code=0):
@@ -391,12 +391,12 @@ class Script:
         self.ask("subscriber", "put", "top-reader", "--acked", "0")
         done = self.place.run("top", "--once", "--json")
         check(done.returncode == 0 and done.stdout.count("\n") == 1, f"{done.returncode} {done.stdout} {done.stderr}")
-        shown = json.loads(done.stdout)
-        numbers = shown["numbers"]
+        numbers = (shown := json.loads(done.stdout))["numbers"]
         check(numbers["ring.claimed"] >= numbers["ring.durable"] > 0 and numbers["update.head"] > 0, f"{numbers}")
+        check(shown["latency_us"]["durable"]["p50"] > 0 and shown["latency_us"]["total"]["share"] == 1, f"{shown}")
         lag = {row["subscriber"]: row["behind"] for row in shown["subscribers"]}
         check(lag["top-reader"] == numbers["update.head"], f"{shown['subscribers']}")
-        text = self.says(["commands", "journal", "publish", "sync latency", "top-reader"],
+        text = self.says(["commands", "journal", "durable", "sync latency", "top-reader"],
                          "top", "--count", "2", "--interval", "20ms")
         check("\033" not in text and text.count("stage") == 2, repr(text[:200]))
 

@@ -15,10 +15,12 @@ struct benchmark {
 static const struct benchmark benchmarks[] = {
     {"ring", ordo_bench_ring, "commands through the ring, by layout and wait strategy"},
     {"apply", ordo_bench_apply, "decisions a second of the engine alone"},
+    {"codec", ordo_bench_codec, "reading and writing the wire, a command, a result, an update"},
     {"journal", ordo_bench_journal, "the journal against a plain writer on the same disk"},
     {"engine", ordo_bench_engine, "commands through apply and journal, durable, in process"},
     {"e2e", ordo_bench_e2e, "lifecycles from one client through the whole node, durable"},
     {"budget", ordo_bench_budget, "where the microseconds of a command go, stage by stage"},
+    {"read", ordo_bench_read, "the status of orders, asked through the ring from one client"},
     {"snapshot", ordo_bench_snapshot, "commits beside a snapshot, and without one"},
     {"stream", ordo_bench_stream, "catching up with the status stream out of the files"},
     {"sweep", ordo_bench_sweep, "settings against load: latency, throughput and CPU, with plots"},

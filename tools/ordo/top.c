@@ -250,10 +250,8 @@ static void print_text(const struct top *top)
             number_of(s, stages[i].name),
             behind_of(s, i));
     }
-    if (top->budget.every != 0) {
-        (void)printf("\n");
-        ordo_budget_print(&top->budget, stdout);
-    }
+    (void)printf("\n");
+    ordo_budget_print(&top->budget, stdout);
     (void)printf(
         "\nsync latency   p50 %" PRIu64 " us  p99 %" PRIu64 " us  max %" PRIu64 " us\n",
         number_of(s, "sync.p50_us"),

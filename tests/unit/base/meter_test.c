@@ -70,3 +70,26 @@ Test(meter, buckets_grow_with_their_values)
     ordo_meter_record(&meter, UINT64_MAX);
     cr_assert_eq(view_of().p50, UINT64_MAX);
 }
+
+Test(meter, tells_what_came_since_a_mark_and_nothing_before_it)
+{
+    static struct ordo_meter_mark mark;
+    struct ordo_meter_view view;
+    for (int i = 0; i < 1000; i++) {
+        ordo_meter_record(&meter, 5000000);
+    }
+    ordo_meter_take(&meter, &mark);
+    ordo_meter_since(&meter, &mark, &view);
+    cr_assert_eq(view.count + view.sum + view.p50 + view.p999 + view.max, 0);
+    for (uint64_t i = 1; i <= 100; i++) {
+        ordo_meter_record(&meter, i * 1000);
+    }
+    ordo_meter_since(&meter, &mark, &view);
+    cr_assert_eq(view.count, 100);
+    cr_assert_eq(view.sum, 5050000);
+    cr_assert(view.p50 >= 50000 && view.p50 < 52000, "%lu", view.p50);
+    cr_assert(view.p99 >= 99000 && view.p99 < 103000, "%lu", view.p99);
+    cr_assert(view.max >= 100000 && view.max < 104000 && view.p999 <= view.max, "%lu", view.max);
+    cr_assert_eq(view_of().count, 1100);
+    cr_assert_eq(view_of().max, 5000000);
+}

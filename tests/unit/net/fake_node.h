@@ -29,6 +29,7 @@ struct node {
     struct ordo_ring ring;
     struct ordo_sequencer sequencer;
     struct ordo_stage apply;
+    struct ordo_stage journal; /* passes what is applied, at once unless unflushed */
     struct ordo_stage reply;
     struct ordo_stage publish;
     struct ordo_sequence deadline_us;
@@ -37,7 +38,8 @@ struct node {
     struct ordo_runner runner;
     struct ordo_server *server;
     struct ordo_server_config config;
-    atomic_bool held; /* nothing is applied meanwhile */
+    atomic_bool held;      /* nothing is applied meanwhile */
+    atomic_bool unflushed; /* nothing becomes durable meanwhile */
     char directory[64];
     char url[128];
     char publish_url[128];
@@ -114,7 +116,7 @@ static inline void node_wait(const struct ordo_wait *wait, struct ordo_writer *o
 
 /* Some command kinds the fake does not decide: it takes creates, facts, acks and cancels, and
  * answers HEAD and CARDS. */
-static inline uint32_t node_apply_work(void *self)
+static inline uint32_t node_decide_work(void *self)
 {
     struct node *n = self;
     uint32_t count = atomic_load(&n->held) ? 0 : ordo_stage_available(&n->apply);
@@ -151,6 +153,17 @@ static inline uint32_t node_apply_work(void *self)
         ordo_stage_advance(&n->apply, cursor);
     }
     return count;
+}
+
+static inline uint32_t node_apply_work(void *self)
+{
+    struct node *n = self;
+    uint32_t count = node_decide_work(self);
+    uint32_t flushed = atomic_load(&n->unflushed) ? 0 : ordo_stage_available(&n->journal);
+    if (flushed != 0) {
+        ordo_stage_advance(&n->journal, n->journal.next + flushed - 1);
+    }
+    return count + flushed;
 }
 
 /* The door under test: ORDO_DOOR in the environment, polled or nng; the tests run on both. */
@@ -190,11 +203,15 @@ static inline void node_open(struct node *n, uint64_t capacity)
         fail.text);
     ordo_sequencer_init(&n->sequencer, &n->ring);
     ordo_stage_init(&n->apply, "apply", &n->ring, 0);
+    ordo_stage_init(&n->journal, "journal", &n->ring, 0);
     ordo_stage_init(&n->reply, "reply", &n->ring, 0);
     ordo_stage_init(&n->publish, "publish", &n->ring, 0);
     ordo_barrier_add(&n->apply.barrier, &n->sequencer.published);
-    ordo_barrier_add(&n->reply.barrier, &n->apply.sequence);
-    ordo_barrier_add(&n->publish.barrier, &n->apply.sequence);
+    n->apply.stamp = ORDO_STAMP_APPLY;
+    n->journal.stamp = ORDO_STAMP_DURABLE;
+    ordo_barrier_add(&n->journal.barrier, &n->apply.sequence);
+    ordo_barrier_add(&n->reply.barrier, &n->journal.sequence);
+    ordo_barrier_add(&n->publish.barrier, &n->journal.sequence);
     ordo_barrier_add(&n->sequencer.gate, &n->reply.sequence);
     ordo_barrier_add(&n->sequencer.gate, &n->publish.sequence);
     ordo_sequence_init(&n->deadline_us, UINT64_MAX);
