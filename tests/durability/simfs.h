@@ -104,14 +104,16 @@ void simfs_mount(struct sim_image *image, struct sim_log *log, uint32_t block);
 
 /* A write that is under way: seen by reads, durable only when SIM_DONE is noted for its index. */
 uint32_t simfs_write_begin(int fd, uint64_t offset, const uint8_t *data, uint32_t size);
-/* What follows is done to the image only. */
+/* What follows is written down there; NULL = is done to the image only. */
+void simfs_use_log(struct sim_log *log);
 void simfs_stop_log(void);
 
 void simfs_note(enum sim_op_kind kind, uint64_t value);
 
-/* Asked before every call of these kinds what becomes of it: 0 or an errno; of a write *size may be
- * made less. It may take its time: the file system is not locked meanwhile. */
-enum simfs_call { SIMFS_OPEN, SIMFS_READ, SIMFS_WRITE, SIMFS_ROOM, SIMFS_FLUSH, SIMFS_NAME };
+/* Asked before every call of these kinds (closes: of any descriptor) what becomes of it: 0, an errno, or -1 for "nothing, but
+ * say that it was done"; of a write *size may be made less. It may take its time: the file system
+ * is not locked meanwhile. */
+enum simfs_call { SIMFS_OPEN, SIMFS_READ, SIMFS_WRITE, SIMFS_ROOM, SIMFS_FLUSH, SIMFS_NAME, SIMFS_CLOSE };
 typedef int simfs_gate(enum simfs_call call, int fd, size_t *size);
 void simfs_set_gate(simfs_gate *gate);
 

@@ -51,11 +51,16 @@ void simfs_mount(struct sim_image *image, struct sim_log *log, uint32_t block)
     (void)pthread_mutex_unlock(&fs.mutex);
 }
 
-void simfs_stop_log(void)
+void simfs_use_log(struct sim_log *log)
 {
     (void)pthread_mutex_lock(&fs.mutex);
-    fs.log = NULL;
+    fs.log = log;
     (void)pthread_mutex_unlock(&fs.mutex);
+}
+
+void simfs_stop_log(void)
+{
+    simfs_use_log(NULL);
 }
 
 void simfs_hold_others(bool hold)
@@ -128,6 +133,9 @@ void simfs_set_gate(simfs_gate *gate)
 #define ASK(call, fd, size)                                                                        \
     do {                                                                                           \
         int refused = fs.gate == NULL ? 0 : fs.gate(call, fd, size);                               \
+        if (refused < 0) {                                                                         \
+            return 0;                                                                              \
+        }                                                                                          \
         if (refused != 0) {                                                                        \
             errno = refused;                                                                       \
             return -1;                                                                             \
@@ -295,6 +303,7 @@ REAL(int, mkdir, const char *path, mode_t mode)
 
 REAL(int, close, int fd)
 {
+    ASK(SIMFS_CLOSE, fd, NULL);
     if (fd < SIMFS_FD) {
         return __real_close(fd);
     }

@@ -9,7 +9,7 @@
 #include "base/assert.h"
 
 #include <stddef.h>
-#include <string.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
@@ -90,9 +90,11 @@ static void body(void)
     leave(self, true);
 }
 
+void *__real_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+
 static uint8_t *new_stack(void)
 {
-    uint8_t *memory = mmap(
+    uint8_t *memory = __real_mmap(
         NULL,
         STACK_SIZE + GUARD_SIZE,
         PROT_READ | PROT_WRITE,
@@ -113,7 +115,7 @@ struct fiber *fiber_start(const char *name, void (*run)(void *), void *context)
     ORDO_ASSERT(fiber != NULL);
     uint8_t *stack = fiber->stack != NULL ? fiber->stack : new_stack();
     *fiber = (struct fiber){.stack = stack, .run = run, .argument = context, .used = true};
-    (void)strncpy(fiber->name, name, sizeof(fiber->name) - 1);
+    (void)snprintf(fiber->name, sizeof(fiber->name), "%s", name);
     (void)getcontext(&fiber->context);
     fiber->context.uc_stack.ss_sp = stack;
     fiber->context.uc_stack.ss_size = STACK_SIZE;

@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -244,7 +245,7 @@ REAL(
 {
     (void)cpu;
     *thread = (struct ordo_thread){.started = 1, .cpu = -1, .run = run, .context = context};
-    (void)strncpy(thread->name, name, sizeof(thread->name) - 1);
+    (void)snprintf(thread->name, sizeof(thread->name), "%s", name);
     (void)fiber_start(name, thread_body, thread);
     return ORDO_OK;
 }
@@ -272,20 +273,20 @@ REAL(long, syscall, long number, ...)
         va_end(rest);
         return 0; /* niceness: no one to be nice to */
     }
-    const _Atomic uint32_t *word = va_arg(rest, const _Atomic uint32_t *);
+    const void *word = va_arg(rest, const void *);
     int operation = va_arg(rest, int);
     uint32_t value = va_arg(rest, uint32_t);
     const struct timespec *limit = va_arg(rest, const struct timespec *);
     va_end(rest);
     if (operation == FUTEX_WAKE_PRIVATE) {
-        fiber_wake((const void *)word, value);
-    } else if (atomic_load_explicit(word, memory_order_relaxed) == value) {
+        fiber_wake(word, value);
+    } else if (*(const volatile uint32_t *)word == value) {
         uint64_t until = FIBER_FOREVER;
         if (limit != NULL) {
             until = host_clock.now_ns + (uint64_t)limit->tv_sec * ORDO_NS_PER_S +
                     (uint64_t)limit->tv_nsec;
         }
-        fiber_wait((const void *)word, until);
+        fiber_wait(word, until);
     }
     return 0;
 }
@@ -317,8 +318,7 @@ REAL(
     const struct timespec *until)
 {
     (void)pthread_mutex_unlock(mutex);
-    fiber_wait(
-        cond, (uint64_t)until->tv_sec * ORDO_NS_PER_S + (uint64_t)until->tv_nsec);
+    fiber_wait(cond, (uint64_t)until->tv_sec * ORDO_NS_PER_S + (uint64_t)until->tv_nsec);
     return pthread_mutex_lock(mutex);
 }
 
@@ -336,12 +336,19 @@ REAL(int, clock_gettime, clockid_t id, struct timespec *out)
     return 0;
 }
 
+uint64_t host_real_ns(void)
+{
+    struct timespec now;
+    (void)__real_clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * ORDO_NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
 /* ---- runners ---- */
 
 static uint64_t due_ns(const struct ordo_runner *runner)
 {
-    uint64_t due = atomic_load(&runner->stopping) != 0 ? host_clock.now_ns + ORDO_NS_PER_MS
-                                                       : UINT64_MAX;
+    uint64_t due =
+        atomic_load(&runner->stopping) != 0 ? host_clock.now_ns + ORDO_NS_PER_MS : UINT64_MAX;
     for (uint32_t i = 0; i < runner->agent_count; i++) {
         const struct ordo_agent *agent = &runner->agents[i];
         uint64_t own = agent->deadline_ns != NULL ? agent->deadline_ns(agent->self) : UINT64_MAX;

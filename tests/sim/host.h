@@ -30,6 +30,9 @@ extern struct sim_random host_random;
 
 uint64_t host_wall_us(void);
 
+/* The real clock, for the report. */
+uint64_t host_real_ns(void);
+
 /* True with a chance of one in `of`; false for 0. */
 bool host_chance(uint32_t of);
 
