@@ -165,7 +165,8 @@ static void on_answers(void *context, void *user, const struct ordo_answer *answ
 static uint64_t engine_us(void)
 {
     uint64_t us = nodes[0].phase == NODE_UP ? nodes[0].node.pipeline.keeper.last_us : 0;
-    return us != 0 ? us : host_wall_us();
+    uint64_t true_us = HOST_START_US + host_clock.now_ns / ORDO_NS_PER_US;
+    return us > true_us ? us : true_us;
 }
 
 /* One more command, and the time that its maker lets pass before it. */

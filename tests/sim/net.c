@@ -251,7 +251,7 @@ uint64_t net_client_due_ns(int fd)
         return UINT64_MAX;
     }
     const struct conn *c = conn_of(fd);
-    return !c->open && !c->silent ? host_clock.now_ns : pipe_due(&c->out);
+    return !c->open && !c->silent && c->out.count == 0 ? host_clock.now_ns : pipe_due(&c->out);
 }
 
 REAL(int, socket, int domain, int type, int protocol)

@@ -86,13 +86,13 @@ void node_draw(struct sim_node *n)
     c->heartbeat_ms = below(3) == 0 ? 200 : 1000;
     c->layout = below(3);
     c->strategy = ORDO_WAIT_PARK;
-    c->slots = 16u << below(8);
+    c->slots = 64u << below(6);
     c->command_size = 1u << 20;
     c->outcome_size = 1u << 20;
     c->backend = below(2) == 0 ? ORDO_BACKEND_URING : ORDO_BACKEND_PWRITE;
     c->durability = ORDO_DURABILITY_FLUSH;
     c->flush = below(2) == 0 ? ORDO_FLUSH_DSYNC : ORDO_FLUSH_FDATASYNC;
-    c->segment_size = (128u << 10) << below(3);
+    c->segment_size = (256u << 10) << below(3);
     c->batch_size_max = (96u << 10) << below(1);
     c->in_flight_max = 1 + below(8);
     c->snapshot_every_records = 0;

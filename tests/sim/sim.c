@@ -175,7 +175,7 @@ static void refused(struct sim_node *n)
         sim.counts.held++;
         node_kill(n, false);
         disk_remove("replay.mark");
-    } else if (n->err == ORDO_ERR_DAMAGED || n->err == ORDO_ERR_DIVERGED) {
+    } else if (n->err != ORDO_ERR_IO && n->err != ORDO_ERR_NO_SPACE) {
         truth_fail("a start was refused: %s", n->fail.text);
     } else {
         sim.counts.refused++;
@@ -213,6 +213,21 @@ static void look(struct sim_node *n)
     }
 }
 
+/* Backwards by anything; forwards never so far that command ids are forgotten (30 days), which the
+ * oracle knows nothing of. */
+static void jump(void)
+{
+    static const int64_t jumps_us[] = {
+        ORDO_US_PER_S, 300 * ORDO_US_PER_S, ORDO_US_PER_H, ORDO_US_PER_DAY, 30 * ORDO_US_PER_DAY};
+    int64_t jump_us = jumps_us[below(5)];
+    uint64_t wall_us = host_wall_us();
+    bool forwards = host_clock.wall_off_us + jump_us <= 5 * (int64_t)ORDO_US_PER_DAY;
+    host_clock.wall_off_us += forwards && host_chance(2) ? jump_us : -jump_us;
+    host_clock.frozen_us = host_chance(3) ? wall_us : 0;
+    sim.counts.wall_jumps++;
+    TRACE("the wall clock jumps");
+}
+
 static void plague(struct sim_node *n)
 {
     if (n->phase != NODE_UP) {
@@ -231,15 +246,7 @@ static void plague(struct sim_node *n)
         node_stop(n);
     }
     if (host_chance(sim.plan.wall_jump)) {
-        static const int64_t jumps_us[] = {
-            ORDO_US_PER_S, ORDO_US_PER_H, 30 * ORDO_US_PER_DAY, 300 * ORDO_US_PER_S};
-        int64_t jump = jumps_us[below(4)];
-        uint64_t wall = host_wall_us();
-        host_clock.frozen_us = 0;
-        host_clock.wall_off_us += host_chance(2) ? jump : -jump;
-        host_clock.frozen_us = host_chance(3) ? wall : 0;
-        sim.counts.wall_jumps++;
-        TRACE("the wall clock jumps");
+        jump();
     }
 }
 
@@ -253,15 +260,19 @@ static void run_due(const struct due *due)
     case DUE_FIBER:
         fiber = fiber_at(due->index, &due_ns);
         ORDO_ASSERT(fiber != NULL);
+        TRACE("run %s", fiber_name(fiber));
         fiber_resume(fiber);
         break;
     case DUE_DISK:
+        TRACE("a write is done");
         disk_step();
         break;
     case DUE_NET:
+        TRACE("bytes arrive");
         door_step();
         break;
     case DUE_ACTOR:
+        TRACE("actor %u", due->index);
         actors_act(due->index);
         break;
     case DUE_START:

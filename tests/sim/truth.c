@@ -1,6 +1,7 @@
 #include "truth.h"
 
 #include "history.h"
+#include "trace.h"
 
 #include "host.h"
 
@@ -167,7 +168,12 @@ static void feed_one(uint64_t seq)
     const struct record *r = &truth.records[seq - 1];
     struct ordo_bytes command = command_of(r);
     struct ordo_bytes outcome = outcome_of(r);
-    if (!pair_apply(&truth.pair, r->time_us, command)) {
+    bool same = pair_apply(&truth.pair, r->time_us, command);
+    if (trace_on) {
+        pair_print_command(r->time_us, command);
+        pair_print_answers(&truth.pair);
+    }
+    if (!same) {
         truth_fail("oracle, sequence %" PRIu64 ": %s", seq, truth.pair.why);
         return;
     }
