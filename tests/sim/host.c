@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -298,6 +299,14 @@ REAL(int, nanosleep, const struct timespec *time, struct timespec *left)
     if (fiber_current() != NULL) {
         fiber_wait(time, host_clock.now_ns + ns);
     }
+    return 0;
+}
+
+REAL(int, setpriority, __priority_which_t which, id_t who, int value)
+{
+    (void)which;
+    (void)who;
+    (void)value;
     return 0;
 }
 

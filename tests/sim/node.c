@@ -95,7 +95,7 @@ void node_draw(struct sim_node *n)
     c->segment_size = (256u << 10) << below(3);
     c->batch_size_max = (96u << 10) << below(1);
     c->in_flight_max = 1 + below(8);
-    c->snapshot_every_records = 0;
+    c->snapshot_every_records = below(3) == 0 ? 0 : 10u << below(7);
     c->snapshot_pool_size = 1u << (18 + below(3));
     c->genesis = history_settings();
 }
