@@ -122,7 +122,10 @@ static void live(void *context)
 static void end(void *context)
 {
     struct sim_node *n = context;
-    ordo_node_stop(&n->node);
+    if (!ordo_node_stop(&n->node)) {
+        n->phase = NODE_FAILED;
+        return;
+    }
     truth_durable(truth_decided_seq());
     ordo_node_close(&n->node);
     n->phase = NODE_DOWN;

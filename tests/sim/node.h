@@ -16,6 +16,7 @@ enum node_phase {
     NODE_OPENING, /* recovers */
     NODE_UP,
     NODE_STOPPING,
+    NODE_FAILED,  /* its journal has, in the stop */
     NODE_REFUSED, /* did not start: err and fail say why */
 };
 

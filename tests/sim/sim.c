@@ -51,7 +51,8 @@ struct counts {
     uint64_t cuts;
     uint64_t stops;
     uint64_t deep;
-    uint64_t exits; /* after a failed write */
+    uint64_t exits;      /* after a failed write */
+    uint64_t stop_exits; /* of these, while it stopped */
     uint64_t wall_jumps;
     uint64_t held;
     uint64_t refused; /* starts for want of a disk that works */
@@ -185,6 +186,14 @@ static void refused(struct sim_node *n)
     plan_start();
 }
 
+static void exit_failed(struct sim_node *n)
+{
+    TRACE("exit: %s", ordo_journal_fail(n->node.journal)->text);
+    sim.counts.exits++;
+    node_kill(n, host_chance(3));
+    plan_start();
+}
+
 /* What has become of the node in this step. */
 static void look(struct sim_node *n)
 {
@@ -197,6 +206,10 @@ static void look(struct sim_node *n)
         return;
     }
     node_look(n);
+    if (n->phase == NODE_FAILED) {
+        exit_failed(n);
+        sim.counts.stop_exits++;
+    }
     if (n->phase == NODE_DOWN && sim.start_ns == UINT64_MAX) {
         node_kill(n, false);
         plan_start();
@@ -205,10 +218,7 @@ static void look(struct sim_node *n)
         sim.exit_ns = sim.exit_ns != UINT64_MAX ? sim.exit_ns
                                                 : host_clock.now_ns + below(50) * ORDO_NS_PER_MS;
         if (host_clock.now_ns >= sim.exit_ns) {
-            TRACE("exit: %s", ordo_journal_fail(n->node.journal)->text);
-            sim.counts.exits++;
-            node_kill(n, host_chance(3));
-            plan_start();
+            exit_failed(n);
         }
     }
 }
@@ -482,10 +492,11 @@ static void report(
     printf(
         "RELIABILITY R10 %s cases=%" PRIu64 " fails=%" PRIu64 " steps=%" PRIu64
         " sim_seconds=%.0f ratio=%.0f crashes=%" PRIu64 " faults=kill:%" PRIu64 ",cut:%" PRIu64
-        ",in_recovery:%" PRIu64 ",stop:%" PRIu64 ",exit:%" PRIu64 ",torn:%" PRIu64 ",lost:%" PRIu64
-        ",short:%" PRIu64 ",eio:%" PRIu64 ",enospc:%" PRIu64 ",net_cut:%" PRIu64
-        ",net_silent:%" PRIu64 ",net_refused:%" PRIu64 ",net_slow:%" PRIu64 ",pub_drop:%" PRIu64
-        ",wall_jump:%" PRIu64 " twice=%" PRIu64 " seed=%" PRIu64 " commit=%s wall=%.0fs\n",
+        ",in_recovery:%" PRIu64 ",stop:%" PRIu64 ",exit:%" PRIu64 ",exit_in_stop:%" PRIu64
+        ",torn:%" PRIu64 ",lost:%" PRIu64 ",short:%" PRIu64 ",eio:%" PRIu64 ",enospc:%" PRIu64
+        ",net_cut:%" PRIu64 ",net_silent:%" PRIu64 ",net_refused:%" PRIu64 ",net_slow:%" PRIu64
+        ",pub_drop:%" PRIu64 ",wall_jump:%" PRIu64 " twice=%" PRIu64 " seed=%" PRIu64
+        " commit=%s wall=%.0fs\n",
         fails == 0 && seeds > 0 ? "ok" : "FAILED",
         seeds,
         fails,
@@ -498,6 +509,7 @@ static void report(
         c->deep,
         c->stops,
         c->exits,
+        c->stop_exits,
         disk_counts.torn,
         disk_counts.lost,
         disk_counts.shorts,
