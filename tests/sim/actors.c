@@ -3,6 +3,7 @@
 #include "host.h"
 #include "net.h"
 #include "node.h"
+#include "readers.h"
 #include "trace.h"
 #include "truth.h"
 
@@ -179,8 +180,13 @@ static uint64_t make_one(void)
     history_next(h, truth_oracle());
     struct ordo_command command;
     history_read(h, index, &command);
+    const struct history_item *item = &h->items[index];
     world.ops[index] = (struct op){.kind = command.kind, .due_ns = host_clock.now_ns};
-    world.open++;
+    if (memmem(h->bytes + item->offset, item->size, READER_NAME, strlen(READER_NAME)) != NULL) {
+        world.ops[index].due_ns = UINT64_MAX; /* a park would be no fault of the stream */
+    } else {
+        world.open++;
+    }
     return h->time_us - before;
 }
 
@@ -249,7 +255,7 @@ static struct request *free_request(void)
 
 static void think(struct actor *actor)
 {
-    uint64_t wait_us = 1000 + below(20000);
+    uint64_t wait_us = 1000 + below(60000);
     if (world.makes && !actor->gateway && !actors_are_done() && world.open < 64) {
         uint64_t made_us = make_one();
         if (made_us > PAUSE_US) {
@@ -292,7 +298,7 @@ void actors_begin(uint64_t seed)
     for (uint32_t i = 0; i < ACTORS; i++) {
         struct actor *actor = &world.actors[i];
         struct ordo_client_config config = {
-            .url = "ipc://" NODE_REQUESTS,
+            .url = "ipc://" NET_REQUESTS,
             .requests_max = 16,
             .patience_ms = 500u << below(6),
             .silence_ms = 500u << below(4),

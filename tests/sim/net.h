@@ -14,6 +14,9 @@
 #define NET_FD        (1 << 19) /* below simfs's */
 #define NET_CONNS_MAX 24
 
+#define NET_REQUESTS "/sim-requests" /* the node's addresses */
+#define NET_STREAM   "/sim-stream"
+
 struct net_faults {
     uint32_t delay_us;    /* at most */
     uint32_t slow_of;     /* one piece in so many takes a thousand times as long; 0 = none */

@@ -77,8 +77,8 @@ void node_draw(struct sim_node *n)
     enum ordo_err err = ordo_config_load(c, NULL, NULL, 0, &fail);
     ORDO_ASSERT(err == ORDO_OK);
     (void)snprintf(c->data, sizeof(c->data), "%s", DISK_DIR);
-    (void)snprintf(c->listen[0], sizeof(c->listen[0]), "ipc://%s", NODE_REQUESTS);
-    (void)snprintf(c->publish[0], sizeof(c->publish[0]), "ipc://%s", NODE_STREAM);
+    (void)snprintf(c->listen[0], sizeof(c->listen[0]), "ipc://%s", NET_REQUESTS);
+    (void)snprintf(c->publish[0], sizeof(c->publish[0]), "ipc://%s", NET_STREAM);
     c->listen_count = c->publish_count = 1;
     c->listen_roles[0] = ORDO_ROLE_ALL;
     c->polled = ORDO_POLLED_ON;
@@ -137,6 +137,7 @@ void node_start(struct sim_node *n)
     node_kill(n, false);
     n->phase = NODE_OPENING;
     n->starts++;
+    n->snapshots_of_life = 0;
     host_begin();
     (void)fiber_start("start", live, n);
 }
@@ -169,4 +170,8 @@ void node_look(struct sim_node *n)
     struct ordo_journal_stats stats;
     ordo_journal_stats(n->node.journal, &stats);
     truth_durable(stats.durable_seq);
+    struct ordo_snapshotter_stats snapshots;
+    ordo_snapshotter_stats(&n->node.snapshotter, &snapshots);
+    n->snapshots += snapshots.made - n->snapshots_of_life;
+    n->snapshots_of_life = snapshots.made;
 }

@@ -6,9 +6,6 @@
 
 #include "assemble.h"
 
-#define NODE_REQUESTS "/sim-requests"
-#define NODE_STREAM   "/sim-stream"
-
 enum node_role { NODE_LEADER }; /* replicas join here */
 
 enum node_phase {
@@ -29,6 +26,8 @@ struct sim_node {
     enum ordo_err err;
     bool damaged; /* its disk was, so its end may be cut */
     uint64_t starts;
+    uint64_t snapshots;
+    uint64_t snapshots_of_life;
     uint64_t recoveries_cut; /* killed before they had ended */
 };
 

@@ -17,6 +17,7 @@
 #include "host.h"
 #include "net.h"
 #include "node.h"
+#include "readers.h"
 #include "trace.h"
 #include "truth.h"
 
@@ -43,6 +44,7 @@ struct plan { /* steps between two, about; 0 = never in this world */
     uint32_t stop;
     uint32_t wall_jump;
     uint32_t deep; /* one restart in so many dies in its recovery */
+    uint32_t sick; /* one start or stop in so many has a disk with many errors */
 };
 
 struct counts {
@@ -65,6 +67,7 @@ static struct {
     uint64_t sim_ns;
     uint64_t digest; /* over everything that happened */
     struct plan plan;
+    uint32_t io_error_of; /* of this world's disk when it is well */
     struct counts counts;
     uint64_t start_ns; /* when the node is to be started */
     uint64_t exit_ns;  /* when a failed one is found to be */
@@ -96,7 +99,7 @@ static uint32_t below(uint32_t bound)
 
 /* ---- what is due ---- */
 
-enum due_kind { DUE_FIBER, DUE_DISK, DUE_NET, DUE_ACTOR, DUE_START };
+enum due_kind { DUE_FIBER, DUE_DISK, DUE_NET, DUE_ACTOR, DUE_READER, DUE_START };
 
 struct due {
     enum due_kind kind;
@@ -129,6 +132,9 @@ static void find_dues(struct dues *dues)
     for (uint32_t i = 0; actors_due_ns(i, &due_ns); i++) {
         add_due(dues, DUE_ACTOR, i, due_ns);
     }
+    for (uint32_t i = 0; readers_due_ns(i, &due_ns); i++) {
+        add_due(dues, DUE_READER, i, due_ns);
+    }
     add_due(dues, DUE_DISK, 0, disk_due_ns());
     add_due(dues, DUE_NET, 0, net_server_due_ns());
     add_due(dues, DUE_START, 0, sim.start_ns);
@@ -142,12 +148,19 @@ static void plan_start(void)
     sim.exit_ns = UINT64_MAX;
 }
 
+/* Until the next start. */
+static void fall_ill(void)
+{
+    disk_faults.io_error_of = host_chance(sim.plan.sick) ? 2 + below(30) : sim.io_error_of;
+}
+
 static void start(struct sim_node *n)
 {
     sim.start_ns = UINT64_MAX;
     if (host_chance(2)) {
         node_draw(n);
     }
+    fall_ill();
     TRACE("start: layout %u, backend %u", n->config.layout, n->config.backend);
     node_start(n);
     if (host_chance(sim.plan.deep)) {
@@ -253,6 +266,7 @@ static void plague(struct sim_node *n)
     } else if (host_chance(sim.plan.stop)) {
         TRACE("stop");
         sim.counts.stops++;
+        fall_ill();
         node_stop(n);
     }
     if (host_chance(sim.plan.wall_jump)) {
@@ -284,6 +298,10 @@ static void run_due(const struct due *due)
     case DUE_ACTOR:
         TRACE("actor %u", due->index);
         actors_act(due->index);
+        break;
+    case DUE_READER:
+        TRACE("subscriber %u", due->index);
+        readers_act(due->index);
         break;
     case DUE_START:
         start(&nodes[0]);
@@ -332,6 +350,7 @@ static void draw_faults(void)
         .stop = sometimes(1000),
         .wall_jump = sometimes(500),
         .deep = host_chance(2) ? 0 : 2 + below(6),
+        .sick = host_chance(2) ? 0 : 4 + below(6),
     };
     disk_faults = (struct disk_faults){
         .short_of = sometimes(8),
@@ -339,6 +358,7 @@ static void draw_faults(void)
         .no_room_of = sometimes(4),
         .lag_us = 1u << below(16),
     };
+    sim.io_error_of = disk_faults.io_error_of;
     net_faults = (struct net_faults){
         .delay_us = 1u << below(16),
         .slow_of = sometimes(16),
@@ -353,6 +373,7 @@ static void end_faults(void)
 {
     sim.plan = (struct plan){.kill = 0};
     disk_faults = (struct disk_faults){.lag_us = 100};
+    sim.io_error_of = 0;
     net_faults = (struct net_faults){.delay_us = 100};
 }
 
@@ -374,7 +395,25 @@ static bool begin_world(uint64_t number)
     node_draw(n);
     draw_faults();
     actors_begin(sim.seed * 1000 + number);
+    readers_begin();
     return true;
+}
+
+/* Every subscriber gets everything. */
+static void catch_up(uint64_t last)
+{
+    while (!truth_failed() && sim.step < last) {
+        struct ordo_head_values head = truth_head();
+        bool all = head.seq == truth_decided_seq() &&
+                   readers_have(head.update_seq, head.stream_hash.low, head.stream_hash.high);
+        if (all) {
+            return;
+        }
+        step();
+    }
+    if (!truth_failed()) {
+        truth_fail("a subscriber does not come to the end of the stream");
+    }
 }
 
 /* Everything gets its end without faults, then the node stops and starts once more. */
@@ -400,9 +439,11 @@ static void end_world(void)
             step();
         }
         truth_dump();
+        catch_up(last);
     }
     node_kill(n, false);
     actors_end();
+    readers_end();
     sim.digest = ordo_hash64(&sim.digest, sizeof(sim.digest), truth_hash() ^ disk_hash());
 }
 
@@ -478,7 +519,8 @@ static void report(
     printf(
         "commands=%" PRIu64 " digests=%" PRIu64 " forgotten=%" PRIu64 " asked_again=%" PRIu64
         " sent=%" PRIu64 " resent=%" PRIu64 " unknown=%" PRIu64 " callbacks=%" PRIu64
-        " worlds=%" PRIu64 " paused_s=%" PRIu64 "\n",
+        " worlds=%" PRIu64 " paused_s=%" PRIu64 " delivered=%" PRIu64 " refilled=%" PRIu64
+        " gaps=%" PRIu64 " readers_reopened=%" PRIu64 " snapshots=%" PRIu64 "\n",
         truth_counts.commands,
         truth_counts.digests,
         truth_counts.forgotten,
@@ -488,7 +530,12 @@ static void report(
         actors_counts.unknown,
         actors_counts.callbacks,
         c->worlds,
-        (uint64_t)(actors_counts.pauses_us / ORDO_US_PER_S));
+        (uint64_t)(actors_counts.pauses_us / ORDO_US_PER_S),
+        readers_counts.delivered,
+        readers_counts.refilled,
+        readers_counts.gaps,
+        readers_counts.reopened,
+        nodes[0].snapshots);
     printf(
         "RELIABILITY R10 %s cases=%" PRIu64 " fails=%" PRIu64 " steps=%" PRIu64
         " sim_seconds=%.0f ratio=%.0f crashes=%" PRIu64 " faults=kill:%" PRIu64 ",cut:%" PRIu64

@@ -276,10 +276,20 @@ uint64_t truth_acked_seq(void)
     return truth.acked;
 }
 
-struct ordo_bytes truth_command(uint64_t seq)
+bool truth_is_update(uint64_t update_seq, uint64_t seq)
 {
-    ORDO_ASSERT(seq != 0 && seq <= truth.count);
-    return command_of(&truth.records[seq - 1]);
+    if (seq == 0 || seq > truth.count) {
+        return false;
+    }
+    uint64_t before = seq == 1 ? 0 : truth.records[seq - 2].update_seq;
+    return update_seq > before && update_seq <= truth.records[seq - 1].update_seq;
+}
+
+struct ordo_head_values truth_head(void)
+{
+    struct ordo_head_values head;
+    ordo_state_head(truth.pair.state, &head);
+    return head;
 }
 
 uint64_t truth_hash(void)

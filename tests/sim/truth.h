@@ -23,11 +23,6 @@ struct truth_counts {
 };
 extern struct truth_counts truth_counts;
 
-struct truth_update {
-    uint64_t seq;
-    uint64_t update_seq; /* the last after this command */
-};
-
 /* A new world; false without memory. */
 bool truth_begin(void);
 
@@ -67,8 +62,11 @@ uint64_t truth_decided_seq(void);
 uint64_t truth_durable_seq(void);
 uint64_t truth_acked_seq(void);
 
-/* The command of a sequence that was decided. */
-struct ordo_bytes truth_command(uint64_t seq);
+/* Whether the update belongs to this command, as it was decided. */
+bool truth_is_update(uint64_t update_seq, uint64_t seq);
+
+/* Where the oracle's side stands. */
+struct ordo_head_values truth_head(void);
 
 /* A promise was broken; the first one counts. */
 void truth_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
