@@ -5,6 +5,7 @@
  */
 #include "disk.h"
 
+#include "canary.h"
 #include "host.h"
 #include "net.h"
 
@@ -50,7 +51,6 @@ static struct {
 
 struct disk_faults disk_faults;
 struct disk_counts disk_counts;
-bool disk_lies;
 
 #define REAL(result, name, ...)                                                                    \
     result __real_##name(__VA_ARGS__);                                                             \
@@ -81,7 +81,7 @@ static void find_durable(const struct sim_log *log)
             flushed[op->file] = true;
             break;
         case SIM_FLUSH_DIR:
-            names = true;
+            names = canary != CANARY_FOLDER_FLUSH_SKIPPED;
             break;
         case SIM_DONE:
             disk.durable_op[op->offset] = true;
@@ -194,7 +194,7 @@ static int gate(enum simfs_call call, int fd, size_t *size)
         *size = BLOCK * (1 + sim_random(&host_random, (uint32_t)(*size / BLOCK)));
         disk_counts.shorts++;
     }
-    return call == SIMFS_FLUSH && disk_lies ? -1 : 0;
+    return call == SIMFS_FLUSH && canary == CANARY_FLUSH_SKIPPED ? -1 : 0;
 }
 
 /* ---- life ---- */
@@ -322,7 +322,9 @@ static void place(struct flight *flight, const struct ordo_disk_write *write)
     }
     flight->done = (struct ordo_disk_done){write->tag, (int32_t)size};
     flight->op = simfs_write_begin(disk.fd, offset, write->data, size);
-    if (size < write->size) {
+    if (size < write->size && canary == CANARY_SHORT_WRITE_IGNORED) {
+        flight->done.result = (int32_t)write->size;
+    } else if (size < write->size) {
         (void)simfs_write_begin(disk.fd, offset + size, write->data + size, write->size - size);
     }
 }
@@ -343,6 +345,9 @@ static enum ordo_err submit(struct ordo_disk *port, const struct ordo_disk_write
         disk_counts.io_errors++;
     }
     flight->used = true;
+    if (canary == CANARY_ACK_BEFORE_FLUSH) {
+        disk.done[disk.done_count++] = flight->done;
+    }
     return ORDO_OK;
 }
 
@@ -405,10 +410,12 @@ void disk_step(void)
             continue;
         }
         flight->used = false;
-        if (flight->done.result > 0 && !disk_lies) {
+        if (flight->done.result > 0 && canary != CANARY_FLUSH_SKIPPED) {
             simfs_note(SIM_DONE, flight->op);
         }
-        disk.done[disk.done_count++] = flight->done;
+        if (canary != CANARY_ACK_BEFORE_FLUSH) {
+            disk.done[disk.done_count++] = flight->done;
+        }
         if (disk.port_disk.waker != NULL) {
             ordo_waker_signal(disk.port_disk.waker);
         }

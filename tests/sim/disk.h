@@ -41,9 +41,6 @@ struct disk_counts {
 extern struct disk_faults disk_faults;
 extern struct disk_counts disk_counts;
 
-/* Flushes do nothing, but say that they did: a planted bug for the rig. */
-extern bool disk_lies;
-
 /* An empty disk. */
 void disk_begin(void);
 

@@ -8,6 +8,12 @@
 
 enum node_role { NODE_LEADER }; /* replicas join here */
 
+enum node_damage {
+    NODE_WHOLE,
+    NODE_FLIPPED,     /* a bit of its journal is another one */
+    NODE_MISDIRECTED, /* a write is missing, and is somewhere else */
+};
+
 enum node_phase {
     NODE_DOWN,
     NODE_OPENING, /* recovers */
@@ -24,7 +30,7 @@ struct sim_node {
     struct ordo_node node;
     struct ordo_fail fail;
     enum ordo_err err;
-    bool damaged; /* its disk was, so its end may be cut */
+    enum node_damage damaged; /* its disk was: the next start is the last of this world */
     uint64_t starts;
     uint64_t snapshots;
     uint64_t snapshots_of_life;
