@@ -29,7 +29,7 @@
 #define SEEDS_DEFAULT 200
 #define STEPS_DEFAULT 50000
 #define TWICE_OF      100
-#define CANARY_SEEDS  40
+#define CANARY_SEEDS  200
 #define QUIET         ((enum ordo_log_level)(ORDO_LOG_ERROR + 1))
 
 struct options {
@@ -56,7 +56,7 @@ static const char *const canary_names[CANARY_COUNT] = {
     [CANARY_FOLDER_FLUSH_SKIPPED] = "folder_flush_skipped",
     [CANARY_ACK_BEFORE_FLUSH] = "ack_before_flush",
     [CANARY_SHORT_WRITE_IGNORED] = "short_write_ignored",
-    [CANARY_IDS_NOT_IN_SNAPSHOT] = "ids_not_in_snapshot",
+    [CANARY_SNAPSHOT_BEFORE_DURABLE] = "snapshot_before_durable",
     [CANARY_REPLY_BEFORE_DURABLE] = "reply_before_durable",
     [CANARY_STREAM_BEFORE_DURABLE] = "stream_before_durable",
 };

@@ -12,7 +12,6 @@
 
 #include "base/assert.h"
 #include "journal/hooks.h"
-#include "order/image.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -65,24 +64,6 @@ REAL(
     }
 }
 
-REAL(
-    enum ordo_err,
-    ordo_image_load,
-    struct ordo_state *state,
-    uint32_t section,
-    uint32_t chunk,
-    const void *bytes,
-    size_t size,
-    struct ordo_fail *fail)
-{
-    struct ordo_image_section about;
-    if (canary == CANARY_IDS_NOT_IN_SNAPSHOT && section != 0 &&
-        ordo_image_section(state, section, &about) && strstr(about.name, "id") != NULL) {
-        return ORDO_OK;
-    }
-    return __real_ordo_image_load(state, section, chunk, bytes, size, fail);
-}
-
 /* ---- life ---- */
 
 static uint32_t below(uint32_t bound)
@@ -121,13 +102,16 @@ void node_draw(struct sim_node *n)
 }
 
 /* The bugs that are wrong barriers. */
-static void plant(struct ordo_pipeline *pipeline)
+static void plant(struct sim_node *n)
 {
+    struct ordo_pipeline *pipeline = &n->node.pipeline;
     const struct ordo_sequence *applied = &pipeline->apply.stage.sequence;
     if (canary == CANARY_REPLY_BEFORE_DURABLE) {
         pipeline->reply.barrier.dependencies[0] = applied;
     } else if (canary == CANARY_STREAM_BEFORE_DURABLE) {
         pipeline->publish.barrier.dependencies[0] = applied;
+    } else if (canary == CANARY_SNAPSHOT_BEFORE_DURABLE) {
+        n->node.snapshotter.durable = applied;
     }
 }
 
@@ -147,7 +131,7 @@ static void live(void *context)
         n->phase = NODE_REFUSED;
         return;
     }
-    plant(&n->node.pipeline);
+    plant(n);
     n->phase = NODE_UP;
     n->err = ordo_node_start(&n->node, &n->fail);
     ORDO_ASSERT(n->err == ORDO_OK);

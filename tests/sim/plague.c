@@ -52,7 +52,9 @@ static void plan_start(void)
 /* Until the next start. */
 static void fall_ill(void)
 {
-    disk_faults.io_error_of = host_chance(plague.plan.sick) ? 2 + below(30) : plague.io_error_of;
+    bool ill = host_chance(plague.plan.sick);
+    disk_faults.io_error_of = ill ? 2 + below(30) : plague.io_error_of;
+    disk_faults.read_error_of = ill ? 8 + below(200) : 0;
 }
 
 void plague_start(struct sim_node *n)
