@@ -255,7 +255,7 @@ static struct request *free_request(void)
 
 static void think(struct actor *actor)
 {
-    uint64_t wait_us = 1000 + below(60000);
+    uint64_t wait_us = 1000 + below(200000);
     if (world.makes && !actor->gateway && !actors_are_done() && world.open < 64) {
         uint64_t made_us = make_one();
         if (made_us > PAUSE_US) {

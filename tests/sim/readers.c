@@ -3,7 +3,6 @@
 #include "host.h"
 #include "net.h"
 #include "sim.h"
-#include "trace.h"
 #include "truth.h"
 
 #include "net/client/follow_parts.h"
@@ -14,7 +13,7 @@
 #include <string.h>
 
 #define READERS     3
-#define LOOK_NS     (40 * ORDO_NS_PER_MS)
+#define LOOK_NS     (200 * ORDO_NS_PER_MS)
 #define REOPEN_OF   400
 #define FAIL_OF     24 /* callbacks that fail, and then succeed */
 #define TRIES_PARKS 4  /* so many failures do not park an order */
@@ -135,19 +134,37 @@ bool readers_due_ns(uint32_t index, uint64_t *due_ns)
     return true;
 }
 
+/* Its process begins again. */
+static void begin_again(struct reader *r)
+{
+    close_reader(r);
+    readers_counts.reopened++;
+    r->seen = r->name == NULL ? 0 : r->seen;
+    open_reader(r);
+}
+
+/* What a subscriber may be told, and not because anything was lost: the generator's subscribers
+ * have taken all places, or the node could not read its disk. */
+static void stopped(struct reader *r, const char *why)
+{
+    if (strstr(why, "subscriber table is full") != NULL) {
+        r->name = NULL;
+    } else if (strstr(why, "journal cannot be read") == NULL && !sim_is_damaged()) {
+        truth_fail("subscriber %u has stopped: %s", (unsigned)(r - readers), why);
+        return;
+    }
+    begin_again(r);
+}
+
 void readers_act(uint32_t index)
 {
     struct reader *r = &readers[index];
     struct ordo_error error;
-    if (host_chance(REOPEN_OF)) { /* its process begins again */
-        trace_on ? trace("subscriber %u begins again", index) : (void)0;
-        close_reader(r);
-        readers_counts.reopened++;
-        r->seen = r->name == NULL ? 0 : r->seen;
-        open_reader(r);
+    if (host_chance(REOPEN_OF)) {
+        begin_again(r);
     }
-    if (ordo_follower_poll(r->follower, 0, &error) != ORDO_E_OK && !sim_is_damaged()) {
-        truth_fail("subscriber %u has stopped: %s", index, error.text);
+    if (ordo_follower_poll(r->follower, 0, &error) != ORDO_E_OK) {
+        stopped(r, error.text);
     }
     r->look_ns = host_clock.now_ns + LOOK_NS;
 }
