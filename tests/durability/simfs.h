@@ -110,10 +110,18 @@ void simfs_stop_log(void);
 
 void simfs_note(enum sim_op_kind kind, uint64_t value);
 
-/* Asked before every call of these kinds (closes: of any descriptor) what becomes of it: 0, an errno, or -1 for "nothing, but
- * say that it was done"; of a write *size may be made less. It may take its time: the file system
- * is not locked meanwhile. */
-enum simfs_call { SIMFS_OPEN, SIMFS_READ, SIMFS_WRITE, SIMFS_ROOM, SIMFS_FLUSH, SIMFS_NAME, SIMFS_CLOSE };
+/* Asked before every call of these kinds (closes: of any descriptor) what becomes of it: 0, an
+ * errno, or -1 for "nothing, but say that it was done"; of a write *size may be made less. It may
+ * take its time: the file system is not locked meanwhile. */
+enum simfs_call {
+    SIMFS_OPEN,
+    SIMFS_READ,
+    SIMFS_WRITE,
+    SIMFS_ROOM,
+    SIMFS_FLUSH,
+    SIMFS_NAME,
+    SIMFS_CLOSE,
+};
 typedef int simfs_gate(enum simfs_call call, int fd, size_t *size);
 void simfs_set_gate(simfs_gate *gate);
 
