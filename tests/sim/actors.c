@@ -23,12 +23,14 @@
 #define BATCH_MAX    6
 #define REQUESTS_MAX 256
 #define BYTES_MAX    64
+#define DOUBLE_OF    200 /* looks at a command on its way, and it is sent by another, too */
+#define RESTART_OF   500
 #define PAUSE_US     (2 * ORDO_US_PER_S) /* longer waits are pauses of the whole world */
 #define COMMANDS_MAX (HISTORY_COMMANDS_MAX - 8)
 
 struct op {
     uint8_t kind;
-    bool in_flight;
+    uint8_t in_flight; /* so many times */
     bool ended;
     bool compared; /* by id: asked again it has the same end */
     uint8_t rung;  /* of the ladder */
@@ -117,8 +119,8 @@ static void on_answer(uint32_t index, const struct ordo_answer *answer)
     struct op *op = &world.ops[index];
     uint16_t code = answer->item.result.code;
     uint64_t seq = answer->item.result.seq;
-    ORDO_ASSERT(op->in_flight);
-    op->in_flight = false;
+    ORDO_ASSERT(op->in_flight != 0);
+    op->in_flight--;
     if (trace_on) {
         trace(
             "answer %u %s: %s seq %" PRIu64,
@@ -203,7 +205,9 @@ static uint32_t gather(const struct actor *actor, struct request *request)
     for (uint32_t i = 0; i < world.history.count && request->count < wanted; i++) {
         uint32_t at = (from + i) % world.history.count;
         const struct op *op = &world.ops[at];
-        if (!op->in_flight && op->due_ns <= host_clock.now_ns && is_for(actor, op)) {
+        bool due = op->in_flight == 0 && op->due_ns <= host_clock.now_ns;
+        bool double_click = op->in_flight == 1 && host_chance(DOUBLE_OF);
+        if ((due || double_click) && is_for(actor, op)) {
             request->ops[request->count++] = at;
         }
     }
@@ -230,10 +234,11 @@ static void send_request(struct actor *actor, struct request *request)
         return;
     }
     request->used = true;
+    request->actor = (uint32_t)(actor - world.actors);
     for (uint32_t i = 0; i < request->count; i++) {
         struct op *op = &world.ops[request->ops[i]];
         memcpy(op->id, commands[i].id, ORDO_ID_SIZE);
-        op->in_flight = true;
+        op->in_flight++;
         actors_counts.sent++;
         actors_counts.resent += op->tries != 0 ? 1 : 0;
         op->tries += op->tries < UINT8_MAX ? 1 : 0;
@@ -275,10 +280,42 @@ static void think(struct actor *actor)
 
 /* ---- the actors ---- */
 
+static void open_client(struct actor *actor)
+{
+    struct ordo_fail fail;
+    struct ordo_client_config config = {
+        .url = "ipc://" NET_REQUESTS,
+        .requests_max = 16,
+        .patience_ms = 500u << below(6),
+        .silence_ms = 500u << below(4),
+        .on_answers = on_answers};
+    enum ordo_err err = ordo_client_open(&config, &actor->client, &fail);
+    ORDO_ASSERT(err == ORDO_OK);
+}
+
+/* Its process begins again, and knows of nothing that it had sent but the commands themselves. */
+static void begin_again(uint32_t index)
+{
+    ordo_client_close(world.actors[index].client);
+    for (uint32_t i = 0; i < REQUESTS_MAX; i++) {
+        struct request *request = &world.requests[i];
+        if (!request->used || request->actor != index) {
+            continue;
+        }
+        request->used = false;
+        for (uint32_t j = 0; j < request->count; j++) {
+            struct op *op = &world.ops[request->ops[j]];
+            op->in_flight--;
+            op->due_ns = host_clock.now_ns;
+        }
+    }
+    open_client(&world.actors[index]);
+    actors_counts.restarts++;
+}
+
 void actors_begin(uint64_t seed)
 {
     struct history *h = &world.history;
-    struct ordo_fail fail;
     uint8_t *bytes = h->bytes != NULL ? h->bytes : malloc(HISTORY_BYTES_MAX);
     ORDO_ASSERT(bytes != NULL);
     memset(&world, 0, sizeof(world));
@@ -296,16 +333,8 @@ void actors_begin(uint64_t seed)
     world.scale = 1 + below(3) * 30;
     world.again_of = 2 + below(30);
     for (uint32_t i = 0; i < ACTORS; i++) {
-        struct actor *actor = &world.actors[i];
-        struct ordo_client_config config = {
-            .url = "ipc://" NET_REQUESTS,
-            .requests_max = 16,
-            .patience_ms = 500u << below(6),
-            .silence_ms = 500u << below(4),
-            .on_answers = on_answers};
-        actor->gateway = i >= CLIENTS;
-        enum ordo_err err = ordo_client_open(&config, &actor->client, &fail);
-        ORDO_ASSERT(err == ORDO_OK);
+        world.actors[i].gateway = i >= CLIENTS;
+        open_client(&world.actors[i]);
     }
 }
 
@@ -333,6 +362,9 @@ bool actors_due_ns(uint32_t index, uint64_t *due_ns)
 void actors_act(uint32_t index)
 {
     struct actor *actor = &world.actors[index];
+    if (host_chance(RESTART_OF)) {
+        begin_again(index);
+    }
     (void)ordo_client_work(actor->client, host_clock.now_ns);
     if (host_clock.now_ns >= actor->think_ns) {
         think(actor);

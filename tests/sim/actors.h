@@ -18,6 +18,7 @@ struct actors_counts {
     uint64_t refused;
     uint64_t unknown;
     uint64_t callbacks; /* of gateways, behind the first */
+    uint64_t restarts;  /* of their own processes */
     uint64_t pauses_us; /* in which the whole world stood still */
 };
 extern struct actors_counts actors_counts;

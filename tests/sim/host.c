@@ -64,8 +64,9 @@ uint64_t host_wall_us(void)
     if (host_clock.frozen_us != 0) {
         return host_clock.frozen_us;
     }
-    uint64_t us = HOST_START_US + host_clock.now_ns / ORDO_NS_PER_US;
-    return (uint64_t)((int64_t)us + host_clock.wall_off_us);
+    int64_t us = (int64_t)(host_clock.now_ns / ORDO_NS_PER_US);
+    us += us / 1000000 * host_clock.skew_ppm;
+    return (uint64_t)((int64_t)HOST_START_US + us + host_clock.wall_off_us);
 }
 
 static uint64_t monotonic(void *context)

@@ -19,7 +19,8 @@ struct ordo_runner;
 
 struct host_clock {
     uint64_t now_ns;     /* monotonic, and the time of the simulation */
-    int64_t wall_off_us; /* wall = start + now + this */
+    int64_t wall_off_us; /* wall = start + now + this, but for skew */
+    int64_t skew_ppm;    /* the wall clock is fast by so much */
     uint64_t frozen_us;  /* the wall clock stands here; 0 = it goes */
 };
 

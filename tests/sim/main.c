@@ -127,7 +127,8 @@ static void print_seen(void)
     printf(
         "commands=%" PRIu64 " digests=%" PRIu64 " dumps=%" PRIu64 " forgotten=%" PRIu64
         " asked_again=%" PRIu64 " sent=%" PRIu64 " resent=%" PRIu64 " ok=%" PRIu64
-        " refused=%" PRIu64 " unknown=%" PRIu64 " callbacks=%" PRIu64 " lost_replies=%" PRIu64 "\n",
+        " refused=%" PRIu64 " unknown=%" PRIu64 " callbacks=%" PRIu64 " restarts=%" PRIu64
+        " lost_replies=%" PRIu64 "\n",
         truth_counts.commands,
         truth_counts.digests,
         truth_counts.dumps,
@@ -139,6 +140,7 @@ static void print_seen(void)
         actors_counts.refused,
         actors_counts.unknown,
         actors_counts.callbacks,
+        actors_counts.restarts,
         door_counts.lost_replies);
     printf(
         "worlds=%" PRIu64 " starts=%" PRIu64 " snapshots=%" PRIu64 " held=%" PRIu64

@@ -256,6 +256,7 @@ void plague_end(void)
 void plague_begin(void)
 {
     draw_faults();
+    host_clock.skew_ppm = host_chance(2) ? 0 : (int64_t)below(2001) - 1000;
     plague.start_ns = host_clock.now_ns;
     plague.exit_ns = UINT64_MAX;
     plague.over = false;
