@@ -145,7 +145,7 @@ void ordo_journal_bind_waker(struct ordo_journal *journal, struct ordo_waker *wa
 void ordo_journal_node(const struct ordo_journal *journal, uint8_t node[16]);
 
 /* The same of a folder, from the newest segment whose header holds: reads only, takes no lock.
- * NOT_FOUND when there is none. */
+ * NOT_FOUND when there is none, IO when one cannot be read. */
 enum ordo_err
 ordo_journal_look_node(const char *dir, uint8_t node[16], struct ordo_fail *fail) ORDO_MUST_USE;
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 uint64_t sim_random64(struct sim_random *random)
 {
@@ -32,7 +33,10 @@ static void *take(size_t size)
 void sim_image_init(struct sim_image *image)
 {
     *image = (struct sim_image){0};
-    uint8_t *memory = take((size_t)SIM_FILES_MAX * SIM_FILE_MAX);
+    size_t size = (size_t)SIM_FILES_MAX * SIM_FILE_MAX;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE; /* most of it is never touched */
+    uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    ORDO_ASSERT(memory != MAP_FAILED);
     for (uint32_t i = 0; i < SIM_FILES_MAX; i++) {
         image->files[i].data = memory + (size_t)i * SIM_FILE_MAX;
     }

@@ -1,7 +1,8 @@
 /* simfs.h - a file system in memory that remembers what was flushed and what was not.
  *
  * A program linked with the --wrap options of CMakeLists.txt has every file call of the journal
- * land here when its path is SIMFS_ROOT; all other calls go on to the C library. So the code under
+ * land here when its path is SIMFS_ROOT or below it; all other calls go on to the C library. There
+ * is one folder: a file below a folder below the root has both in its name. So the code under
  * test is the product's, unchanged. What the calls change is done to the mounted image and, when a
  * log is given, written down: writes, sizes, names, flushes, in their order. powerloss.c makes from
  * an image and a log every state that a power cut can leave.
@@ -17,11 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SIMFS_ROOT     "/sim"
-#define SIMFS_FD       (1 << 20) /* simulated descriptors begin here */
-#define SIM_FILE_MAX   (160u << 10)
-#define SIM_FILES_MAX  48
-#define SIM_NAMES_MAX  48
+#define SIMFS_ROOT "/sim"
+#define SIMFS_FD   (1 << 20) /* simulated descriptors begin here */
+#ifndef SIM_FILE_MAX         /* a rig with bigger ones has a build of its own */
+#define SIM_FILE_MAX  (160u << 10)
+#define SIM_FILES_MAX 48
+#define SIM_NAMES_MAX 48
+#endif
 #define SIM_NAME_MAX   56
 #define SIM_OPS_MAX    8192
 #define SIM_HEAP_MAX   ((size_t)24 << 20)
@@ -101,10 +104,35 @@ void simfs_mount(struct sim_image *image, struct sim_log *log, uint32_t block);
 
 /* A write that is under way: seen by reads, durable only when SIM_DONE is noted for its index. */
 uint32_t simfs_write_begin(int fd, uint64_t offset, const uint8_t *data, uint32_t size);
-/* What follows is done to the image only. */
+/* What follows is written down there; NULL = is done to the image only. */
+void simfs_use_log(struct sim_log *log);
 void simfs_stop_log(void);
 
 void simfs_note(enum sim_op_kind kind, uint64_t value);
+
+/* Asked before every call of these kinds (closes: of any descriptor) what becomes of it: 0, an
+ * errno, or -1 for "nothing, but say that it was done"; of a write *size may be made less. It may
+ * take its time: the file system is not locked meanwhile. */
+enum simfs_call {
+    SIMFS_OPEN,
+    SIMFS_READ,
+    SIMFS_WRITE,
+    SIMFS_ROOM,
+    SIMFS_FLUSH,
+    SIMFS_NAME,
+    SIMFS_CLOSE,
+};
+typedef int simfs_gate(enum simfs_call call, int fd, size_t *size);
+void simfs_set_gate(simfs_gate *gate);
+
+/* The bytes of an open file, for who maps it; and whether a pointer is such bytes. */
+uint8_t *simfs_bytes(int fd);
+bool simfs_is_bytes(const void *bytes);
+
+/* The index-th name; false past the last. */
+bool simfs_list(uint32_t index, char name[SIM_NAME_MAX]);
+/* Streams of names that nobody will close. */
+void simfs_forget_dirs(void);
 
 /* Calls of other threads wait until they are let through, which makes a run repeatable: `count` of
  * them, or fewer when the thread has locked its segment, which is its last call. */

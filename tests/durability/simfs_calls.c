@@ -3,7 +3,6 @@
 
 #include "base/assert.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -15,21 +14,13 @@
 #include <sys/uio.h>
 #include <sys/vfs.h>
 
-#define FDS_MAX  64
-#define DIRS_MAX 4
+#define FDS_MAX 64
 
 struct sim_fd {
     bool used;
     bool is_dir;
     bool direct;
     uint32_t file;
-};
-
-struct sim_dir {
-    bool used;
-    int fd;
-    uint32_t next;
-    struct dirent entry;
 };
 
 static struct {
@@ -40,10 +31,10 @@ static struct {
     struct sim_log *log;
     uint32_t block;
     struct sim_fd fds[FDS_MAX];
-    struct sim_dir dirs[DIRS_MAX];
     bool holding;
     bool other_active;
     uint32_t budget;
+    simfs_gate *gate; /* set before traffic */
 } fs = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 /* ---- control ---- */
@@ -56,14 +47,20 @@ void simfs_mount(struct sim_image *image, struct sim_log *log, uint32_t block)
     fs.block = block;
     fs.owner = pthread_self();
     memset(fs.fds, 0, sizeof(fs.fds));
+    simfs_forget_dirs();
+    (void)pthread_mutex_unlock(&fs.mutex);
+}
+
+void simfs_use_log(struct sim_log *log)
+{
+    (void)pthread_mutex_lock(&fs.mutex);
+    fs.log = log;
     (void)pthread_mutex_unlock(&fs.mutex);
 }
 
 void simfs_stop_log(void)
 {
-    (void)pthread_mutex_lock(&fs.mutex);
-    fs.log = NULL;
-    (void)pthread_mutex_unlock(&fs.mutex);
+    simfs_use_log(NULL);
 }
 
 void simfs_hold_others(bool hold)
@@ -128,6 +125,23 @@ static int leave(int result, int error)
     return result;
 }
 
+void simfs_set_gate(simfs_gate *gate)
+{
+    fs.gate = gate;
+}
+
+#define ASK(call, fd, size)                                                                        \
+    do {                                                                                           \
+        int refused = fs.gate == NULL ? 0 : fs.gate(call, fd, size);                               \
+        if (refused < 0) {                                                                         \
+            return 0;                                                                              \
+        }                                                                                          \
+        if (refused != 0) {                                                                        \
+            errno = refused;                                                                       \
+            return -1;                                                                             \
+        }                                                                                          \
+    } while (0)
+
 /* ---- inside ---- */
 
 static struct sim_fd *fd_of(int fd)
@@ -140,6 +154,30 @@ static struct sim_fd *fd_of(int fd)
 static struct sim_file *file_of(int fd)
 {
     return &fs.image->files[fd_of(fd)->file];
+}
+
+uint8_t *simfs_bytes(int fd)
+{
+    return file_of(fd)->data;
+}
+
+bool simfs_is_bytes(const void *bytes)
+{
+    const uint8_t *begin = fs.image == NULL ? NULL : fs.image->files[0].data;
+    size_t size = (size_t)SIM_FILES_MAX * SIM_FILE_MAX;
+    return begin != NULL && (const uint8_t *)bytes >= begin &&
+           (const uint8_t *)bytes < begin + size;
+}
+
+bool simfs_list(uint32_t index, char name[SIM_NAME_MAX])
+{
+    (void)pthread_mutex_lock(&fs.mutex);
+    bool more = index < fs.image->name_count;
+    if (more) {
+        (void)snprintf(name, SIM_NAME_MAX, "%s", fs.image->names[index].name);
+    }
+    (void)pthread_mutex_unlock(&fs.mutex);
+    return more;
 }
 
 static int new_fd(uint32_t file, bool is_dir, bool direct)
@@ -222,6 +260,8 @@ static bool is_root(const char *path)
     return strncmp(path, SIMFS_ROOT, sizeof(SIMFS_ROOT) - 1) == 0;
 }
 
+int __wrap_openat(int dir, const char *name, int flags, ...);
+
 REAL(int, open, const char *path, int flags, ...)
 {
     va_list rest;
@@ -230,6 +270,9 @@ REAL(int, open, const char *path, int flags, ...)
     va_end(rest);
     if (!is_root(path)) {
         return __real_open(path, flags, mode);
+    }
+    if ((flags & O_DIRECTORY) == 0) {
+        return __wrap_openat(SIMFS_FD, path + sizeof(SIMFS_ROOT), flags, mode);
     }
     enter();
     return leave(new_fd(0, true, false), EMFILE);
@@ -244,6 +287,7 @@ REAL(int, openat, int dir, const char *name, int flags, ...)
     if (dir < SIMFS_FD) {
         return __real_openat(dir, name, flags, mode);
     }
+    ASK(SIMFS_OPEN, dir, NULL);
     enter();
     return open_file(name, flags);
 }
@@ -259,6 +303,7 @@ REAL(int, mkdir, const char *path, mode_t mode)
 
 REAL(int, close, int fd)
 {
+    ASK(SIMFS_CLOSE, fd, NULL);
     if (fd < SIMFS_FD) {
         return __real_close(fd);
     }
@@ -269,6 +314,7 @@ REAL(int, close, int fd)
 
 static ssize_t read_at(int fd, void *out, size_t size, off_t offset)
 {
+    ASK(SIMFS_READ, fd, &size);
     enter();
     const struct sim_file *file = file_of(fd);
     if (!is_aligned(fd_of(fd), (uint64_t)offset, size)) {
@@ -296,6 +342,7 @@ REAL(ssize_t, pwrite, int fd, const void *data, size_t size, off_t offset)
     if (fd < SIMFS_FD) {
         return __real_pwrite(fd, data, size, offset);
     }
+    ASK(SIMFS_WRITE, fd, &size);
     enter();
     if (!is_aligned(fd_of(fd), (uint64_t)offset, size)) {
         return leave(-1, EINVAL);
@@ -314,6 +361,7 @@ REAL(int, fallocate, int fd, int mode, off_t offset, off_t size)
     if (fd < SIMFS_FD) {
         return __real_fallocate(fd, mode, offset, size);
     }
+    ASK(SIMFS_ROOM, fd, NULL);
     enter();
     uint64_t end = (uint64_t)(offset + size);
     if (end > file_of(fd)->size) {
@@ -338,6 +386,7 @@ REAL(int, ftruncate, int fd, off_t size)
 
 static int flush_fd(int fd)
 {
+    ASK(SIMFS_FLUSH, fd, NULL);
     enter();
     const struct sim_fd *entry = fd_of(fd);
     enum sim_op_kind kind = entry->is_dir ? SIM_FLUSH_DIR : SIM_FLUSH;
@@ -360,6 +409,7 @@ REAL(int, renameat, int dir, const char *name, int to_dir, const char *to)
     if (dir < SIMFS_FD) {
         return __real_renameat(dir, name, to_dir, to);
     }
+    ASK(SIMFS_NAME, dir, NULL);
     enter();
     uint32_t file = sim_image_find(fs.image, name);
     if (file == SIM_NO_FILE) {
@@ -376,6 +426,7 @@ REAL(int, unlinkat, int dir, const char *name, int flags)
     if (dir < SIMFS_FD) {
         return __real_unlinkat(dir, name, flags);
     }
+    ASK(SIMFS_NAME, dir, NULL);
     enter();
     uint32_t file = sim_image_find(fs.image, name);
     if (file == SIM_NO_FILE) {
@@ -430,55 +481,5 @@ REAL(int, flock, int fd, int operation)
         fs.other_active = false;
         (void)pthread_cond_broadcast(&fs.changed);
     }
-    return leave(0, 0);
-}
-
-REAL(DIR *, fdopendir, int fd)
-{
-    if (fd < SIMFS_FD) {
-        return __real_fdopendir(fd);
-    }
-    enter();
-    struct sim_dir *dir = NULL;
-    for (uint32_t i = 0; i < DIRS_MAX && dir == NULL; i++) {
-        dir = fs.dirs[i].used ? NULL : &fs.dirs[i];
-    }
-    ORDO_ASSERT(dir != NULL);
-    *dir = (struct sim_dir){.used = true, .fd = fd};
-    (void)leave(0, 0);
-    return (DIR *)dir;
-}
-
-static struct sim_dir *dir_of(DIR *dir)
-{
-    const struct sim_dir *own = (const struct sim_dir *)dir;
-    return own >= fs.dirs && own < fs.dirs + DIRS_MAX ? (struct sim_dir *)dir : NULL;
-}
-
-REAL(struct dirent *, readdir, DIR *dir)
-{
-    struct sim_dir *own = dir_of(dir);
-    if (own == NULL) {
-        return __real_readdir(dir);
-    }
-    enter();
-    bool more = own->next < fs.image->name_count;
-    if (more) {
-        const char *name = fs.image->names[own->next++].name;
-        (void)snprintf(own->entry.d_name, sizeof(own->entry.d_name), "%s", name);
-    }
-    (void)leave(0, 0);
-    return more ? &own->entry : NULL;
-}
-
-REAL(int, closedir, DIR *dir)
-{
-    struct sim_dir *own = dir_of(dir);
-    if (own == NULL) {
-        return __real_closedir(dir);
-    }
-    enter();
-    own->used = false;
-    fd_of(own->fd)->used = false;
     return leave(0, 0);
 }

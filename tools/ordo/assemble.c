@@ -15,7 +15,9 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
+#define STOP_LOOK_NS     ORDO_NS_PER_MS /* how often a stop looks for a failed journal */
 #define URING_OPERATIONS 8192 /* in flight without delay: two a connection, and the journal's */
 
 /* What the configuration says of the genesis is true of this folder, or was changed by a sequenced
@@ -394,11 +396,30 @@ enum ordo_err ordo_node_start(struct ordo_node *node, struct ordo_fail *fail)
     return err;
 }
 
-void ordo_node_stop(struct ordo_node *node)
+static void drain(void *context)
 {
+    struct ordo_node *node = context;
     ordo_server_stop(node->server);
     ordo_snapshotter_stop(&node->snapshotter);
     ordo_pipeline_stop(&node->pipeline);
+    ordo_flag_raise(&node->stopped);
+}
+
+/* A thread of its own drains, because nothing drains behind a journal that has failed: somebody has
+ * to go on looking for that. */
+bool ordo_node_stop(struct ordo_node *node)
+{
+    if (ordo_thread_start(&node->stopper, "ordo-stop", ORDO_CPU_ANY, drain, node) != ORDO_OK) {
+        drain(node);
+    }
+    while (!ordo_flag_is_raised(&node->stopped)) {
+        if (ordo_journal_failed(node->journal)) {
+            return false;
+        }
+        (void)nanosleep(&(struct timespec){.tv_nsec = STOP_LOOK_NS}, NULL);
+    }
+    ordo_thread_join(&node->stopper);
+    return !ordo_journal_failed(node->journal);
 }
 
 void ordo_node_close(struct ordo_node *node)

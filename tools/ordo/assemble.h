@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "journal/journal.h"
+#include "net/inbox.h"
 #include "net/server.h"
 #include "pipeline/pipeline.h"
 #include "replay.h"
@@ -25,6 +26,8 @@ struct ordo_node {
     struct ordo_snapshots snapshots;
     struct ordo_snapshotter snapshotter;
     struct ordo_pipeline pipeline;
+    struct ordo_thread stopper;
+    struct ordo_flag stopped;
     uint8_t genesis[ORDO_SETTINGS_MAX * 2 * ORDO_VARINT_MAX]; /* the pairs of the first command */
 };
 
@@ -37,8 +40,10 @@ enum ordo_err ordo_node_open(
 /* Starts the runners and lets requests in. */
 enum ordo_err ordo_node_start(struct ordo_node *node, struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* Refuses new requests, answers those taken, writes everything, ends the threads. */
-void ordo_node_stop(struct ordo_node *node);
+/* Refuses new requests, answers those taken, writes everything, ends the threads. False: the
+ * journal has failed, so what waits for it can never be answered; threads may be running still, and
+ * the process has to end at once, without a close. Blocks. */
+bool ordo_node_stop(struct ordo_node *node) ORDO_MUST_USE;
 
 /* After a stop, or after an open that was never started: releases everything. */
 void ordo_node_close(struct ordo_node *node);

@@ -201,9 +201,10 @@ static enum ordo_err
 needs_journal(const struct ordo_restart *restart, const char *data, struct ordo_fail *fail)
 {
     uint8_t node[16];
-    if (ordo_restart_best(restart) < 0 ||
-        ordo_journal_look_node(data, node, fail) != ORDO_ERR_NOT_FOUND) {
-        return ORDO_OK;
+    enum ordo_err err =
+        ordo_restart_best(restart) < 0 ? ORDO_OK : ordo_journal_look_node(data, node, fail);
+    if (err != ORDO_ERR_NOT_FOUND) {
+        return err; /* one that cannot be read is none that is not there */
     }
     return ordo_fail_set(
         fail,

@@ -156,13 +156,12 @@ static int run(const struct ordo_config *config, bool json)
         return ordo_cli_fail_with(&fail);
     }
     say_ready(config, json);
-    if (!wait_for_end(&node, &signals)) {
+    if (!wait_for_end(&node, &signals) || !ordo_node_stop(&node)) {
         /* replies of what was decided can never be sent, so nothing drains: the process ends here
          */
         int code = ordo_cli_fail_with(ordo_journal_fail(node.journal));
         _exit(code);
     }
-    ordo_node_stop(&node);
     struct ordo_journal_stats stats;
     ordo_journal_stats(node.journal, &stats);
     ordo_node_close(&node);
