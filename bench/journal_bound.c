@@ -29,7 +29,6 @@ struct ordo_bound {
     struct ordo_segment segment;
     struct ordo_disk *disk;
     struct ordo_waker waker; /* of this thread, for a disk without a sleep of its own */
-    struct ordo_chain chain;
     uint8_t *buffers;
     uint8_t hash[ORDO_JOURNAL_CHAIN_SIZE];
     uint64_t position;
@@ -45,9 +44,6 @@ static enum ordo_err open_all(struct ordo_bound *bound, const char *dir, struct 
     ordo_arena_init(&bound->arena);
     (void)snprintf(bound->dir, sizeof(bound->dir), "%s/bound", dir);
     enum ordo_err err = ordo_folder_open(&bound->folder, bound->dir, true, fail);
-    if (err == ORDO_OK) {
-        err = ordo_chain_init(&bound->chain, fail);
-    }
     if (err == ORDO_OK) {
         err =
             ordo_preparer_init(&bound->preparer, &bound->arena, &bound->folder, SEGMENT_SIZE, fail);
@@ -124,7 +120,6 @@ void ordo_bound_close(struct ordo_bound *bound)
     }
     ordo_segment_close(&bound->segment);
     ordo_folder_close(&bound->folder);
-    ordo_chain_fini(&bound->chain);
     ordo_arena_fini(&bound->arena);
     ordo_bench_folder_remove(bound->dir);
     free(bound);
@@ -244,7 +239,7 @@ write_one(struct ordo_bound *bound, uint32_t buffer, uint32_t size, struct ordo_
     }
     bound->busy |= 1u << buffer;
     bound->position += size;
-    ordo_chain_hash(&bound->chain, data, size, bound->hash);
+    ordo_chain_hash(data, size, bound->hash);
     return ORDO_OK;
 }
 

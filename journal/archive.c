@@ -225,9 +225,6 @@ enum ordo_err ordo_journal_archive(
     }
     err = ordo_vault_lock(&a.folder, a.vault, true, fail);
     if (err == ORDO_OK) {
-        err = ordo_chain_init(&a.chain, fail);
-    }
-    if (err == ORDO_OK) {
         err = ordo_folder_scan(&a.folder, fail);
     }
     if (err == ORDO_OK) {
@@ -235,7 +232,6 @@ enum ordo_err ordo_journal_archive(
         err = move_all(&a, upto_seq, segments_max);
     }
     ordo_load_fini(&a.load);
-    ordo_chain_fini(&a.chain);
     (void)close(a.vault);
 err_after_folder:
     ordo_folder_close(&a.folder);

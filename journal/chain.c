@@ -1,16 +1,21 @@
 /* A batch's chain hash is SHA-256 over its bytes; its header holds the hash of the batch before, so
  * the last hash of a journal commits to every byte of it. Who can write the files can also make the
- * chain anew; with a key that lies elsewhere he cannot, hence HMAC if a key file is given. Fetching
- * an algorithm costs more than hashing a small batch (OpenSSL 3 looks it up by name), hence once.
+ * chain anew; with a key that lies elsewhere he cannot, hence HMAC if a key file is given (RFC
+ * 2104: two hashes, each over a block with the key in it and what is to be proven).
+ *
+ * Batches are hashed on the thread that must not allocate. OpenSSL 3's EVP takes and gives back 112
+ * bytes for each hash whatever one does (a refusal would stop the node), and its first fetch
+ * crashes when memory is short; the functions of SHA-256 itself run the same code on a struct of
+ * ours.
  */
+#define OPENSSL_SUPPRESS_DEPRECATED /* the plain functions, for the reason above */
+
 #include "journal/chain.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
+#include <openssl/sha.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,32 +24,23 @@
 #define KEY_MAX   1024
 #define KEY_LABEL "ordo journal key"
 
-enum ordo_err ordo_chain_init(struct ordo_chain *chain, struct ordo_fail *fail)
+_Static_assert(SHA256_DIGEST_LENGTH == ORDO_JOURNAL_CHAIN_SIZE, "one hash");
+_Static_assert(SHA256_CBLOCK == ORDO_CHAIN_BLOCK, "HMAC's block");
+
+/* Two parts, hashed as one. The functions check nothing and cannot fail. */
+static void
+hash_parts(struct ordo_bytes first, struct ordo_bytes second, uint8_t out[ORDO_JOURNAL_CHAIN_SIZE])
 {
-    chain->digest = EVP_MD_fetch(NULL, "SHA256", NULL);
-    chain->context = EVP_MD_CTX_new();
-    if (chain->digest == NULL || chain->context == NULL) {
-        ordo_chain_fini(chain);
-        return ordo_fail_set(fail, ORDO_ERR_UNAVAILABLE, "the crypto library offers no SHA-256");
-    }
-    return ORDO_OK;
+    SHA256_CTX context;
+    int ok = SHA256_Init(&context) && SHA256_Update(&context, first.data, first.size) &&
+             SHA256_Update(&context, second.data, second.size) && SHA256_Final(out, &context);
+    ORDO_ASSERT(ok);
 }
 
-void ordo_chain_hash(
-    struct ordo_chain *chain,
-    const uint8_t *data,
-    size_t size,
-    uint8_t out[ORDO_JOURNAL_CHAIN_SIZE])
+void ordo_chain_hash(const uint8_t *data, size_t size, uint8_t out[ORDO_JOURNAL_CHAIN_SIZE])
 {
-    ORDO_ASSERT(chain->context != NULL);
-    unsigned length = 0;
-    /* These fail only when memory for the context is refused at the first use; a journal without
-     * its chain would be worse than a stop. */
-    int ok = EVP_DigestInit_ex(chain->context, chain->digest, NULL) &&
-             EVP_DigestUpdate(chain->context, data, size) &&
-             EVP_DigestFinal_ex(chain->context, out, &length);
-    ORDO_ASSERT(ok);
-    ORDO_ASSERT(length == ORDO_JOURNAL_CHAIN_SIZE);
+    ORDO_ASSERT(size <= UINT32_MAX);
+    hash_parts((struct ordo_bytes){data, (uint32_t)size}, (struct ordo_bytes){data, 0}, out);
 }
 
 /* ---- the key ---- */
@@ -99,7 +95,7 @@ ordo_chain_use_key(struct ordo_chain *chain, const char *key_file, struct ordo_f
 {
     uint8_t key[KEY_MAX + 2];
     size_t size = 0;
-    ORDO_ASSERT(chain->mac == NULL);
+    ORDO_ASSERT(!chain->has_key);
     if (key_file == NULL || key_file[0] == 0) {
         return ORDO_OK;
     }
@@ -107,37 +103,34 @@ ordo_chain_use_key(struct ordo_chain *chain, const char *key_file, struct ordo_f
     if (err != ORDO_OK) {
         return err;
     }
-    char sha256[] = "SHA256";
-    const OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0),
-        OSSL_PARAM_construct_end(),
-    };
-    EVP_MAC *algorithm = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    EVP_MAC_CTX *mac = algorithm == NULL ? NULL : EVP_MAC_CTX_new(algorithm);
-    if (mac == NULL || !EVP_MAC_init(mac, key, size, params)) {
-        EVP_MAC_CTX_free(mac);
-        mac = NULL;
-        err = ordo_fail_set(
-            fail, ORDO_ERR_UNAVAILABLE, "the crypto library offers no HMAC with SHA-256");
+    if (size > ORDO_CHAIN_BLOCK) {
+        ordo_chain_hash(key, size, key);
+        size = ORDO_JOURNAL_CHAIN_SIZE;
     }
-    EVP_MAC_free(algorithm); /* the context keeps it */
+    memset(chain->inner, 0x36, sizeof(chain->inner));
+    memset(chain->outer, 0x5c, sizeof(chain->outer));
+    for (size_t i = 0; i < size; i++) {
+        chain->inner[i] ^= key[i];
+        chain->outer[i] ^= key[i];
+    }
     OPENSSL_cleanse(key, sizeof(key));
-    chain->mac = mac;
-    return err;
+    chain->has_key = true;
+    return ORDO_OK;
 }
 
 static void hmac(
-    struct ordo_chain *chain,
+    const struct ordo_chain *chain,
     const uint8_t *data,
     size_t size,
     uint8_t out[ORDO_JOURNAL_CHAIN_SIZE])
 {
-    size_t length = 0;
-    ORDO_ASSERT(chain->mac != NULL);
-    int ok = EVP_MAC_init(chain->mac, NULL, 0, NULL) && EVP_MAC_update(chain->mac, data, size) &&
-             EVP_MAC_final(chain->mac, out, &length, ORDO_JOURNAL_CHAIN_SIZE);
-    ORDO_ASSERT(ok); /* as for the plain hash */
-    ORDO_ASSERT(length == ORDO_JOURNAL_CHAIN_SIZE);
+    uint8_t middle[ORDO_JOURNAL_CHAIN_SIZE];
+    ORDO_ASSERT(chain->has_key);
+    ORDO_ASSERT(size <= UINT32_MAX);
+    struct ordo_bytes inner = {chain->inner, ORDO_CHAIN_BLOCK};
+    struct ordo_bytes outer = {chain->outer, ORDO_CHAIN_BLOCK};
+    hash_parts(inner, (struct ordo_bytes){data, (uint32_t)size}, middle);
+    hash_parts(outer, (struct ordo_bytes){middle, sizeof(middle)}, out);
 }
 
 bool ordo_chain_batch(
@@ -147,13 +140,13 @@ bool ordo_chain_batch(
     size_t size,
     uint8_t out[ORDO_JOURNAL_CHAIN_SIZE])
 {
-    if (keyed && chain->mac == NULL) {
+    if (keyed && !chain->has_key) {
         return false;
     }
     if (keyed) {
         hmac(chain, data, size, out);
     } else {
-        ordo_chain_hash(chain, data, size, out);
+        ordo_chain_hash(data, size, out);
     }
     return true;
 }
@@ -177,7 +170,7 @@ enum ordo_err ordo_chain_check_key(
     if ((header->flags & ORDO_SEGMENT_KEYED) == 0) {
         return ORDO_OK;
     }
-    if (chain->mac == NULL) {
+    if (!chain->has_key) {
         return ordo_fail_set(
             fail,
             ORDO_ERR_CONFIG,
@@ -197,8 +190,7 @@ enum ordo_err ordo_chain_check_key(
 
 void ordo_chain_fini(struct ordo_chain *chain)
 {
-    EVP_MAC_CTX_free(chain->mac);
-    EVP_MD_CTX_free(chain->context);
-    EVP_MD_free(chain->digest);
+    OPENSSL_cleanse(chain->inner, sizeof(chain->inner));
+    OPENSSL_cleanse(chain->outer, sizeof(chain->outer));
     *chain = (struct ordo_chain){0};
 }

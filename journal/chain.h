@@ -7,29 +7,25 @@
 #include "base/err.h"
 #include "journal/format.h"
 
-struct ordo_chain {
-    void *digest;  /* the algorithm, fetched once */
-    void *context; /* reused for every batch */
-    void *mac;     /* HMAC with the key in it; NULL without a key */
-};
+#define ORDO_CHAIN_BLOCK 64 /* bytes that SHA-256 takes at once */
 
-/* UNAVAILABLE when the library has no SHA-256. Starter thread. */
-enum ordo_err ordo_chain_init(struct ordo_chain *chain, struct ordo_fail *fail) ORDO_MUST_USE;
+/* All zero: no key. */
+struct ordo_chain {
+    bool has_key;
+    uint8_t inner[ORDO_CHAIN_BLOCK]; /* HMAC's two blocks, with the key in them */
+    uint8_t outer[ORDO_CHAIN_BLOCK];
+};
 
 /* Reads the key from a file that its owner alone can read: 32 to 1024 bytes, one line feed at the
  * end aside. NULL or "" is no key. CONFIG says what is wrong with it. Starter thread. */
 enum ordo_err ordo_chain_use_key(
     struct ordo_chain *chain, const char *key_file, struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* SHA-256 of data; about 0.7 ms a MiB. One thread at a time. */
-void ordo_chain_hash(
-    struct ordo_chain *chain,
-    const uint8_t *data,
-    size_t size,
-    uint8_t out[ORDO_JOURNAL_CHAIN_SIZE]);
+/* SHA-256 of data; about 0.7 ms a MiB. Allocates nothing. Any thread. */
+void ordo_chain_hash(const uint8_t *data, size_t size, uint8_t out[ORDO_JOURNAL_CHAIN_SIZE]);
 
 /* The chain hash of a batch in a segment that is keyed or not; false when it is and there is no
- * key: out is not set then. */
+ * key: out is not set then. Allocates nothing. */
 bool ordo_chain_batch(
     struct ordo_chain *chain,
     bool keyed,
@@ -49,7 +45,7 @@ enum ordo_err ordo_chain_check_key(
     const char *where,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* Accepts a zeroed struct. */
+/* Wipes the key. Accepts a zeroed struct. */
 void ordo_chain_fini(struct ordo_chain *chain);
 
 #endif

@@ -143,9 +143,6 @@ enum ordo_err ordo_journal_open(
     ordo_arena_init(&journal->arena);
     enum ordo_err err = apply_defaults(journal, fail);
     if (err == ORDO_OK) {
-        err = ordo_chain_init(&journal->chain, fail);
-    }
-    if (err == ORDO_OK) {
         err = ordo_chain_use_key(&journal->chain, config->key_file, fail);
     }
     if (err == ORDO_OK) {
@@ -190,7 +187,7 @@ void ordo_journal_begin_segment(struct ordo_journal *journal)
     };
     memcpy(h->node, tip->node, sizeof(h->node));
     memcpy(h->prev_chain, tip->chain, sizeof(h->prev_chain));
-    if (journal->chain.mac != NULL) {
+    if (journal->chain.has_key) {
         h->flags = ORDO_SEGMENT_KEYED;
         h->key_check = ordo_chain_key_check(&journal->chain, tip->node);
     }

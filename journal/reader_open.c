@@ -145,9 +145,6 @@ open_folder(const char *dir, struct ordo_journal_reader **out, struct ordo_fail 
     if (err == ORDO_OK && reader->folder.first == 0) {
         err = ordo_fail_set(fail, ORDO_ERR_NOT_FOUND, "%s holds no journal", dir);
     }
-    if (err == ORDO_OK) {
-        err = ordo_chain_init(&reader->chain, fail);
-    }
     if (err == ORDO_OK &&
         ordo_arena_alloc(&reader->arena, "journal window", 1, ORDO_READER_WINDOW, &window) !=
             ORDO_OK) {

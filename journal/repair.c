@@ -39,9 +39,6 @@ peek_open(const char *dir, const char *key_file, struct ordo_journal **out, stru
         err = ordo_fail_set(fail, ORDO_ERR_NOT_FOUND, "%s holds no journal", dir);
     }
     if (err == ORDO_OK) {
-        err = ordo_chain_init(&journal->chain, fail);
-    }
-    if (err == ORDO_OK) {
         err = ordo_chain_use_key(&journal->chain, key_file, fail);
     }
     *out = journal;

@@ -350,7 +350,7 @@ add_up(struct ordo_snapshot_store *store, struct ordo_snapshot_info *info, struc
         }
     }
     if (err == ORDO_OK) {
-        err = ordo_snapshot_root_end(&root, info, info->root, fail);
+        ordo_snapshot_root_end(&root, info, info->root);
     }
     ordo_snapshot_root_fini(&root);
     return err;

@@ -194,28 +194,17 @@ enum ordo_err ordo_snapshot_root_add(
     return ORDO_OK;
 }
 
-enum ordo_err ordo_snapshot_root_end(
-    struct ordo_snapshot_root *root,
-    const struct ordo_snapshot_info *info,
-    uint8_t out[32],
-    struct ordo_fail *fail)
+void ordo_snapshot_root_end(
+    const struct ordo_snapshot_root *root, const struct ordo_snapshot_info *info, uint8_t out[32])
 {
-    struct ordo_chain chain = {.digest = NULL};
     uint8_t parts[32 + ORDO_SNAPSHOT_META_MAX];
     struct ordo_snapshot_info rootless = *info;
     static const uint8_t none[1];
 
-    enum ordo_err err = ordo_chain_init(&chain, fail);
-    if (err != ORDO_OK) {
-        return err;
-    }
     memset(rootless.root, 0, sizeof(rootless.root));
-    ordo_chain_hash(
-        &chain, root->count == 0 ? none : root->digests, root->count * ORDO_HASH_SIZE, parts);
+    ordo_chain_hash(root->count == 0 ? none : root->digests, root->count * ORDO_HASH_SIZE, parts);
     uint32_t size = ordo_snapshot_meta_write(&rootless, parts + 32);
-    ordo_chain_hash(&chain, parts, 32 + size, out);
-    ordo_chain_fini(&chain);
-    return ORDO_OK;
+    ordo_chain_hash(parts, 32 + size, out);
 }
 
 void ordo_snapshot_root_fini(struct ordo_snapshot_root *root)
@@ -312,15 +301,15 @@ compare(struct walk *walk, const struct ordo_snapshot_info *info, struct ordo_fa
             walk->path,
             walk->section);
     }
-    enum ordo_err err = ordo_snapshot_root_end(&walk->root, info, root, fail);
-    if (err == ORDO_OK && memcmp(root, info->root, sizeof(root)) != 0) {
-        err = ordo_fail_set(
+    ordo_snapshot_root_end(&walk->root, info, root);
+    if (memcmp(root, info->root, sizeof(root)) != 0) {
+        return ordo_fail_set(
             fail,
             ORDO_ERR_DAMAGED,
             "%s: the chunks do not have the root that it names",
             walk->path);
     }
-    return err;
+    return ORDO_OK;
 }
 
 enum ordo_err ordo_snapshot_check(

@@ -47,11 +47,8 @@ enum ordo_err ordo_snapshot_root_add(
     const uint8_t digest[ORDO_HASH_SIZE],
     struct ordo_fail *fail) ORDO_MUST_USE;
 /* SHA-256 over the digests and then the meta value with a root of zeros. */
-enum ordo_err ordo_snapshot_root_end(
-    struct ordo_snapshot_root *root,
-    const struct ordo_snapshot_info *info,
-    uint8_t out[32],
-    struct ordo_fail *fail) ORDO_MUST_USE;
+void ordo_snapshot_root_end(
+    const struct ordo_snapshot_root *root, const struct ordo_snapshot_info *info, uint8_t out[32]);
 void ordo_snapshot_root_fini(struct ordo_snapshot_root *root);
 
 /* Walks an open environment: every chunk's digest recomputed, keys without a gap, counts and root

@@ -375,9 +375,6 @@ enum ordo_err ordo_journal_verify(
         err = ordo_fail_set(p.fail, ORDO_ERR_NOT_FOUND, "%s holds no journal", verify->dir);
     }
     if (err == ORDO_OK) {
-        err = ordo_chain_init(&p.chain, p.fail);
-    }
-    if (err == ORDO_OK) {
         err = ordo_chain_use_key(&p.chain, verify->key_file, p.fail);
     }
     if (err == ORDO_OK) {

@@ -3,7 +3,7 @@
 
     tests/fuzz/run.py FOLDER [--runs N] [--seconds N] [--seed N] [--jobs N] [TARGET...]
 
-FOLDER has the programs NAME_fuzz (a build of type Fuzz). Each begins with corpus/NAME in this folder and runs N times (ORDO_FUZZ_RUNS,
+FOLDER has the programs NAME_fuzz (a build of type Fuzz). Each begins with corpus/NAME in this folder, knows the words of dictionary/NAME.dict, and runs N times (ORDO_FUZZ_RUNS,
 default 500,000; those with a state or a batch to bend a part of it, see SHARE). A crash, a leak, an input that takes more than 5 s or 1 GiB fails,
 and its input is kept: the line that repeats it is printed. --keep adds what was found to the corpus, made small.
 """
@@ -19,8 +19,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SHARE = {"apply": 50, "image": 100, "record": 5}  # a run costs that much more than reading a frame
-LENGTH = {"apply": 2000, "image": 400, "record": 3000}
+SHARE = {"apply": 50, "image": 100, "record": 5, "polled": 25, "file": 100, "config": 10}  # a run costs that much more than reading a frame
+LENGTH = {"polled": 2000, "config": 2000, "apply": 2000, "image": 400, "record": 3000}
 KEPT_MAX = 40  # files of a corpus in the repository
 
 
@@ -41,6 +41,9 @@ def run(folder, name, runs, seed, work):
     command = [os.path.join(folder, f"{name}_fuzz"), f"-runs={wanted}", f"-seed={seed}", "-timeout=5", "-rss_limit_mb=1024",
                f"-max_len={LENGTH.get(name, 4096)}", "-len_control=20", f"-artifact_prefix={artifact}", "-print_final_stats=1",
                "-verbosity=1", mine]
+    words = os.path.join(HERE, "dictionary", f"{name}.dict")
+    if os.path.isfile(words):
+        command.append(f"-dict={words}")
     if os.path.isdir(seeds):
         command.append(seeds)
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
@@ -48,6 +51,9 @@ def run(folder, name, runs, seed, work):
     coverage = re.findall(r"cov: (\d+)", done.stdout)
     count = int(executed.group(1)) if executed else 0
     failure = None
+    if "SKIP" in done.stdout:
+        print(re.search(r"SKIP.*", done.stdout).group(0), flush=True)
+        return name, 0, 0, None
     if done.returncode != 0 or count < wanted:
         kept = re.search(r"Test unit written to (\S+)", done.stdout)
         repeat = f"repeat with: {command[0]} {kept.group(1)}" if kept else "no input was kept"

@@ -32,6 +32,7 @@ PACKAGES = {
     "lmdb.h": ["journal/*lmdb*.c"],
     "msgpack.h": ["net/*msgpack*.c", "tests/unit/net/*.c"],
     "nng/": ["net/nng_*.c", "bench/nng_*.c", "bench/door_bench.c", "net/client/*.c", "tests/unit/net/*.c", "tests/e2e/*.c"],
+    "fuse.h": ["tests/powerloss/block_recorder.c"],
     "ini.h": ["tools/ordo/config.c"],
     "jansson.h": ["tools/ordo/*.c", "bench/*.c", "tests/unit/bench/*.c", "tests/unit/net/vectors_*.c"],
     "isa-l": ["engine/base/crc32c.c"],

@@ -29,6 +29,10 @@ endif()
 add_library(ordo_pkg::nng ALIAS nng::nng)
 
 pkg_check_modules(criterion QUIET IMPORTED_TARGET criterion) # the tests' only; a server needs none
+pkg_check_modules(fuse QUIET IMPORTED_TARGET fuse3) # as well
+if(fuse_FOUND)
+  add_library(ordo_pkg::fuse ALIAS PkgConfig::fuse)
+endif()
 if(criterion_FOUND)
   add_library(ordo_pkg::criterion ALIAS PkgConfig::criterion)
 endif()

@@ -162,6 +162,9 @@ static bool set_path(struct ordo_config_setter *setter, const struct key *key, c
     if (size == 0 || size >= ORDO_CONFIG_PATH_MAX) {
         return ordo_config_refuse(setter, key->name, value, "a path of 1 to 1023 bytes");
     }
+    if (value[0] == ';') { /* "data =; none yet": the file's reader wants a blank before it */
+        return ordo_config_refuse(setter, key->name, value, "a path: it begins like a comment");
+    }
     memcpy(member(setter, key->offset), value, size + 1);
     return true;
 }

@@ -70,18 +70,18 @@ static uint64_t count_death(uint8_t *bytes, const char *dir)
 
 enum ordo_err ordo_replay_mark_look(const char *dir, struct ordo_fail *fail)
 {
-    uint8_t bytes[MARK_SIZE];
+    uint8_t bytes[MARK_SIZE] = {0}; /* open fills a file that is too short with zeros as well */
     int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int fd = folder < 0 ? -1 : openat(folder, ORDO_REPLAY_MARK_FILE, O_RDONLY | O_CLOEXEC);
-    bool whole = fd >= 0 && pread(fd, bytes, MARK_SIZE, 0) == MARK_SIZE &&
-                 memcmp(bytes, magic, sizeof(magic)) == 0;
+    bool marked =
+        fd >= 0 && pread(fd, bytes, MARK_SIZE, 0) > 0 && memcmp(bytes, magic, sizeof(magic)) == 0;
     if (fd >= 0) {
         (void)close(fd);
     }
     if (folder >= 0) {
         (void)close(folder);
     }
-    if (!whole) {
+    if (!marked) {
         return ORDO_OK;
     }
     uint64_t seq = ordo_get_le64(bytes + SEQ_AT);

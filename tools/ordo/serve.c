@@ -208,8 +208,10 @@ int ordo_verb_serve(int argc, char **argv)
     struct ordo_key key;
     bool made;
 
-    if (argp_parse(&parser, argc, argv, 0, NULL, &options) != 0) {
-        return ORDO_EXIT_USAGE;
+    error_t parsed = argp_parse(&parser, argc, argv, 0, NULL, &options);
+    if (parsed != 0) {
+        return parsed == ENOMEM ? ordo_cli_fail(ORDO_EXIT_FAILED, "no memory for the options")
+                                : ORDO_EXIT_USAGE;
     }
     if (ordo_config_load(&config, options.file, options.flags, options.flag_count, &fail) !=
         ORDO_OK) {
