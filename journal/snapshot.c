@@ -10,6 +10,7 @@
 #include "journal/snapshot.h"
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/failpoint.h"
 #include "journal/snapshot_internal.h"
 
@@ -222,7 +223,7 @@ enum ordo_err ordo_snapshot_begin(
     store->which = which;
     store->writing = true;
     ORDO_FAILPOINT("snapshot.opened");
-    err = mark_incomplete(store, fail);
+    err = ORDO_CANARY(snapshot_stays_complete) ? ORDO_OK : mark_incomplete(store, fail);
     ORDO_FAILPOINT("snapshot.incomplete");
     if (err != ORDO_OK) {
         end_writing(store);
@@ -398,7 +399,9 @@ static enum ordo_err read_again(struct ordo_snapshot_store *store, struct ordo_f
     uint8_t *value = malloc(size_max);
     enum ordo_err err =
         value != NULL ? ORDO_OK : ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "snapshot: no memory");
-    for (uint64_t i = 0; i < store->put_count && err == ORDO_OK; i++) {
+    for (uint64_t i = ORDO_CANARY(snapshot_not_read_again) ? store->put_count : 0;
+         i < store->put_count && err == ORDO_OK;
+         i++) {
         struct ordo_bytes key = {store->put + i * ORDO_SNAPSHOT_KEY_SIZE, ORDO_SNAPSHOT_KEY_SIZE};
         uint32_t section;
         uint32_t chunk;
@@ -434,6 +437,16 @@ enum ordo_err ordo_snapshot_finish(
     info->status = ORDO_SNAPSHOT_COMPLETE;
     info->format = ORDO_SNAPSHOT_FORMAT;
     enum ordo_err err = commit(store, fail);
+    if (err == ORDO_OK && ORDO_CANARY(snapshot_seq_in_another_transaction)) {
+        err = add_up(store, info, fail);
+        if (err == ORDO_OK) {
+            err = ordo_env_begin(&store->env, ORDO_SNAPSHOT_META_MAX, fail);
+        }
+        if (err == ORDO_OK) {
+            err = put_meta(store, info, fail);
+        }
+        err = err == ORDO_OK ? commit(store, fail) : err;
+    }
     ORDO_FAILPOINT("snapshot.all_put");
     if (err == ORDO_OK) {
         err = read_again(store, fail);

@@ -1,6 +1,7 @@
 #include "net/client/follow_parts.h"
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/hash.h"
 
 #include <stdlib.h>
@@ -94,7 +95,7 @@ static enum proof prove(const struct ordo_follower *f, const struct ordo_batch *
     if (!f->hash_known) {
         return UNPROVABLE;
     }
-    return hash_equal(hash, batch->hash) ? PROVEN : MISMATCH;
+    return ORDO_CANARY(stream_hash_unchecked) || hash_equal(hash, batch->hash) ? PROVEN : MISMATCH;
 }
 
 static void end_batch(struct ordo_follower *f)
@@ -177,7 +178,7 @@ static void begin_kept(struct ordo_follower *f)
 {
     while (f->kept_count > 0 && !f->batch.active) {
         struct ordo_kept_frame *frame = &f->kept[f->kept_begin];
-        if (frame->first > f->at_seq + 1) {
+        if (frame->first > f->at_seq + 1 && !ORDO_CANARY(gap_unseen)) {
             f->gaps += f->behind ? 0 : 1;
             f->behind = true;
             return;
@@ -202,7 +203,8 @@ static void on_heartbeat(struct ordo_follower *f, const struct ordo_heartbeat *h
 {
     uint64_t now = ordo_clock_monotonic_ns(&f->tail.clock);
     bool idle = !f->batch.active && f->kept_count == 0;
-    f->head_seq = heartbeat->update_seq > f->head_seq ? heartbeat->update_seq : f->head_seq;
+    bool ahead = heartbeat->update_seq > f->head_seq && !ORDO_CANARY(gap_at_the_end_unseen);
+    f->head_seq = ahead ? heartbeat->update_seq : f->head_seq;
     if (f->step != ORDO_FOLLOW_RUN || !idle) {
         return;
     }
