@@ -7,7 +7,6 @@
 #include "journal/segment.h"
 
 #include "base/canary.h"
-
 #include "journal/vault.h"
 
 #include <dirent.h>

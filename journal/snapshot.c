@@ -223,7 +223,7 @@ enum ordo_err ordo_snapshot_begin(
     store->which = which;
     store->writing = true;
     ORDO_FAILPOINT("snapshot.opened");
-    err = ORDO_CANARY(snapshot_stays_complete) ? ORDO_OK : mark_incomplete(store, fail);
+    err = ORDO_CANARY(snapshot_seq_in_another_transaction) ? ORDO_OK : mark_incomplete(store, fail);
     ORDO_FAILPOINT("snapshot.incomplete");
     if (err != ORDO_OK) {
         end_writing(store);
@@ -437,16 +437,6 @@ enum ordo_err ordo_snapshot_finish(
     info->status = ORDO_SNAPSHOT_COMPLETE;
     info->format = ORDO_SNAPSHOT_FORMAT;
     enum ordo_err err = commit(store, fail);
-    if (err == ORDO_OK && ORDO_CANARY(snapshot_seq_in_another_transaction)) {
-        err = add_up(store, info, fail);
-        if (err == ORDO_OK) {
-            err = ordo_env_begin(&store->env, ORDO_SNAPSHOT_META_MAX, fail);
-        }
-        if (err == ORDO_OK) {
-            err = put_meta(store, info, fail);
-        }
-        err = err == ORDO_OK ? commit(store, fail) : err;
-    }
     ORDO_FAILPOINT("snapshot.all_put");
     if (err == ORDO_OK) {
         err = read_again(store, fail);

@@ -279,9 +279,10 @@ visit_pair(void *context, struct ordo_bytes key, struct ordo_bytes value, struct
     if (sized) {
         ordo_snapshot_digest(section, chunk, bytes, digest);
     }
-    bool matches =
-        ORDO_CANARY(snapshot_digest_unchecked) || memcmp(digest, value.data, ORDO_HASH_SIZE) == 0;
-    if (!sized || !matches) {
+    if (sized && ORDO_CANARY(snapshot_digest_unchecked)) {
+        memcpy(digest, value.data, ORDO_HASH_SIZE);
+    }
+    if (!sized || memcmp(digest, value.data, ORDO_HASH_SIZE) != 0) {
         return ordo_fail_set(
             fail,
             ORDO_ERR_DAMAGED,

@@ -1,7 +1,6 @@
 #include "net/feed.h"
 
 #include "base/canary.h"
-
 #include "net/desk.h"
 #include "order/result.h"
 
@@ -138,8 +137,7 @@ static enum ordo_err read_records(struct range *range, struct ordo_walker *walke
     range->last = range->first - 1;
     while (walker->update_seq < range->head) {
         enum ordo_err err = ordo_walk_peek(walk, walker, &range->feed->fail);
-        if (err == ORDO_OK && walker->record.update_seq > range->head &&
-            !ORDO_CANARY(feed_shows_what_is_not_durable)) {
+        if (err == ORDO_OK && walker->record.update_seq > range->head) {
             break; /* not durable yet */
         }
         if (err == ORDO_OK) {
@@ -190,7 +188,9 @@ struct ordo_bytes ordo_feed_fetch(struct ordo_feed *feed, const struct ordo_feed
         .ask = request,
         .shop = feed->service.shop,
         .first = request->from == 0 ? 1 : request->from,
-        .head = ordo_recent_head(&feed->server->recent),
+        .head = ORDO_CANARY(feed_shows_what_is_not_durable)
+                    ? UINT64_MAX
+                    : ordo_recent_head(&feed->server->recent),
         .limit = request->limit == 0 ? ORDO_FETCH_LIMIT_MAX : request->limit,
         .out = ordo_writer_over(updates, ORDO_WIRE_REPLY_MAX - ORDO_FEED_HEAD_ROOM),
     };

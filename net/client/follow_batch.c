@@ -95,7 +95,8 @@ static enum proof prove(const struct ordo_follower *f, const struct ordo_batch *
     if (!f->hash_known) {
         return UNPROVABLE;
     }
-    return ORDO_CANARY(stream_hash_unchecked) || hash_equal(hash, batch->hash) ? PROVEN : MISMATCH;
+    bool unchecked = ORDO_CANARY(stream_hash_unchecked) || ORDO_CANARY(gap_unseen);
+    return unchecked || hash_equal(hash, batch->hash) ? PROVEN : MISMATCH;
 }
 
 static void end_batch(struct ordo_follower *f)
@@ -154,7 +155,7 @@ static void keep(struct ordo_follower *f, struct ordo_bytes frame, uint64_t firs
 {
     if (f->kept_count > 0) {
         uint32_t newest = (f->kept_begin + f->kept_count - 1) % ORDO_FOLLOW_PENDING_MAX;
-        if (first != f->kept[newest].last + 1) {
+        if (first != f->kept[newest].last + 1 && !ORDO_CANARY(gap_unseen)) {
             return; /* there is a hole before it: head_seq remembers that there is more */
         }
     }

@@ -1,7 +1,6 @@
 #include "net/client/lib_parts.h"
 
 #include "base/canary.h"
-
 #include "order/result.h"
 
 #include <stdlib.h>
