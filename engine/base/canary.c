@@ -3,10 +3,10 @@
  * measures nothing. */
 #include "base/canary.h"
 
-#ifdef ORDO_CANARIES
-
 #include <stdlib.h>
 #include <string.h>
+
+#ifdef ORDO_CANARIES
 
 static const char *selected;
 
