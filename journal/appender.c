@@ -21,6 +21,7 @@
  * failure; its rest is written by a new write, and only then the batch counts. */
 #include "journal/internal.h"
 
+#include "base/canary.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 
@@ -42,7 +43,8 @@ static uint64_t in_flight(const struct ordo_journal *journal)
 static bool may_submit(const struct ordo_journal *journal)
 {
     bool one = journal->disk->overlaps && !journal->segment.direct;
-    return in_flight(journal) < (one ? 1 : journal->config.in_flight_max);
+    return in_flight(journal) <
+           (one && !ORDO_CANARY(flushes_overlap) ? 1 : journal->config.in_flight_max);
 }
 
 static struct ordo_flight *flight_at(struct ordo_journal *journal, uint64_t count)
@@ -112,6 +114,10 @@ static void complete(struct ordo_journal *journal, const struct ordo_disk_done *
     struct ordo_flight *flight = &journal->flights[done->tag];
     ORDO_ASSERT(!flight->done);
     int failed = done->result < 0 ? -done->result : ORDO_FAILPOINT_ERROR("journal.completed");
+    if (failed != 0 && ORDO_CANARY(failed_flush_retried)) {
+        (void)submit(journal, done->tag);
+        return;
+    }
     if (failed != 0) {
         fail_write(journal, flight, failed, "write and flush");
         return;
@@ -119,7 +125,7 @@ static void complete(struct ordo_journal *journal, const struct ordo_disk_done *
     uint32_t left = flight->size - flight->written;
     uint32_t got = (uint32_t)done->result;
     ORDO_ASSERT(got <= left);
-    if (got == left) {
+    if (got == left || ORDO_CANARY(short_write_ignored)) {
         flight->written = flight->size;
         flight->done = true;
         return;
@@ -138,7 +144,7 @@ static uint32_t retire(struct ordo_journal *journal)
     const struct ordo_flight *last = NULL;
     while (journal->flight_head != journal->flight_tail) {
         const struct ordo_flight *flight = flight_at(journal, journal->flight_head);
-        if (!flight->done) {
+        if (!flight->done && !ORDO_CANARY(ack_before_flush)) {
             break;
         }
         last = flight;
@@ -315,7 +321,7 @@ static uint32_t pass_queries(struct ordo_journal *journal, uint64_t last)
     if (next == from) {
         return 0;
     }
-    if (in_flight(journal) == 0) {
+    if (in_flight(journal) == 0 || ORDO_CANARY(query_before_durable)) {
         ordo_stage_advance(stage, next - 1);
     } else {
         flight_at(journal, journal->flight_tail - 1)->cursor = next - 1;

@@ -8,6 +8,7 @@
 #include "journal/disk.h"
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/thread.h"
 
 #include <errno.h>
@@ -158,8 +159,8 @@ enum ordo_err ordo_disk_sync_open(
     *self = (struct sync_disk){
         .disk = {.port = &sync_port, .name = "pwritev2"},
         .fd = -1,
-        .flags = dsync ? RWF_DSYNC : 0,
-        .flushes = config->flush && !dsync,
+        .flags = dsync && !ORDO_CANARY(flush_skipped) ? RWF_DSYNC : 0,
+        .flushes = config->flush && !dsync && !ORDO_CANARY(flush_skipped),
     };
     self->disk.flush_name = dsync ? "RWF_DSYNC" : self->flushes ? "fdatasync" : "no flush";
     (void)pthread_mutex_init(&self->mutex, NULL);

@@ -15,6 +15,7 @@
 #include "journal/disk.h"
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/clock.h"
 #include "base/uring.h"
 
@@ -239,7 +240,7 @@ enum ordo_err ordo_disk_uring_open(
         .own_ring = config->uring == NULL,
         .fd = -1,
         .linked = config->flush && !dsync,
-        .flags = dsync ? RWF_DSYNC : 0,
+        .flags = dsync && !ORDO_CANARY(flush_skipped) ? RWF_DSYNC : 0,
     };
     self->disk.flush_name = dsync ? "RWF_DSYNC" : self->linked ? "linked fdatasync" : "no flush";
     if (self->own_ring) {

@@ -6,6 +6,7 @@
  * writes (up to 56 ms were measured), and a tail that is read before that may grow afterwards. */
 #include "journal/segment.h"
 
+#include "base/canary.h"
 #include "journal/vault.h"
 
 #include <dirent.h>
@@ -82,7 +83,7 @@ bool ordo_folder_is_tmpfs(const struct ordo_folder *folder)
 
 enum ordo_err ordo_folder_flush(const struct ordo_folder *folder, struct ordo_fail *fail)
 {
-    if (fsync(folder->fd) != 0) {
+    if (!ORDO_CANARY(folder_not_flushed) && fsync(folder->fd) != 0) {
         return ordo_fail_set(
             fail,
             ordo_err_from_errno(errno),
@@ -201,7 +202,7 @@ enum ordo_err ordo_folder_scan(struct ordo_folder *folder, struct ordo_fail *fai
 /* True when the lock was got. */
 static bool lock_bounded(int fd)
 {
-    for (int i = 0; i < LOCK_TRIES_MAX; i++) {
+    for (int i = 0; i < (ORDO_CANARY(lock_not_retried) ? 1 : LOCK_TRIES_MAX); i++) {
         if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
             return true;
         }

@@ -5,6 +5,7 @@
  * cannot use what it finds leaves it as it found it. */
 #include "journal/internal.h"
 
+#include "base/canary.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 
@@ -259,6 +260,9 @@ enum ordo_err ordo_journal_recover_many(
     ordo_loader_init(&loader);
     enum ordo_err err = ordo_recover_judge(journal, after_seq, &loader, &verdict, fail);
     ORDO_FAILPOINT("recover.judged");
+    if (err == ORDO_OK && ORDO_CANARY(cut_before_replay)) {
+        err = ordo_recover_cut(journal, &verdict, recovery, fail);
+    }
     if (err == ORDO_OK) {
         err = ordo_recover_replay(journal, &verdict, &visitor, &loader, fail);
     }

@@ -19,6 +19,7 @@
  * record, which a client chooses, cannot look like one. Nothing is written here. */
 #include "journal/internal.h"
 
+#include "base/canary.h"
 #include "base/failpoint.h"
 
 #include <inttypes.h>
@@ -279,7 +280,7 @@ static enum ordo_err judge_segment(struct judge *j, uint64_t number)
             header.flags,
             ORDO_JOURNAL_FORMAT);
     }
-    if (ordo_is_zero(j->load->data, j->load->size)) {
+    if (ordo_is_zero(j->load->data, j->load->size) || ORDO_CANARY(unreadable_segment_skipped)) {
         note_blank(j, number);
         return ORDO_OK;
     }
@@ -331,7 +332,8 @@ static enum ordo_err decide(struct judge *j)
     if (!j->is_bad) {
         return v->tip.seq < j->after_seq ? ends_early(j) : ORDO_OK;
     }
-    if (j->proof.batch > v->tip.batch || j->proof.seq >= j->bad_seq) {
+    if ((j->proof.batch > v->tip.batch || j->proof.seq >= j->bad_seq) &&
+        !ORDO_CANARY(damage_in_the_middle_cut)) {
         char why[96];
         (void)snprintf(
             why,

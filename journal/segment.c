@@ -7,6 +7,7 @@
  * either works or is EINVAL. There is an interface to ask (statx), but not on every kernel. */
 #include "journal/segment.h"
 
+#include "base/canary.h"
 #include "base/failpoint.h"
 #include "journal/vault.h"
 
@@ -145,7 +146,7 @@ static int fill_with_zeros(int fd, uint64_t size, const uint8_t *zeros)
     if (failed != 0) {
         return failed;
     }
-    return fsync(fd) != 0 ? errno : 0;
+    return !ORDO_CANARY(segment_not_flushed) && fsync(fd) != 0 ? errno : 0;
 }
 
 enum ordo_err ordo_segment_create(
@@ -266,7 +267,7 @@ enum ordo_err ordo_segment_write(
 enum ordo_err ordo_segment_flush(
     const struct ordo_folder *folder, const struct ordo_segment *segment, struct ordo_fail *fail)
 {
-    if (fdatasync(segment->fd) != 0) {
+    if (fdatasync(ORDO_CANARY(flush_of_another_file) ? folder->fd : segment->fd) != 0) {
         int error = errno;
         char name[ORDO_SEGMENT_NAME_MAX];
         ordo_segment_name(segment->number, name);

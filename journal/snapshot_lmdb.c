@@ -5,6 +5,7 @@
 #include "journal/snapshot_env.h"
 
 #include "base/assert.h"
+#include "base/canary.h"
 
 #include <errno.h>
 #include <lmdb.h>
@@ -109,7 +110,7 @@ static enum ordo_err
 poison(struct ordo_env *env, int code, const char *what, struct ordo_fail *fail)
 {
     ordo_env_abort(env);
-    env->poisoned = true;
+    env->poisoned = !ORDO_CANARY(snapshot_goes_on_after_error);
     return fail_mdb(env, code, what, fail);
 }
 
@@ -126,7 +127,7 @@ static enum ordo_err grow(struct ordo_env *env, uint64_t room, struct ordo_fail 
     }
     uint64_t used = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
     uint64_t wanted = used + room * OVERHEAD + SPARE;
-    if (wanted <= env->map_size) {
+    if (wanted <= env->map_size || ORDO_CANARY(map_full_ignored)) {
         return ORDO_OK;
     }
     while (env->map_size < wanted) {
@@ -222,7 +223,7 @@ static int begin_read(struct ordo_env *env, MDB_txn **txn)
 
 static void end_read(struct ordo_env *env, MDB_txn *txn)
 {
-    if (txn != env->reading) {
+    if (txn != env->reading && !ORDO_CANARY(reader_slot_leaked)) {
         mdb_txn_abort(txn);
     }
 }

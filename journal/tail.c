@@ -9,6 +9,7 @@
  * up later from a cache must not lie there. */
 #include "journal/internal.h"
 
+#include "base/canary.h"
 #include "base/failpoint.h"
 #include "base/log.h"
 
@@ -121,7 +122,7 @@ static enum ordo_err wipe(
         return fail_name(journal, "opening", name, fail);
     }
     int error = ORDO_FAILPOINT_ERROR("recover.before_wipe");
-    while (error == 0 && offset < size) {
+    while (error == 0 && offset < size && !ORDO_CANARY(torn_tail_not_wiped)) {
         uint64_t left = size - offset;
         size_t chunk = left < ORDO_SEGMENT_SCRATCH ? (size_t)left : ORDO_SEGMENT_SCRATCH;
         error = ordo_write_all(fd, journal->preparer.scratch, chunk, &offset);
@@ -148,7 +149,7 @@ enum ordo_err ordo_recover_cut(
     const struct ordo_verdict *v = verdict;
     enum ordo_err err = ORDO_OK;
     if (v->torn_number != 0) {
-        err = save_copy(journal, v, recovery, fail);
+        err = ORDO_CANARY(torn_tail_not_saved) ? ORDO_OK : save_copy(journal, v, recovery, fail);
         if (err == ORDO_OK) {
             ORDO_LOG_WARN(
                 "journal_torn_tail segment=%" PRIu64 " offset=%" PRIu64 " bytes=%" PRIu64

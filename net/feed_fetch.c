@@ -1,5 +1,6 @@
 #include "net/feed.h"
 
+#include "base/canary.h"
 #include "net/desk.h"
 #include "order/result.h"
 
@@ -187,7 +188,9 @@ struct ordo_bytes ordo_feed_fetch(struct ordo_feed *feed, const struct ordo_feed
         .ask = request,
         .shop = feed->service.shop,
         .first = request->from == 0 ? 1 : request->from,
-        .head = ordo_recent_head(&feed->server->recent),
+        .head = ORDO_CANARY(feed_shows_what_is_not_durable)
+                    ? UINT64_MAX
+                    : ordo_recent_head(&feed->server->recent),
         .limit = request->limit == 0 ? ORDO_FETCH_LIMIT_MAX : request->limit,
         .out = ordo_writer_over(updates, ORDO_WIRE_REPLY_MAX - ORDO_FEED_HEAD_ROOM),
     };

@@ -1,5 +1,7 @@
 #include "net/mp.h"
 
+#include "base/canary.h"
+
 /* Why a cursor of our own: an object tree costs ten times as much a command, and msgpack-c reserves
  * memory for whatever a header announces (5 bytes ask for gigabytes). Here nothing is reserved, so
  * a lie in a header costs nothing but the frame.
@@ -166,7 +168,7 @@ static uint32_t owe(struct ordo_mp_reader *r, uint64_t count, uint32_t each, uin
     if (r->error != NULL) {
         return 0;
     }
-    if (count * each + r->owed > left(r)) {
+    if (count * each + r->owed > left(r) && !ORDO_CANARY(count_not_checked_against_bytes)) {
         return (uint32_t)wrong(r, TOO_MANY);
     }
     if (count > count_max) {
@@ -348,7 +350,7 @@ void ordo_mp_skip(struct ordo_mp_reader *r)
             continue;
         }
         if (depth == ORDO_MP_DEPTH_MAX) {
-            (void)wrong(r, "is nested too deeply");
+            ordo_mp_fail(r, ORDO_CANARY(depth_unchecked) ? NULL : "is nested too deeply");
             return;
         }
         pending[++depth] = count;

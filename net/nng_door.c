@@ -1,6 +1,7 @@
 #include "net/nng_door.h"
 
 #include "base/arena.h"
+#include "base/canary.h"
 #include "net/inbox.h"
 
 #include <nng/nng.h>
@@ -227,7 +228,8 @@ enum ordo_err ordo_nng_door_open(
         return ordo_fail_set(
             fail, ORDO_ERR_UNAVAILABLE, "nng cannot open a socket: %s", nng_strerror(error));
     }
-    error = nng_socket_set_size(self->socket, NNG_OPT_RECVMAXSZ, host->size_max);
+    error = nng_socket_set_size(
+        self->socket, NNG_OPT_RECVMAXSZ, ORDO_CANARY(receive_limit_unset) ? 0 : host->size_max);
     if (error == 0) {
         error = open_contexts(self);
     }

@@ -1,4 +1,6 @@
 #include "net/fault.h"
+
+#include "base/canary.h"
 #include "net/field.h"
 #include "net/service.h"
 
@@ -110,7 +112,7 @@ static void scan_commands(struct ordo_request_reader *reader)
         ordo_mp_skip(&in);
     }
     reader->class = class;
-    if (in.error == NULL && !ordo_mp_is_done(&in)) {
+    if (in.error == NULL && !ordo_mp_is_done(&in) && !ORDO_CANARY(trailing_bytes_taken)) {
         ordo_mp_fail(&in, "bytes follow behind the frame");
     }
     reader->mp.error = in.error;

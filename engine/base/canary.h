@@ -1,9 +1,9 @@
 /* canary.h - places where a bug can be planted, to prove that the tests would find it.
  *
  * if (... || ORDO_CANARY(amount_unchecked)): false at compile time in the product, nothing is left
- * of it there. Only the test program of tests/canary is built with ORDO_CANARIES and brings
- * ordo_canary_is(); the bug is there when the test selected this name. tests/canary/run.py has the
- * list: each name with the tests that must fail under it.
+ * of it there. Only a tree configured with -DORDO_CANARIES=ON has the bugs; there the environment
+ * selects one, ORDO_CANARY=amount_unchecked. tests/canary/list.py has each name with the tests that
+ * must fail under it.
  */
 #ifndef ORDO_BASE_CANARY_H
 #define ORDO_BASE_CANARY_H
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 #ifdef ORDO_CANARIES
-/* True for the selected bug. Any thread, pure once the process runs. */
+/* True for the selected bug. Any thread, pure while the process runs. */
 bool ordo_canary_is(const char *name);
 #define ORDO_CANARY(name) ordo_canary_is(#name)
 #else

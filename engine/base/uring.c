@@ -17,6 +17,7 @@
 #include "base/uring.h"
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -123,7 +124,8 @@ static void note_submission(struct ordo_uring *ring, int result)
         ring->stalled_ns = 0;
         return;
     }
-    if (result < 0 && result != -EAGAIN && result != -EBUSY && result != -EINTR) {
+    if (result < 0 && (result != -EAGAIN || ORDO_CANARY(eagain_is_final)) && result != -EBUSY &&
+        result != -EINTR) {
         ring->error = -result;
         return;
     }

@@ -1,5 +1,6 @@
 #include "order/cut.h"
 
+#include "base/canary.h"
 #include "order/domain.h"
 
 /* A chunk's way through a cut, in its mark byte:
@@ -45,7 +46,7 @@ static void before_write(void *context, const struct ordo_table *table, uint32_t
     struct ordo_cut *cut = context;
     size_t size;
     ORDO_DASSERT(cut->phase == ORDO_CUT_COPYING);
-    if ((table->marks[chunk] & ORDO_MARK_PENDING) == 0) {
+    if ((table->marks[chunk] & ORDO_MARK_PENDING) == 0 || ORDO_CANARY(cut_not_consistent)) {
         return;
     }
     uint32_t section = (uint32_t)(table - cut->state->tables);
@@ -96,7 +97,8 @@ void ordo_cut_begin(
     for (uint32_t i = 0; i < ORDO_TABLE_COUNT; i++) {
         struct ordo_table *table = &state->tables[i];
         ORDO_ASSERT(table->before_write == NULL);
-        cut->chunk_counts[i] = ordo_table_chunks(table, ordo_head(state)->used[i]);
+        bool left_out = ORDO_CANARY(ids_not_in_snapshot) && i == ORDO_TABLE_ID;
+        cut->chunk_counts[i] = left_out ? 0 : ordo_table_chunks(table, ordo_head(state)->used[i]);
         take_marks(table, cut->chunk_counts[i], mark);
     }
     set_hook(cut, true);

@@ -1,6 +1,7 @@
 #include "order/outcome.h"
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "order/query.h"
 
 /* Encoder and decoder stand side by side, one function a part, so that a reader can compare them.
@@ -306,6 +307,7 @@ struct ordo_hash128 ordo_update_hash(struct ordo_hash128 previous, const struct 
     ordo_put_le64(bytes, previous.low);
     ordo_put_le64(bytes + 8, previous.high);
     size_t size = ordo_update_bytes(update, bytes + ORDO_HASH_SIZE);
+    size += ORDO_CANARY(hash_over_padding) ? 1 : 0;
     return ordo_hash128(bytes, ORDO_HASH_SIZE + size, 0);
 }
 

@@ -1,6 +1,7 @@
 #include "pipeline/pipeline.h"
 
 #include "base/assert.h"
+#include "base/canary.h"
 
 #include <string.h>
 
@@ -40,8 +41,14 @@ enum ordo_err ordo_pipeline_init(
     pipeline->journal.stamp = ORDO_STAMP_DURABLE;
 
     ordo_barrier_add(&pipeline->journal.barrier, &pipeline->apply.stage.sequence);
-    ordo_barrier_add(&pipeline->reply.barrier, &pipeline->journal.sequence);
-    ordo_barrier_add(&pipeline->publish.barrier, &pipeline->journal.sequence);
+    ordo_barrier_add(
+        &pipeline->reply.barrier,
+        ORDO_CANARY(reply_before_durable) ? &pipeline->apply.stage.sequence
+                                          : &pipeline->journal.sequence);
+    ordo_barrier_add(
+        &pipeline->publish.barrier,
+        ORDO_CANARY(publish_before_durable) ? &pipeline->apply.stage.sequence
+                                            : &pipeline->journal.sequence);
     ordo_barrier_add(&pipeline->sequencer.gate, &pipeline->reply.sequence);
     ordo_barrier_add(&pipeline->sequencer.gate, &pipeline->publish.sequence);
 

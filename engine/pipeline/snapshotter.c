@@ -11,6 +11,7 @@
 #include "pipeline/snapshotter.h"
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -247,7 +248,8 @@ static enum ordo_err take_all(struct ordo_snapshotter *s, struct ordo_fail *fail
 /* I18: what a snapshot has is durable before it is complete. */
 static enum ordo_err wait_durable(struct ordo_snapshotter *s, struct ordo_fail *fail)
 {
-    while (ordo_sequence_before(ordo_sequence_get(s->durable), s->begun_cursor)) {
+    while (ordo_sequence_before(ordo_sequence_get(s->durable), s->begun_cursor) &&
+           !ORDO_CANARY(snapshot_before_durable)) {
         if (is_stopping(s)) {
             return ordo_fail_set(fail, ORDO_ERR_CLOSED, "the node stops");
         }

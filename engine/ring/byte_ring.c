@@ -13,6 +13,8 @@
  * ever. */
 #include "ring/byte_ring.h"
 
+#include "base/canary.h"
+
 #define RING_SIZE_MIN 64
 
 enum ordo_err ordo_byte_ring_init(
@@ -45,7 +47,7 @@ uint8_t *ordo_byte_ring_reserve(
     if (ring->size - offset < size) {
         at += ring->size - offset;
     }
-    if (at + size - released > ring->size) {
+    if (at + size - released > ring->size + (ORDO_CANARY(bytes_reused_early) ? 1 : 0)) {
         return NULL;
     }
     *position = at;

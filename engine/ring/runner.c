@@ -22,6 +22,7 @@
 #include "ring/runner.h"
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/clock.h"
 
 #include <sched.h>
@@ -190,7 +191,7 @@ static uint32_t wait_for_work(struct ordo_runner *runner, uint32_t idle_polls)
 static uint32_t park(struct ordo_runner *runner)
 {
     ordo_waker_announce(&runner->waker);
-    uint32_t work = ordo_runner_cycle(runner);
+    uint32_t work = ORDO_CANARY(sleeps_without_a_look) ? 0 : ordo_runner_cycle(runner);
     uint64_t bound_ns = work != 0 ? 0 : sleep_bound_ns(runner);
     if (bound_ns == 0) {
         ordo_waker_cancel(&runner->waker);

@@ -7,6 +7,8 @@
 #ifndef ORDO_RING_SEQUENCE_H
 #define ORDO_RING_SEQUENCE_H
 
+#include "base/canary.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,12 +25,19 @@ _Static_assert(sizeof(struct ordo_sequence) == ORDO_CACHE_PAIR, "no false sharin
 /* Everything written before the matching set is visible after this. Any thread. */
 static inline uint64_t ordo_sequence_get(const struct ordo_sequence *s)
 {
+    if (ORDO_CANARY(acquire_barrier_missing)) {
+        return atomic_load_explicit(&s->value, memory_order_relaxed);
+    }
     return atomic_load_explicit(&s->value, memory_order_acquire);
 }
 
 /* Owner only. */
 static inline void ordo_sequence_set(struct ordo_sequence *s, uint64_t value)
 {
+    if (ORDO_CANARY(release_barrier_missing)) {
+        atomic_store_explicit(&s->value, value, memory_order_relaxed);
+        return;
+    }
     atomic_store_explicit(&s->value, value, memory_order_release);
 }
 

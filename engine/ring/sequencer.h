@@ -7,6 +7,7 @@
 #ifndef ORDO_RING_SEQUENCER_H
 #define ORDO_RING_SEQUENCER_H
 
+#include "base/canary.h"
 #include "base/err.h"
 #include "ring/barrier.h"
 #include "ring/ring.h"
@@ -32,12 +33,13 @@ static inline uint32_t
 ordo_sequencer_claim(struct ordo_sequencer *sequencer, uint32_t count, uint64_t *first)
 {
     uint64_t published = ordo_sequence_own(&sequencer->published);
-    uint64_t free_slots = sequencer->cached_gate + sequencer->ring->capacity - published;
+    uint64_t capacity = sequencer->ring->capacity + (ORDO_CANARY(wrap_off_by_one) ? 1 : 0);
+    uint64_t free_slots = sequencer->cached_gate + capacity - published;
     if (ORDO_UNLIKELY(free_slots < count)) {
         ordo_sequencer_refresh(sequencer);
-        free_slots = sequencer->cached_gate + sequencer->ring->capacity - published;
+        free_slots = sequencer->cached_gate + capacity - published;
     }
-    ORDO_ASSERT(free_slots <= sequencer->ring->capacity);
+    ORDO_ASSERT(free_slots <= capacity);
     *first = published + 1;
     return free_slots < count ? (uint32_t)free_slots : count;
 }

@@ -15,6 +15,7 @@
 #include "ring/wait.h"
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "base/clock.h"
 
 #include <linux/futex.h>
@@ -89,7 +90,7 @@ void ordo_waker_signal(struct ordo_waker *waker)
         return; /* set before traffic and never changed: no order needed */
     }
     uint32_t was = atomic_exchange_explicit(&waker->parked, ORDO_WAKER_AWAKE, memory_order_seq_cst);
-    if (was == ORDO_WAKER_PARKED) {
+    if (was == ORDO_WAKER_PARKED && !ORDO_CANARY(wake_up_lost)) {
         waker->wake(waker->self);
     }
 }

@@ -1,6 +1,7 @@
 #include "net/client/client_parts.h"
 
 #include "base/assert.h"
+#include "base/canary.h"
 #include "order/result.h"
 
 #include <string.h>
@@ -233,7 +234,7 @@ static uint16_t code_when_late(const struct ordo_request *request)
 {
     bool undecided = request->phase == ORDO_REQUEST_WAITING ||
                      (request->phase == ORDO_REQUEST_QUEUED && request->sent == 0);
-    if (undecided && !request->lost) {
+    if (undecided && (!request->lost || ORDO_CANARY(lost_is_called_busy))) {
         return ORDO_RESULT_BUSY;
     }
     return ORDO_RESULT_UNKNOWN;

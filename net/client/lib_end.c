@@ -1,5 +1,6 @@
 #include "net/client/lib_parts.h"
 
+#include "base/canary.h"
 #include "order/result.h"
 
 #include <stdlib.h>
@@ -211,7 +212,8 @@ static uint32_t verdict_of(uint16_t code)
     if (code == ORDO_RESULT_OK) {
         return ORDO_VERDICT_OK;
     }
-    return code == ORDO_RESULT_UNKNOWN ? ORDO_VERDICT_UNKNOWN : ORDO_VERDICT_REJECTED;
+    return code == ORDO_RESULT_UNKNOWN && !ORDO_CANARY(unknown_is_failure) ? ORDO_VERDICT_UNKNOWN
+                                                                           : ORDO_VERDICT_REJECTED;
 }
 
 bool ordo_lib_end(

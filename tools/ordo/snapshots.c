@@ -3,6 +3,7 @@
  */
 #include "snapshots.h"
 
+#include "base/canary.h"
 #include "base/log.h"
 #include "journal/archive.h"
 #include "order/image.h"
@@ -61,7 +62,7 @@ static enum ordo_err begin(void *self, enum ordo_mark *mark, bool *whole, struct
 {
     struct ordo_snapshots *snapshots = self;
     stand_back();
-    bool is_a = snapshots->newest != (int)ORDO_SNAPSHOT_A;
+    bool is_a = snapshots->newest != (int)ORDO_SNAPSHOT_A || ORDO_CANARY(one_snapshot_only);
     snapshots->which = is_a ? ORDO_SNAPSHOT_A : ORDO_SNAPSHOT_B;
     *mark = is_a ? ORDO_MARK_SNAPSHOT_A : ORDO_MARK_SNAPSHOT_B;
     *whole = snapshots->whole || ordo_snapshot_needs_whole(snapshots->store, snapshots->which);

@@ -29,12 +29,17 @@ static const enum ordo_journal_flush methods[] = {ORDO_FLUSH_DSYNC, ORDO_FLUSH_F
 
 /* The kernel takes all but the last entry of a submission, as when it is short of memory. */
 static int parts_left;
+static int refusals_left; /* submissions of which it takes nothing: EAGAIN */
 
 int __real_io_uring_submit(struct io_uring *ring);
 int __wrap_io_uring_submit(struct io_uring *ring);
 
 int __wrap_io_uring_submit(struct io_uring *ring)
 {
+    if (refusals_left > 0) {
+        refusals_left--;
+        return -EAGAIN;
+    }
     if (parts_left == 0 || io_uring_sq_ready(ring) < 2) {
         return __real_io_uring_submit(ring);
     }
@@ -273,6 +278,24 @@ Test(backend, gives_up_on_a_ring_that_takes_nothing_any_more)
     cr_assert_eq(ordo_sequence_get(&rig.stage.sequence), 10);
     rig_close(&rig);
     rig_fini(&rig);
+}
+
+Test(backend, tries_again_what_the_ring_has_no_room_for)
+{
+    for (int refusals = 1; refusals <= 9; refusals += 4) {
+        struct rig rig;
+        rig_init(&rig, ORDO_BACKEND_URING);
+        rig_open(&rig);
+        rig_write(&rig, 10, 5);
+        refusals_left = refusals;
+        rig_write(&rig, 40, 5);
+        cr_assert_lt(refusals_left, refusals);
+        refusals_left = 0;
+        cr_assert_not(ordo_journal_failed(rig.journal));
+        cr_assert_eq(ordo_sequence_get(&rig.stage.sequence), 50, "dropped and not told");
+        rig_close(&rig);
+        rig_fini(&rig);
+    }
 }
 
 Test(backend, works_on_tmpfs_through_the_page_cache)

@@ -15,6 +15,7 @@ struct fault_disk {
     uint32_t count;   /* of the writes that fail from then on */
     int32_t result;   /* -errno, or a share of the bytes: see change() */
     uint32_t writes;
+    int fd;                                                /* of the segment */
     bool holds;                                            /* nothing completes */
     struct ordo_disk_write write[ORDO_DISK_IN_FLIGHT_MAX]; /* by tag */
     bool hit[ORDO_DISK_IN_FLIGHT_MAX];
@@ -36,6 +37,24 @@ static uint32_t short_size(const struct fault_disk *f, uint32_t size)
     }
 }
 
+/* What a failed or short write leaves behind the blocks that it has written is unknown: here it is
+ * garbage. */
+static void spoil(const struct fault_disk *f, const struct ordo_disk_write *write, uint32_t good)
+{
+    static uint8_t garbage[1u << 20];
+    char path[64];
+    uint32_t from = good / ORDO_JOURNAL_BLOCK_MIN * ORDO_JOURNAL_BLOCK_MIN;
+    uint32_t size = write->size - from;
+    cr_assert_leq(size, sizeof(garbage));
+    memset(garbage, 0xa5, size);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);
+    int fd = open(path, O_WRONLY | O_CLOEXEC); /* of any size, which O_DIRECT does not take */
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(pwrite(fd, garbage, size, (off_t)(write->offset + from)), (ssize_t)size);
+    cr_assert_eq(fdatasync(fd), 0);
+    (void)close(fd);
+}
+
 static enum ordo_err fault_submit(struct ordo_disk *disk, const struct ordo_disk_write *write)
 {
     struct fault_disk *f = (struct fault_disk *)disk;
@@ -45,15 +64,16 @@ static enum ordo_err fault_submit(struct ordo_disk *disk, const struct ordo_disk
     return f->inner->port->submit(f->inner, write);
 }
 
-/* What the medium holds then is unknown: the rest of a failed or short write is overwritten. */
 static uint32_t fault_reap(struct ordo_disk *disk, struct ordo_disk_done *done, uint32_t max)
 {
     struct fault_disk *f = (struct fault_disk *)disk;
     uint32_t count = f->holds ? 0 : f->inner->port->reap(f->inner, done, max);
     for (uint32_t i = 0; i < count; i++) {
         if (f->hit[done[i].tag]) {
-            uint32_t size = f->write[done[i].tag].size;
-            done[i].result = f->result < 0 ? f->result : (int32_t)short_size(f, size);
+            const struct ordo_disk_write *write = &f->write[done[i].tag];
+            uint32_t good = f->result < 0 ? 0 : short_size(f, write->size);
+            done[i].result = f->result < 0 ? f->result : (int32_t)good;
+            spoil(f, write, good);
         }
     }
     return count;
@@ -62,6 +82,7 @@ static uint32_t fault_reap(struct ordo_disk *disk, struct ordo_disk_done *done, 
 static void fault_use_file(struct ordo_disk *disk, int fd)
 {
     struct fault_disk *f = (struct fault_disk *)disk;
+    f->fd = fd;
     f->inner->port->use_file(f->inner, fd);
 }
 

@@ -85,6 +85,35 @@ Test(snapshot, is_not_finished_without_a_chunk)
     cr_expect(ordo_snapshot_needs_whole(store, ORDO_SNAPSHOT_A));
 }
 
+/* The disk gives back something else than was put: it is read again before "complete" is said. */
+Test(snapshot, is_not_finished_over_a_chunk_that_reads_as_something_else)
+{
+    struct model model = {.counts = {2, 40, 350}};
+    struct ordo_snapshot_info info;
+    char path[256];
+    uint8_t wanted[1024];
+    uint8_t bytes[1024];
+    cr_assert_eq(begin(ORDO_SNAPSHOT_A, true), ORDO_OK);
+    cr_assert_eq(put_all(&model), ORDO_OK); /* more than one transaction: most is in the file */
+    memcpy(wanted, content(2, 345, 0).data, sizeof(wanted));
+    path_of(ORDO_SNAPSHOT_A, "/data.mdb", path);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    uint32_t bent = 0;
+    for (off_t at = 0; pread(fd, bytes, sizeof(bytes), at) == (ssize_t)sizeof(bytes); at += 2) {
+        if (memcmp(bytes, wanted, 64) == 0) {
+            uint8_t flipped = bytes[33] ^ 4;
+            cr_assert_eq(pwrite(fd, &flipped, 1, at + 33), 1);
+            bent++;
+        }
+    }
+    (void)close(fd);
+    cr_assert_geq(bent, 1);
+    cr_expect_eq(finish(&model, 1), ORDO_ERR_DAMAGED);
+    cr_expect_not_null(strstr(fail.text, "reads as something else"), "%s", fail.text);
+    cr_expect_eq(verify(ORDO_SNAPSHOT_A, &info), ORDO_SNAPSHOT_INCOMPLETE);
+}
+
 /* ---- writers that do not come to their end ---- */
 
 Test(snapshot, is_incomplete_after_a_writer_that_gave_up)

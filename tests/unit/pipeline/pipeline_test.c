@@ -344,6 +344,24 @@ Test(ingress, a_payment_fact_gets_the_id_of_its_content)
     cr_assert_eq(memcmp(a + 1, b + 1, ORDO_ID_SIZE), 0);
 }
 
+/* What was decided and is not durable never happened: nobody behind the journal may look at it. */
+Test(pipeline, shows_reply_and_publish_only_what_is_durable)
+{
+    begin();
+    struct ordo_command put = product_put(1);
+    cr_assert_eq(ordo_ingress_put(&pipeline.ingress, &put, 0, 0), ORDO_OK);
+    (void)ordo_ingress_flush(&pipeline.ingress);
+    (void)run_apply();
+    cr_assert_eq(ordo_stage_available(&pipeline.journal), 2);
+    for (uint64_t durable = 0; durable <= 2; durable++) {
+        if (durable != 0) {
+            ordo_stage_advance(&pipeline.journal, durable);
+        }
+        cr_assert_eq(ordo_stage_available(&pipeline.reply), durable);
+        cr_assert_eq(ordo_stage_available(&pipeline.publish), durable);
+    }
+}
+
 static void drain_through(enum ordo_pipeline_layout layout)
 {
     struct ordo_fail fail;

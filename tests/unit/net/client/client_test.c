@@ -290,6 +290,26 @@ Test(client, ends_unanswered_commands_as_unknown_and_certain_ones_as_busy)
     fake_close(&peer);
 }
 
+/* It was sent, its connection was lost, and no other came in time: it may have been decided. */
+Test(client, calls_unknown_what_was_sent_over_a_connection_that_was_lost)
+{
+    struct fake_peer peer;
+    struct end end;
+    struct ordo_command commands[COMMANDS];
+    fake_open(&peer);
+    struct ordo_client *client = open_client(&peer, 300, &end);
+    send_three(client, commands);
+    greet(&peer, client);
+    (void)read_request(&peer, client);
+    fake_hang_up(&peer);
+    cr_assert_eq(ordo_client_poll(client, 20000), 1);
+    for (uint32_t i = 0; i < COMMANDS; i++) {
+        cr_assert_eq(end.codes[i], ORDO_RESULT_UNKNOWN);
+    }
+    ordo_client_close(client);
+    fake_close(&peer);
+}
+
 Test(client, gives_up_a_peer_of_another_kind_with_a_reason)
 {
     static const struct {

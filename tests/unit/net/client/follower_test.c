@@ -58,6 +58,7 @@ Test(follower, learns_from_a_heartbeat_that_the_last_frames_are_missing)
     script_heartbeat(&node);
     cr_assert_eq(run_to(f, 7), 0);
     assert_range(1, 7);
+    cr_assert_eq(state_of(f).gaps, 1, "by a heartbeat, not by the silence after it");
     ordo_follower_close(f);
 }
 

@@ -4,7 +4,10 @@
  */
 #include "net/client/seal.h"
 
+#include "base/log.h"
+
 #include <criterion/criterion.h>
+#include <fcntl.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,6 +89,35 @@ Test(seal, gives_the_same_bytes_for_the_same_secret_and_others_for_any_other_thi
         cr_assert_neq(memcmp(a + 16, other.data + 16, ORDO_SEAL_NONCE), 0, "nonce of %zu", i);
         cr_assert_neq(memcmp(a + 40, other.data + 40, 9), 0, "ciphertext of %zu", i);
     }
+}
+
+/* Both streams of the process into a file while a card is sealed and opened. */
+Test(seal, says_nothing_of_a_secret_to_any_stream)
+{
+    static char said[65536];
+    static const char secret[] = "MARKED-CARD-KEY-0042";
+    uint8_t sealed[ORDO_SEALED_MAX];
+    uint8_t opened[ORDO_SECRET_MAX];
+    uint32_t size = 0;
+    char path[] = "/tmp/ordo-seal-XXXXXX";
+    int file = mkstemp(path);
+    int streams[2] = {dup(STDOUT_FILENO), dup(STDERR_FILENO)};
+    cr_assert_geq(file, 0);
+    ordo_log_set_level(ORDO_LOG_INFO);
+    (void)fflush(NULL);
+    cr_assert(dup2(file, STDOUT_FILENO) >= 0 && dup2(file, STDERR_FILENO) >= 0);
+    struct ordo_key key = key_of(7);
+    struct ordo_bytes card = behind_tag(seal(sealed, 7, 3, 9, secret));
+    enum ordo_err err = ordo_open_sealed(&key, 3, 9, card, opened, &size);
+    ORDO_LOG_INFO("the end of what was said");
+    (void)fflush(NULL);
+    cr_assert(dup2(streams[0], STDOUT_FILENO) >= 0 && dup2(streams[1], STDERR_FILENO) >= 0);
+    cr_assert_eq(err, ORDO_OK);
+    ssize_t got = pread(file, said, sizeof(said) - 1, 0);
+    cr_assert_gt(got, 0);
+    cr_assert_not_null(strstr(said, "the end of what was said"), "the log goes somewhere else");
+    cr_assert_null(memmem(said, (size_t)got, secret, sizeof(secret) - 1));
+    (void)unlink(path);
 }
 
 Test(seal, does_not_show_the_secret)
