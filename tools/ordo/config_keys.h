@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#define ORDO_CONFIG_KEYS 30
+#define ORDO_CONFIG_KEYS 31
 
 enum ordo_config_source {
     ORDO_CONFIG_FROM_NOWHERE,
