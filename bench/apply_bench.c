@@ -21,6 +21,7 @@
 #include <string.h>
 
 #define SIZES_MAX       4
+#define SIZE_NAME       24
 #define ORDERS_MIN      10000
 #define ORDERS_STANDARD 1000000
 #define ORDERS_MEMORY   10000000
@@ -225,7 +226,6 @@ static enum ordo_err check_memory(struct bench *bench)
 
 static void note_memory(struct bench *bench, const struct size *size, const char *name)
 {
-    char text[ORDO_REPORT_NAME];
     double orders_max = orders_max_of(bench, size->orders);
     size_t cards = 0;
     for (uint32_t i = 0; i < size->arena.count; i++) {
@@ -233,48 +233,41 @@ static void note_memory(struct bench *bench, const struct size *size, const char
         bool is_card = strncmp(item->name, "card", 4) == 0 || strncmp(item->name, "secret", 6) == 0;
         cards += is_card ? item->size : 0;
     }
-    (void)snprintf(text, sizeof(text), "%.40s bytes an order", name);
     ordo_report_add(
-        ordo_report_row(&bench->report, text, "bytes"), (double)size->arena.bytes / orders_max);
-    (void)snprintf(text, sizeof(text), "%.40s bytes of its card", name);
-    ordo_report_add(ordo_report_row(&bench->report, text, "bytes"), (double)cards / orders_max);
+        ordo_report_row_named(&bench->report, "bytes", "%s bytes an order", name),
+        (double)size->arena.bytes / orders_max);
+    ordo_report_add(
+        ordo_report_row_named(&bench->report, "bytes", "%s bytes of its card", name),
+        (double)cards / orders_max);
 }
 
 /* ---- opening ---- */
 
-static void name_size(char name[ORDO_REPORT_NAME], uint32_t orders)
+static void name_size(char name[SIZE_NAME], uint32_t orders)
 {
     if (orders % 1000000 == 0) {
-        (void)snprintf(name, ORDO_REPORT_NAME, "%um orders", orders / 1000000);
+        (void)snprintf(name, SIZE_NAME, "%um orders", orders / 1000000);
     } else if (orders % 1000 == 0) {
-        (void)snprintf(name, ORDO_REPORT_NAME, "%uk orders", orders / 1000);
+        (void)snprintf(name, SIZE_NAME, "%uk orders", orders / 1000);
     } else {
-        (void)snprintf(name, ORDO_REPORT_NAME, "%u orders", orders);
+        (void)snprintf(name, SIZE_NAME, "%u orders", orders);
     }
-}
-
-static struct ordo_report_row *
-add_row(struct bench *bench, const char *name, const char *what, const char *unit)
-{
-    char text[2 * ORDO_REPORT_NAME];
-    (void)snprintf(text, sizeof(text), "%.60s %.60s", name, what);
-    return ordo_report_row(&bench->report, text, unit);
 }
 
 static void add_rows(struct bench *bench, struct size *size)
 {
-    char name[ORDO_REPORT_NAME];
-    char first[ORDO_REPORT_NAME];
+    struct ordo_report *report = &bench->report;
+    char name[SIZE_NAME];
+    char first[SIZE_NAME];
     name_size(name, size->orders);
     name_size(first, bench->sizes[0].orders);
-    size->transitions = add_row(bench, name, "transitions", "transitions/s");
+    size->transitions = ordo_report_row_named(report, "transitions/s", "%s transitions", name);
     ordo_report_limit(size->transitions, "bare lookup and update");
-    size->commands = add_row(bench, name, "commands", "commands/s");
-    size->cost = add_row(bench, name, "a command", "ns");
+    size->commands = ordo_report_row_named(report, "commands/s", "%s commands", name);
+    size->cost = ordo_report_row_named(report, "ns", "%s a command", name);
     if (size != bench->sizes) {
-        char text[ORDO_REPORT_NAME + 16];
-        (void)snprintf(text, sizeof(text), "against %.40s", first);
-        size->against = add_row(bench, name, text, "transitions/s");
+        size->against =
+            ordo_report_row_named(report, "transitions/s", "%s against %s", name, first);
         ordo_report_limit(size->against, first);
     }
     note_memory(bench, size, name);

@@ -1,8 +1,9 @@
 #include "bench/child.h"
 
+#include "bench/folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,14 +14,6 @@
 
 #define END_TRIES    100
 #define END_PAUSE_US 100000
-
-static int remove_one(const char *path, const struct stat *about, int type, struct FTW *place)
-{
-    (void)about;
-    (void)type;
-    (void)place;
-    return remove(path);
-}
 
 /* In the child: becomes the node. */
 static void become(const struct ordo_child *node, const struct ordo_child_config *config)
@@ -101,8 +94,8 @@ void ordo_child_close(struct ordo_child *node)
         node->pid = 0;
     }
     if (node->data[0] != 0) {
-        (void)nftw(node->data, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-        (void)nftw(node->sockets, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        ordo_bench_folder_remove(node->data);
+        ordo_bench_folder_remove(node->sockets);
         (void)snprintf(key, sizeof(key), "%s.key", node->data);
         (void)unlink(key);
         node->data[0] = 0;

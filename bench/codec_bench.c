@@ -96,11 +96,9 @@ static void add_rows(struct bench *b)
     ordo_report_set(&b->report, "batch", ORDO_CODEC_BATCH);
     for (uint32_t i = 0; i < KINDS && b->options.count == 0; i++) {
         struct kind *kind = &b->kinds[i];
-        char name[ORDO_REPORT_NAME];
         kind->row = ordo_report_row(&b->report, kind->name, kind->unit);
         ordo_report_limit(kind->row, "memcpy");
-        (void)snprintf(name, sizeof(name), "%s size", kind->name);
-        kind->size = ordo_report_row(&b->report, name, "bytes");
+        kind->size = ordo_report_row_named(&b->report, "bytes", "%s size", kind->name);
         ordo_report_add(kind->size, (double)kind->frames->bytes / (double)kind->frames->items);
     }
 }

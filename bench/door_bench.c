@@ -8,6 +8,7 @@
  */
 #include "base/assert.h"
 #include "base/clock.h"
+#include "bench/report.h"
 #include "net/inbox.h"
 #include "net/nng_door.h"
 #include "net/polled_door.h"
@@ -256,19 +257,6 @@ struct row {
     double cpu_us[REPEATS_MAX]; /* a request */
 };
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *values, uint32_t count)
-{
-    qsort(values, count, sizeof(*values), compare);
-    return values[count / 2];
-}
-
 static void run(const char *server, size_t load, double seconds, uint32_t at, struct row *row)
 {
     char url[64];
@@ -309,8 +297,8 @@ int main(int argc, char **argv)
     }
     for (size_t load = 0; load < LOADS; load++) {
         for (size_t server = 0; server < SERVERS; server++) {
-            struct row *row = &rows[load][server];
-            double rate = median(row->rate, repeats);
+            const struct row *row = &rows[load][server];
+            double rate = ordo_quantile(row->rate, repeats, 0.5);
             printf(
                 "%2u x %-3u %-6s %9.0f requests/s (%.0f to %.0f) %11.0f commands/s  server %.1f "
                 "us/request\n",
@@ -318,10 +306,10 @@ int main(int argc, char **argv)
                 loads[load].batch,
                 servers[server],
                 rate,
-                row->rate[0],
-                row->rate[repeats - 1],
+                ordo_quantile(row->rate, repeats, 0),
+                ordo_quantile(row->rate, repeats, 1),
                 rate * loads[load].batch,
-                median(row->cpu_us, repeats));
+                ordo_quantile(row->cpu_us, repeats, 0.5));
         }
     }
     return 0;

@@ -230,14 +230,6 @@ static enum ordo_err run_all(struct bench *b, struct ordo_fail *fail)
 
 /* ---- rows ---- */
 
-static struct ordo_report_row *
-add_row(struct bench *b, const struct load *load, const char *what, const char *unit)
-{
-    char name[ORDO_REPORT_NAME];
-    (void)snprintf(name, sizeof(name), "%s %s", load->name, what);
-    return ordo_report_row(&b->report, name, unit);
-}
-
 static enum ordo_err open_load(struct bench *b, struct load *load, struct ordo_fail *fail)
 {
     uint64_t numbers = (uint64_t)(load - b->loads + 1) * NUMBERS;
@@ -247,9 +239,9 @@ static enum ordo_err open_load(struct bench *b, struct load *load, struct ordo_f
     }
     ordo_histogram_reset(load->latency);
     load->per_s = ordo_report_row(&b->report, load->name, load->unit);
-    load->p50 = add_row(b, load, "p50", "us");
-    load->node_cores = add_row(b, load, "node", "cores");
-    load->client_cores = add_row(b, load, "client", "cores");
+    load->p50 = ordo_report_row_named(&b->report, "us", "%s p50", load->name);
+    load->node_cores = ordo_report_row_named(&b->report, "cores", "%s node", load->name);
+    load->client_cores = ordo_report_row_named(&b->report, "cores", "%s client", load->name);
     ordo_report_limit(load->p50, "bare flush");
     ordo_report_latency(load->per_s, load->latency);
     return ordo_e2e_open(&load->e2e, b->node.url, load->lanes, load->group, numbers, fail);

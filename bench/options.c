@@ -201,10 +201,23 @@ fill_table(const struct ordo_bench_options *common, struct texts *texts, struct 
     table[count] = (struct argp_option){0};
 }
 
+/* argp reorders the words, so this comes first. What does not fit is cut. */
+static void note_command(struct ordo_bench_options *common, int argc, char **argv)
+{
+    size_t used = 0;
+    for (int i = 0; i < argc && used < sizeof(common->command); i++) {
+        const char *between = i == 0 ? "" : " ";
+        int size = snprintf(
+            common->command + used, sizeof(common->command) - used, "%s%s", between, argv[i]);
+        used += size < 0 ? 0 : (size_t)size;
+    }
+}
+
 void ordo_bench_parse(const struct ordo_bench_verb *verb, int argc, char **argv)
 {
     struct texts texts;
     struct argp_option table[TABLE_MAX];
+    note_command(verb->common, argc, argv);
     fill_table(verb->common, &texts, table);
     const struct argp common = {.options = table, .parser = parse_common};
     const struct argp_child children[2] = {{.argp = &common}};

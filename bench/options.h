@@ -28,7 +28,8 @@ struct ordo_bench_options {
     const char *dir;  /* whose disk is measured; NULL as a default: --dir is not offered */
     const char *hgrm; /* folder for percentile files, or NULL */
     bool json;        /* only the JSON line, no table */
-    bool quick;       /* --quick: seconds in all. A benchmark makes what else it has small, too */
+    char command[256]; /* filled in: what was typed behind "ordo bench", for the record */
+    bool quick;        /* --quick: seconds in all. A benchmark makes what else it has small, too */
 };
 
 struct ordo_bench_verb {

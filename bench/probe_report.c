@@ -56,13 +56,11 @@ static void add_row(
 {
     const char *what = ordo_probe_name((enum ordo_probe_way)way);
     uint32_t kib = ordo_probe_sizes[size] >> 10;
-    char name[ORDO_REPORT_NAME];
-    (void)snprintf(name, sizeof(name), "%s %u KiB", what, kib);
-    struct ordo_report_row *row = ordo_report_row(report, name, "us p50");
+    struct ordo_report_row *row = ordo_report_row_named(report, "us p50", "%s %u KiB", what, kib);
     ordo_report_limit(row, "the default");
     ordo_report_pair(row, probe->median_us[way][size], probe->median_us[usual][size]);
-    (void)snprintf(name, sizeof(name), "%s %u KiB p99", what, kib);
-    ordo_report_add(ordo_report_row(report, name, "us"), probe->p99_us[way][size]);
+    ordo_report_add(
+        ordo_report_row_named(report, "us", "%s %u KiB p99", what, kib), probe->p99_us[way][size]);
 }
 
 void ordo_probe_rows(const struct ordo_probe *probe, struct ordo_report *report)

@@ -144,14 +144,6 @@ static enum ordo_err run_all(struct bench *b, struct ordo_fail *fail)
 
 /* ---- opening ---- */
 
-static struct ordo_report_row *
-add_row(struct bench *b, const struct load *load, const char *what, const char *unit)
-{
-    char name[ORDO_REPORT_NAME];
-    (void)snprintf(name, sizeof(name), "%s %s", load->name, what);
-    return ordo_report_row(&b->report, name, unit);
-}
-
 static enum ordo_err open_load(struct bench *b, struct load *load, struct ordo_fail *fail)
 {
     const struct ordo_read_config config = {
@@ -167,8 +159,8 @@ static enum ordo_err open_load(struct bench *b, struct load *load, struct ordo_f
     }
     ordo_histogram_reset(load->latency);
     load->per_s = ordo_report_row(&b->report, load->name, "reads/s");
-    load->p50 = add_row(b, load, "p50", "us");
-    load->node = add_row(b, load, "node", "cores");
+    load->p50 = ordo_report_row_named(&b->report, "us", "%s p50", load->name);
+    load->node = ordo_report_row_named(&b->report, "cores", "%s node", load->name);
     ordo_report_latency(load->per_s, load->latency);
     return ordo_read_open(&load->read, &config, fail);
 }

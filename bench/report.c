@@ -81,6 +81,7 @@ void ordo_report_begin(
     report->bench = bench;
     report->options = options;
     ordo_machine_read(&report->machine, options->dir);
+    ordo_report_set_text(report, "command", options->command);
     if (options->seconds > 0) {
         ordo_report_set(report, "seconds", options->seconds);
     }
@@ -132,6 +133,18 @@ ordo_report_row(struct ordo_report *report, const char *name, const char *unit)
     set_name(row->name, own);
     set_name(row->unit, unit);
     return row;
+}
+
+struct ordo_report_row *
+ordo_report_row_named(struct ordo_report *report, const char *unit, const char *format, ...)
+{
+    char name[ORDO_REPORT_NAME];
+    va_list rest;
+    va_start(rest, format);
+    int size = vsnprintf(name, sizeof(name), format, rest);
+    va_end(rest);
+    ORDO_ASSERT(size > 0 && (size_t)size < sizeof(name));
+    return ordo_report_row(report, name, unit);
 }
 
 void ordo_report_limit(struct ordo_report_row *row, const char *name)

@@ -106,6 +106,11 @@ void ordo_report_set_text(struct ordo_report *report, const char *name, const ch
 struct ordo_report_row *
 ordo_report_row(struct ordo_report *report, const char *name, const char *unit);
 
+/* The same with a name that is put together; it must fit into ORDO_REPORT_NAME. */
+struct ordo_report_row *
+ordo_report_row_named(struct ordo_report *report, const char *unit, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* The row with this name, or NULL. */
 struct ordo_report_row *ordo_report_find(struct ordo_report *report, const char *name);
 

@@ -126,7 +126,6 @@ static bool choose_strategy(
 
 static void add_flow(struct bench *bench, uint32_t batch, uint32_t stages, bool compact)
 {
-    char name[ORDO_REPORT_NAME];
     bool own_cores = stages == 1 && bench->cpu_count >= 2;
     struct flow flow = {.batch = batch, .stages = stages, .compact = compact};
     if (!choose_strategy(
@@ -136,15 +135,14 @@ static void add_flow(struct bench *bench, uint32_t batch, uint32_t stages, bool 
             &flow.strategy)) {
         return;
     }
-    (void)snprintf(
-        name,
-        sizeof(name),
+    ORDO_ASSERT(bench->flow_count < FLOWS_MAX);
+    flow.row = ordo_report_row_named(
+        &bench->report,
+        "slots/s",
         "%s%s batch %u",
         stages == 1 ? "1p1c" : "1p3c chained",
         compact ? " compact" : "",
         batch);
-    ORDO_ASSERT(bench->flow_count < FLOWS_MAX);
-    flow.row = ordo_report_row(&bench->report, name, "slots/s");
     bench->flows[bench->flow_count++] = flow;
 }
 

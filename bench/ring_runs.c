@@ -12,7 +12,7 @@
  * clock, is the one that other tools print. */
 #include "bench/ring_runs.h"
 
-#include "base/clock.h"
+#include "bench/folder.h"
 #include "ring/runner.h"
 #include "ring/sequencer.h"
 #include "ring/stage.h"
@@ -63,18 +63,12 @@ struct bare {
     double mean_ns;
 };
 
-static uint64_t now_ns(void)
-{
-    struct ordo_clock clock = ordo_clock_system();
-    return ordo_clock_monotonic_ns(&clock);
-}
-
 /* ---- flow ---- */
 
 static void producer_start(void *self)
 {
     struct producer *p = self;
-    p->started_ns = now_ns();
+    p->started_ns = ordo_bench_now_ns();
     p->end_ns = p->started_ns + p->duration_ns;
 }
 
@@ -115,7 +109,7 @@ static uint32_t producer_work(void *self)
             break; /* the ring is full */
         }
     }
-    p->finished = now_ns() >= p->end_ns;
+    p->finished = ordo_bench_now_ns() >= p->end_ns;
     return work;
 }
 
@@ -124,7 +118,7 @@ static bool producer_is_drained(void *self)
     struct producer *p = self;
     bool drained = p->finished &&
                    ordo_sequencer_gate(&p->sequencer) == ordo_sequence_own(&p->sequencer.published);
-    p->stopped_ns = now_ns();
+    p->stopped_ns = ordo_bench_now_ns();
     return drained;
 }
 
@@ -258,7 +252,7 @@ ordo_ring_run_flow(const struct ordo_ring_run *run, double *per_second, struct o
 static void serve(void *self)
 {
     struct player *p = self;
-    p->sent_ns = now_ns();
+    p->sent_ns = ordo_bench_now_ns();
     p->end_ns = p->sent_ns + p->duration_ns;
     ordo_sequence_set(p->mine, 1);
 }
@@ -270,7 +264,7 @@ static uint32_t serve_again(void *self)
     if (p->finished || ordo_sequence_get(p->theirs) != mine) {
         return 0;
     }
-    uint64_t received_ns = now_ns();
+    uint64_t received_ns = ordo_bench_now_ns();
     ordo_histogram_record(p->times, received_ns - p->sent_ns);
     p->sent_ns = received_ns;
     if (received_ns >= p->end_ns) {
@@ -348,19 +342,19 @@ static void bare_ping(void *context)
 {
     struct bare *bare = context;
     uint64_t value = 0;
-    uint64_t begin_ns = now_ns();
+    uint64_t begin_ns = ordo_bench_now_ns();
     uint64_t middle_ns = begin_ns;
     while (middle_ns - begin_ns < bare->duration_ns / 2) {
         for (int i = 0; i < BARE_BLOCK; i++) {
             bare_round(bare, ++value);
         }
-        middle_ns = now_ns();
+        middle_ns = ordo_bench_now_ns();
     }
     bare->mean_ns = (double)(middle_ns - begin_ns) / (double)value;
-    uint64_t sent_ns = now_ns();
+    uint64_t sent_ns = ordo_bench_now_ns();
     while (sent_ns - middle_ns < bare->duration_ns / 2) {
         bare_round(bare, ++value);
-        uint64_t received_ns = now_ns();
+        uint64_t received_ns = ordo_bench_now_ns();
         ordo_histogram_record(bare->times, received_ns - sent_ns);
         sent_ns = received_ns;
     }

@@ -219,28 +219,19 @@ static enum ordo_err run(struct bench *b, struct ordo_fail *fail)
 
 /* ---- rows ---- */
 
-static struct ordo_report_row *
-add_row(struct bench *b, enum kind kind, const char *what, const char *unit)
-{
-    char name[ORDO_REPORT_NAME];
-    (void)snprintf(name, sizeof(name), "%.20s %.40s", kind_names[kind], what);
-    return ordo_report_row(&b->report, name, unit);
-}
-
 static void add_rows(struct bench *b, enum kind kind)
 {
     struct rows *rows = &b->rows[kind];
     ordo_histogram_reset(&rows->beside);
     ordo_histogram_reset(&rows->quiet);
     for (uint32_t i = 0; i < QUANTILES; i++) {
-        char what[ORDO_REPORT_NAME];
-        (void)snprintf(what, sizeof(what), "beside %s", quantiles[i].name);
-        rows->latency[i] = add_row(b, kind, what, "us");
+        rows->latency[i] = ordo_report_row_named(
+            &b->report, "us", "%s beside %s", kind_names[kind], quantiles[i].name);
         ordo_report_limit(rows->latency[i], "without");
     }
-    rows->without = add_row(b, kind, "without p99.9", "us");
-    rows->seconds = add_row(b, kind, "takes", "s");
-    rows->chunks = add_row(b, kind, "chunks", "chunks");
+    rows->without = ordo_report_row_named(&b->report, "us", "%s without p99.9", kind_names[kind]);
+    rows->seconds = ordo_report_row_named(&b->report, "s", "%s takes", kind_names[kind]);
+    rows->chunks = ordo_report_row_named(&b->report, "chunks", "%s chunks", kind_names[kind]);
     ordo_report_latency(rows->latency[QUANTILES - 1], &rows->beside);
     ordo_report_latency(rows->without, &rows->quiet);
 }

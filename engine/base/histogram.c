@@ -83,6 +83,16 @@ uint64_t ordo_histogram_quantile(const struct ordo_histogram *h, double quantile
     return h->max;
 }
 
+static double deviation(const struct ordo_histogram *h, double mean)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < ORDO_HISTOGRAM_BUCKETS && h->total != 0; i++) {
+        double value = (double)(bucket_value(i) < h->max ? bucket_value(i) : h->max);
+        sum += (double)h->counts[i] * (value - mean) * (value - mean);
+    }
+    return h->total == 0 ? 0 : sqrt(sum / (double)h->total);
+}
+
 void ordo_histogram_write_hgrm(const struct ordo_histogram *h, double scale, FILE *out)
 {
     (void)fprintf(
@@ -104,7 +114,11 @@ void ordo_histogram_write_hgrm(const struct ordo_histogram *h, double scale, FIL
         }
     }
     double mean = h->total == 0 ? 0 : (double)h->sum / (double)h->total;
-    (void)fprintf(out, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", mean / scale, 0.0);
+    (void)fprintf(
+        out,
+        "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n",
+        mean / scale,
+        deviation(h, mean) / scale);
     (void)fprintf(
         out,
         "#[Max     = %12.3f, Total count    = %12llu]\n",

@@ -100,6 +100,8 @@ Test(report, gives_rows_of_one_name_numbers)
     cr_assert_str_eq(second->name, "A (2)");
     cr_assert_eq(ordo_report_find(&report, "A (2)"), second);
     cr_assert_null(ordo_report_find(&report, "B"));
+    struct ordo_report_row *third = ordo_report_row_named(&report, "us", "%s of %u", "row", 3u);
+    cr_assert_str_eq(third->name, "row of 3");
 }
 
 Test(report, says_all_of_the_schema_in_one_line_of_json)
@@ -178,10 +180,12 @@ Test(report, writes_percentile_files_that_plotters_read)
     cr_assert_not_null(in, "%s", path);
     double value = 0;
     double share = 0;
+    double deviation = 0;
     double before = 0;
     unsigned long long count = 0;
     uint32_t lines = 0;
     while (fgets(line, sizeof(line), in) != NULL) {
+        (void)sscanf(line, "#[Mean = %*f, StdDeviation = %lf]", &deviation);
         if (line[0] == '#' || strstr(line, "Percentile") != NULL || line[0] == '\n') {
             continue;
         }
@@ -192,6 +196,7 @@ Test(report, writes_percentile_files_that_plotters_read)
     }
     (void)fclose(in);
     cr_assert_eq(lines, 2);
+    cr_assert(deviation > 4400 && deviation < 4500, "of 998 and 2 values: %g us", deviation);
     cr_assert_eq(count, 1000);
     cr_assert(near(share, 1) && fabs(value - 100000) < 100, "%g us at %g", value, share);
     (void)unlink(path);
@@ -262,6 +267,9 @@ Test(options, keeps_the_defaults_and_takes_what_is_given)
     cr_assert_str_eq(common.dir, "/tmp");
     cr_assert_str_eq(common.hgrm, "plots");
     cr_assert(common.json);
+    cr_assert_str_eq(
+        common.command,
+        "bench --seconds 2 -r 3 --warm-up=0 --dir /tmp --json --hgrm plots --batch 1,64");
     cr_assert_eq(batch_count, 2);
     cr_assert(batches[0] == 1 && batches[1] == 64);
 }
