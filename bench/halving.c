@@ -42,7 +42,7 @@ enum ordo_metric ordo_aim_metric(enum ordo_aim aim)
 bool ordo_field_admits(const struct ordo_field *field, uint32_t index)
 {
     const struct ordo_tried *tried = &field->tried[index];
-    if (tried->refused || tried->count == 0) {
+    if (ordo_tried_is_out(tried) || tried->count == 0) {
         return false;
     }
     return index == field->standard ||

@@ -19,6 +19,7 @@
 #define OPTION_GROUP   0x202
 #define OPTION_NO_PLOT 0x203
 #define QUICK_S        0.1
+#define SEEDS          1000000000u /* short enough to be typed again */
 
 struct options {
     struct ordo_bench_options common;
@@ -121,7 +122,7 @@ static enum ordo_err settle(struct options *o, struct ordo_fail *fail)
             err = ordo_axes_set(&o->axes, (enum ordo_axis)axis, list, fail);
         }
     }
-    o->seed = o->seeded ? o->seed : ordo_clock_realtime_us(&clock);
+    o->seed = o->seeded ? o->seed : ordo_clock_realtime_us(&clock) % SEEDS;
     o->visit.dir = o->common.dir;
     o->visit.seconds = o->common.seconds;
     o->visit.warm_up_s = o->common.warm_up;
@@ -167,7 +168,7 @@ static enum ordo_err visit_all(struct sweep *s, uint32_t repeat, struct ordo_fai
     for (uint32_t i = 0; i < s->count && err == ORDO_OK; i++) {
         struct ordo_tried *tried = &s->tried[s->order[i]];
         say_progress(s, repeat, i, tried);
-        if (!tried->refused) {
+        if (!ordo_tried_is_out(tried)) {
             err = ordo_visit(&s->options.visit, &s->options.axes, tried, fail);
         }
     }
@@ -222,7 +223,7 @@ static void tell(const struct sweep *s)
     for (uint32_t i = 0; i < s->count; i++) {
         const struct ordo_tried *tried = &s->tried[i];
         char name[ORDO_POINT_NAME_SIZE];
-        refused += tried->refused;
+        refused += ordo_tried_is_out(tried);
         if (tried->count == 0 || report.row_count == ORDO_REPORT_ROWS_MAX) {
             left_out += tried->count != 0;
             continue;
@@ -234,7 +235,10 @@ static void tell(const struct sweep *s)
     }
     if (refused != 0) {
         ordo_report_note(
-            &report, "%u of %u points are refused: sweep.csv has the reasons", refused, s->count);
+            &report,
+            "%u of %u points were refused or failed: sweep.csv has the reasons",
+            refused,
+            s->count);
     }
     if (left_out != 0) {
         ordo_report_note(&report, "%u more points stand only in sweep.csv", left_out);
@@ -260,8 +264,9 @@ static void print_table(const struct sweep *s)
         const struct ordo_tried *t = &s->tried[i];
         char name[ORDO_POINT_NAME_SIZE];
         ordo_point_name(&s->options.axes, &t->point, name);
-        if (t->refused) {
-            (void)fprintf(stderr, "%-42s refused: %s\n", name, t->reason);
+        if (ordo_tried_is_out(t)) {
+            const char *state = t->refused ? "refused" : "failed";
+            (void)fprintf(stderr, "%-42s %s: %s\n", name, state, t->reason);
             continue;
         }
         (void)fprintf(

@@ -24,6 +24,9 @@ static const char *state_of(const struct ordo_tried *tried)
     if (tried->refused) {
         return "refused";
     }
+    if (tried->failed) {
+        return "failed";
+    }
     return tried->count == 0 ? "unvisited" : "measured";
 }
 
@@ -77,7 +80,7 @@ void ordo_sweep_write_csv(
             }
         }
         (void)fputc(',', out);
-        if (tried[i].refused) {
+        if (ordo_tried_is_out(&tried[i])) {
             write_quoted(tried[i].reason, out);
         }
         (void)fputc('\n', out);

@@ -9,10 +9,8 @@
 
 #include <stdio.h>
 
-#define ORDO_SWEEP_COLUMNS_MAX 40
-
-/* The head line and a row a point: its values, state (measured, refused, unvisited), visits, then
- * median, least and most of each metric, and the reason of a refusal. */
+/* The head line and a row a point: its values, state (measured, refused, failed, unvisited),
+ * visits, then median, least and most of each metric, and the reason when it has no figures. */
 void ordo_sweep_write_csv(
     const struct ordo_axes *axes, const struct ordo_tried *tried, uint32_t count, FILE *out);
 

@@ -22,6 +22,7 @@
 #define OPTION_CPU     0x204
 #define OPTION_RATE    0x205
 #define OPTION_SEED    0x206
+#define SEEDS          1000000000u /* short enough to be typed again */
 
 #define STAGES       2u
 #define IDLE_S       0.3
@@ -50,6 +51,7 @@ struct tune {
     struct options options;
     struct ordo_clock clock;
     uint64_t begin_ns;
+    double deadline_s; /* of the stage that runs, from the begin */
     double overhead_s; /* of one visit, as measured */
     uint32_t visits;
     struct ordo_tune_stage stages[STAGES];
@@ -146,7 +148,7 @@ static enum ordo_err visit(
 {
     double begin_s = spent_s(t);
     enum ordo_err err = ordo_visit(config, &stage->axes, &stage->tried[index], fail);
-    if (err == ORDO_OK && !stage->tried[index].refused) {
+    if (err == ORDO_OK && !ordo_tried_is_out(&stage->tried[index])) {
         double over_s = spent_s(t) - begin_s - config->seconds;
         t->overhead_s = (t->overhead_s * t->visits + over_s) / (t->visits + 1);
         t->visits++;
@@ -167,7 +169,7 @@ static enum ordo_err visit_all(
     ordo_visit_order(seed, round, t->order, stage->count);
     for (uint32_t i = 0; i < stage->count && err == ORDO_OK; i++) {
         uint32_t index = t->order[i];
-        if (stage->alive[index] && !stage->tried[index].refused) {
+        if (stage->alive[index] && !ordo_tried_is_out(&stage->tried[index])) {
             say(t, stage, round, index);
             stage->last_round[index] = round + 1;
             err = visit(t, stage, config, index, fail);
@@ -180,7 +182,7 @@ static uint32_t count_alive(const struct ordo_tune_stage *stage)
 {
     uint32_t alive = 0;
     for (uint32_t i = 0; i < stage->count; i++) {
-        alive += stage->alive[i] && !stage->tried[i].refused;
+        alive += stage->alive[i] && !ordo_tried_is_out(&stage->tried[i]);
     }
     return alive;
 }
@@ -209,7 +211,7 @@ static enum ordo_err run_round(
     }
     enum ordo_err err = ORDO_OK;
     for (uint32_t i = 0; i < count && err == ORDO_OK; i++) {
-        bool late = spent_s(t) > t->options.minutes * 60 && (round > 0 || i > 0);
+        bool late = spent_s(t) > t->deadline_s && (round > 0 || i > 0);
         if (!late) {
             err = visit_all(t, stage, &config, round, fail);
         }
@@ -222,13 +224,14 @@ run_stage(struct tune *t, struct ordo_tune_stage *stage, double budget_s, struct
 {
     static const double shares[ORDO_TUNE_ROUNDS] = {0.35, 0.3, 0.35};
     enum ordo_err err = ORDO_OK;
+    t->deadline_s = spent_s(t) + budget_s;
     for (uint32_t round = 0; round < ORDO_TUNE_ROUNDS && err == ORDO_OK; round++) {
         err = run_round(t, stage, round, shares[round] * budget_s, fail);
-        if (err == ORDO_OK && stage->tried[stage->field.standard].refused) {
+        if (err == ORDO_OK && ordo_tried_is_out(&stage->tried[stage->field.standard])) {
             return ordo_fail_set(
                 fail,
                 ORDO_ERR_CONFIG,
-                "a node with the default settings does not start: %s",
+                "a node with the default settings does not do: %s",
                 stage->tried[stage->field.standard].reason);
         }
         if (err == ORDO_OK && round + 1 < ORDO_TUNE_ROUNDS) {
@@ -400,7 +403,7 @@ int ordo_bench_tune(int argc, char **argv)
     ordo_bench_parse(&verb, argc, argv);
     o->minutes = o->common.quick ? 0.1 : o->minutes;
     o->idle_max = o->aim == ORDO_AIM_THROUGHPUT && !o->idle_given ? CHOICE_ALL : o->idle_max;
-    o->seed = o->seeded ? o->seed : ordo_clock_realtime_us(&t->clock);
+    o->seed = o->seeded ? o->seed : ordo_clock_realtime_us(&t->clock) % SEEDS;
     if (!o->common.json) {
         (void)fprintf(stderr, "seed %llu\n", (unsigned long long)o->seed);
     }

@@ -35,8 +35,9 @@ void ordo_tune_print(const struct ordo_tune_stage *stage, FILE *out)
         char name[ORDO_POINT_NAME_SIZE];
         char spread[40];
         ordo_point_name(&stage->axes, &tried->point, name);
-        if (tried->refused) {
-            (void)fprintf(out, "%-38s refused: %s\n", name, tried->reason);
+        if (ordo_tried_is_out(tried)) {
+            const char *state = tried->refused ? "refused" : "failed";
+            (void)fprintf(out, "%-38s %s: %s\n", name, state, tried->reason);
             continue;
         }
         (void)snprintf(

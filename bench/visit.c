@@ -194,6 +194,11 @@ enum ordo_err ordo_visit(
     err = err == ORDO_OK ? reach(&node, &load, &pace, tried, fail) : err;
     if (err == ORDO_OK && !tried->refused) {
         err = measure(config, &node, pace, tried, fail);
+        if (err != ORDO_OK && err != ORDO_ERR_NO_MEMORY) {
+            tried->failed = true;
+            (void)snprintf(tried->reason, sizeof(tried->reason), "%.180s", fail->text);
+            err = ORDO_OK;
+        }
     }
     ordo_pace_close(pace);
     ordo_child_close(&node);

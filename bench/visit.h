@@ -27,7 +27,8 @@ const char *ordo_metric_unit(enum ordo_metric metric);
 struct ordo_tried {
     struct ordo_point point;
     bool refused;     /* the node does not start like this */
-    char reason[192]; /* why, in its words */
+    bool failed;      /* it starts, and a visit came to no end as it should */
+    char reason[192]; /* why, in the node's words or ours */
     uint32_t count;   /* visits, at most ORDO_BENCH_REPEATS_MAX */
     uint64_t busy;    /* of all visits */
     uint64_t unsent;  /* requests */
@@ -44,7 +45,14 @@ struct ordo_visit_config {
     double idle_s;
 };
 
-/* Visits once and appends to *tried, or notes that the node refuses. An error is one of ours. */
+/* No more visits to this one. */
+static inline bool ordo_tried_is_out(const struct ordo_tried *tried)
+{
+    return tried->refused || tried->failed;
+}
+
+/* Visits once and appends to *tried, or notes that the node refuses or that the load failed. An
+ * error is one of ours: no folder, no memory. */
 enum ordo_err ordo_visit(
     const struct ordo_visit_config *config,
     const struct ordo_axes *axes,

@@ -69,10 +69,13 @@ Test(halving, leaves_the_default_somebody_to_be_held_against)
     cr_assert(alive[0] && alive[1]);
 }
 
-Test(halving, drops_what_is_refused_and_what_uses_too_much_at_rest)
+Test(halving, drops_what_is_refused_or_failed_and_what_uses_too_much_at_rest)
 {
     struct ordo_field field = field_for(ORDO_AIM_LATENCY);
     visit((double[COUNT]){400, 100, 300, 200});
+    tried[2].failed = true;
+    cr_assert_not(ordo_field_admits(&field, 2));
+    tried[2].failed = false;
     tried[1].refused = true;
     tried[3].values[ORDO_METRIC_IDLE_CPU].values[0] = 0.9;
     cr_assert_eq(ordo_field_halve(&field), 2);

@@ -20,6 +20,12 @@ struct result {
     struct ordo_fail fail;
 };
 
+static void forget(struct result *result)
+{
+    free(result->text);
+    free(result->diff);
+}
+
 static struct result edit(const char *text, bool force)
 {
     const struct ordo_ini_edit what = {
@@ -44,6 +50,7 @@ Test(ini_edit, writes_sections_into_an_empty_file)
     cr_assert_str_eq(
         r.diff,
         "+[threads]\n+strategy = spin\n+layout = compact\n+[journal]\n+batch_size_max = 1Mi\n");
+    forget(&r);
 }
 
 Test(ini_edit, leaves_every_other_line_as_it_is)
@@ -56,6 +63,7 @@ Test(ini_edit, leaves_every_other_line_as_it_is)
         r.text,
         "; mine\n[node]\ndata=x\n\n[threads] \n# here\ncpus = 0,1\nstrategy = spin\n"
         "layout = compact\n\n[net]\nlisten = tcp://a:1\n\n[journal]\nbatch_size_max = 1Mi\n");
+    forget(&r);
 }
 
 Test(ini_edit, refuses_a_key_with_another_value_and_names_the_place)
@@ -64,6 +72,7 @@ Test(ini_edit, refuses_a_key_with_another_value_and_names_the_place)
     cr_assert_eq(r.err, ORDO_ERR_EXISTS);
     cr_assert_not_null(strstr(r.fail.text, "ordo.ini:3"), "%s", r.fail.text);
     cr_assert_not_null(strstr(r.fail.text, "threads.strategy is park and would become spin"));
+    forget(&r);
 }
 
 Test(ini_edit, replaces_it_when_forced_and_shows_the_difference)
@@ -76,6 +85,7 @@ Test(ini_edit, replaces_it_when_forced_and_shows_the_difference)
     cr_assert_not_null(
         strstr(r.diff, "-strategy = park ; quiet\n+strategy = spin\n"), "%s", r.diff);
     cr_assert_null(strstr(r.diff, "layout"));
+    forget(&r);
 }
 
 Test(ini_edit, takes_a_number_for_the_same_however_it_is_written)
@@ -86,6 +96,7 @@ Test(ini_edit, takes_a_number_for_the_same_however_it_is_written)
     cr_assert_eq(r.err, ORDO_OK);
     cr_assert_str_eq(r.text, text);
     cr_assert_str_eq(r.diff, "");
+    forget(&r);
 }
 
 Test(ini_edit, does_not_take_a_comment_for_a_key)
@@ -94,6 +105,7 @@ Test(ini_edit, does_not_take_a_comment_for_a_key)
     cr_assert_eq(r.err, ORDO_OK);
     cr_assert_not_null(strstr(r.text, "; strategy = park\n#layout = shared\n"));
     cr_assert_not_null(strstr(r.text, "[threads]\nstrategy = spin\nlayout = compact\n"));
+    forget(&r);
 }
 
 Test(ini_edit, is_the_same_when_repeated)
@@ -103,6 +115,8 @@ Test(ini_edit, is_the_same_when_repeated)
     cr_assert_eq(second.err, ORDO_OK);
     cr_assert_str_eq(second.text, first.text);
     cr_assert_str_eq(second.diff, "");
+    forget(&second);
+    forget(&first);
 }
 
 /* ---- files ---- */

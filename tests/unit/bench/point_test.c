@@ -132,6 +132,7 @@ static struct ordo_tried *some_tried(const struct ordo_axes *axes)
     }
     tried[0].count = 3;
     tried[1].refused = true;
+    tried[3].failed = true;
     (void)snprintf(tried[1].reason, sizeof(tried[1].reason), "needs \"5\" cores, has 2");
     return tried;
 }
@@ -167,7 +168,8 @@ Test(sweep_csv, has_a_row_a_point_also_for_what_was_refused)
     cr_assert_not_null(strstr(refused, ",\"needs \"\"5\"\" cores, has 2\""));
     cr_assert_eq(count_of(refused, ','), count_of(head, ',') + 1, "one lies within quotes");
     cr_assert_not_null(strstr(unvisited, ",unvisited,0,"));
-    for (int rows = 3; rows < 24; rows++) {
+    cr_assert_not_null(strstr(strtok_r(NULL, "\n", &rest), ",failed,0,"));
+    for (int rows = 4; rows < 24; rows++) {
         cr_assert_not_null(strtok_r(NULL, "\n", &rest));
     }
     cr_assert_null(strtok_r(NULL, "\n", &rest));
