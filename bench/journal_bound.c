@@ -320,8 +320,11 @@ wait_due(struct ordo_bound *bound, const struct paced *run, struct ordo_fail *fa
     const struct ordo_pace *pace = run->pace;
     uint64_t after_ns = ordo_bench_now_ns() - run->begin_ns;
     uint64_t due = ordo_pace_count(pace, after_ns);
-    if (due != run->written && bound->busy != (1u << IN_FLIGHT) - 1) {
-        return ORDO_OK; /* some have become due since it was looked */
+    for (uint32_t buffer = 0; buffer < IN_FLIGHT; buffer++) {
+        bool is_free = (bound->busy & 1u << buffer) == 0;
+        if (is_free && (run->count[buffer] != 0 || due != run->written)) {
+            return ORDO_OK; /* to be told, or some have become due since it was looked */
+        }
     }
     uint64_t next_ns = due == pace->count ? after_ns + STUCK_NS : ordo_pace_due_ns(pace, due);
     if (next_ns <= after_ns + PARK_FROM_NS || run->done == pace->count) {
