@@ -315,6 +315,12 @@ wait_due(struct ordo_bound *bound, const struct paced *run, struct ordo_fail *fa
     const struct ordo_pace *pace = run->pace;
     uint64_t after_ns = ordo_bench_now_ns() - run->begin_ns;
     uint64_t due = ordo_pace_count(pace, after_ns);
+    for (uint32_t buffer = 0; buffer < IN_FLIGHT; buffer++) {
+        bool is_free = (bound->busy & 1u << buffer) == 0;
+        if (is_free && (run->count[buffer] != 0 || due != run->written)) {
+            return ORDO_OK; /* to be told, or some have become due since it was looked */
+        }
+    }
     uint64_t next_ns = due == pace->count ? after_ns + STUCK_NS : ordo_pace_due_ns(pace, due);
     if (next_ns <= after_ns + PARK_FROM_NS || run->done == pace->count) {
         return ORDO_OK;
@@ -331,13 +337,13 @@ enum ordo_err ordo_bound_paced(
     struct paced run = {.pace = pace, .latency = latency, .begin_ns = ordo_bench_now_ns()};
     enum ordo_err err = ORDO_OK;
     while (err == ORDO_OK && run.done != pace->count) {
-        uint32_t busy = bound->busy;
         for (uint32_t buffer = 0; buffer < IN_FLIGHT && err == ORDO_OK; buffer++) {
             if ((bound->busy & 1u << buffer) == 0) {
                 note_done(&run, buffer);
                 err = send_due(bound, &run, buffer, fail);
             }
         }
+        uint32_t busy = bound->busy;
         err = err == ORDO_OK ? reap(bound, fail) : err;
         if (err == ORDO_OK && bound->busy == busy) {
             err = wait_due(bound, &run, fail);

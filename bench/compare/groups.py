@@ -34,6 +34,7 @@ class Group:
         self.wanted = wanted  # names of the figures that the chosen rows need
         self.ordo = Ordo(place, options.ordo)
         self.pairs = []
+        self.stopped = False  # by Ctrl-C: no group after it
         self.absent = {}  # figure -> why
         self.spreads = {}  # figure that is a median of its own -> (least, most, of how many)
         self.notes = []
