@@ -366,16 +366,17 @@ void ordo_mp_skip_rest(struct ordo_mp_reader *r, uint32_t count, uint32_t known)
 
 /* ---- writer ---- */
 
-static void put_header(struct ordo_writer *w, uint8_t first, uint64_t value, uint32_t size)
+/* Made for each size that it is called with: a big-endian number is one store then. */
+static inline __attribute__((always_inline)) void
+put_header(struct ordo_writer *w, uint8_t first, uint64_t value, uint32_t size)
 {
     uint8_t *p = ordo_write_room(w, 1 + size);
     if (p == NULL) {
         return;
     }
     *p++ = first;
-    for (uint32_t i = 0; i < size; i++) {
-        p[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
-    }
+    uint64_t big_endian = ORDO_LE64(__builtin_bswap64(value << (64 - 8 * size)));
+    memcpy(p, &big_endian, size);
 }
 
 void ordo_mp_write_nil(struct ordo_writer *w)

@@ -180,12 +180,20 @@ const struct ordo_command_schema *ordo_schema_at(uint32_t index)
 
 const struct ordo_command_schema *ordo_schema_of(uint8_t kind)
 {
-    for (uint32_t i = 0; i < SCHEMA_COUNT; i++) {
-        if (schemas[i].kind == kind) {
-            return &schemas[i];
-        }
+    enum {
+#define PLACE(NAME, name, number, text) PLACE_##NAME,
+        ORDO_COMMANDS(PLACE)
+#undef PLACE
+    };
+    switch ((enum ordo_command_kind)kind) {
+#define SCHEMA_CASE(NAME, name, number, text)                                                      \
+    case ORDO_KIND_##NAME:                                                                         \
+        return &schemas[PLACE_##NAME];
+        ORDO_COMMANDS(SCHEMA_CASE)
+#undef SCHEMA_CASE
+    default:
+        return NULL;
     }
-    return NULL;
 }
 
 /* ---- encode: one straight-line function a kind, made from the field lists ---- */
