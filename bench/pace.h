@@ -7,8 +7,8 @@
  *
  * Without a rate it is a closed loop: `lanes` requests are in flight all the time.
  *
- * The client polls without sleeping when the next request is due within 2 ms: a sleep is late by
- * more than what is to be measured. So it takes a core, and its share is reported.
+ * The client sleeps until the next request is due or an answer comes, whichever is first: one that
+ * polls takes a core from the node.
  */
 #ifndef ORDO_BENCH_PACE_H
 #define ORDO_BENCH_PACE_H

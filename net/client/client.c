@@ -372,6 +372,12 @@ ordo_client_poll_many(struct ordo_client *const *clients, uint32_t count, uint32
     return poll_for(clients, count, timeout_ms * ORDO_NS_PER_MS);
 }
 
+uint32_t
+ordo_client_poll_many_ns(struct ordo_client *const *clients, uint32_t count, uint64_t timeout_ns)
+{
+    return poll_for(clients, count, timeout_ns);
+}
+
 uint32_t ordo_client_poll(struct ordo_client *client, uint32_t timeout_ms)
 {
     return poll_for(&client, 1, timeout_ms * ORDO_NS_PER_MS);

@@ -113,7 +113,9 @@ uint32_t ordo_client_poll(struct ordo_client *client, uint32_t timeout_ms);
 /* The same for who has something to do at a time between two milliseconds; at most 1,000 s. */
 uint32_t ordo_client_poll_ns(struct ordo_client *client, uint64_t timeout_ns);
 
-/* The same for several clients of one thread; at most ORDO_CLIENTS_MAX. */
+/* Both for several clients of one thread; at most ORDO_CLIENTS_MAX. */
+uint32_t
+ordo_client_poll_many_ns(struct ordo_client *const *clients, uint32_t count, uint64_t timeout_ns);
 uint32_t
 ordo_client_poll_many(struct ordo_client *const *clients, uint32_t count, uint32_t timeout_ms);
 
