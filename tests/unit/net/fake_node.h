@@ -163,7 +163,7 @@ static inline uint32_t node_apply_work(void *self)
     if (flushed != 0) {
         ordo_stage_advance(&n->journal, n->journal.next + flushed - 1);
     }
-    return count + flushed;
+    return count != 0 ? count : flushed;
 }
 
 /* The door under test: ORDO_DOOR in the environment, polled or nng; the tests run on both. */
