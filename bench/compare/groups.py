@@ -11,6 +11,7 @@ import redis_side
 from own import Ordo
 from place import Failed, settle
 from stats import median
+from table import NOT_ASKED
 
 TRANSITIONS, STEPS = 5, 4  # of a lifecycle; the payment is two transitions in one command
 
@@ -319,7 +320,7 @@ class Door(Group):
         candidates = [f"{door} {shape}" for shape in self.GROUPS]
         best = self.best_of(["own", "again"], candidates, names[0])
         if best is None:
-            self.lack(names, self.absent.get(candidates[0], "not asked for"))
+            self.lack(names, self.absent.get(candidates[0], NOT_ASKED))
             return
         self.notes.append(f"ours: best is {best} (requests outstanding x commands)")
         for side in (side for pair in self.pairs for side in (pair.own, pair.again) if names[0] in side):

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from stats import NOT_RUN, median, median_bounds, noise, of_row, verdict
 
 
+NOT_ASKED = "not asked for"  # a figure of no chosen row
+
+
 @dataclass
 class Line:
     """One check with what was measured."""
@@ -78,6 +81,12 @@ def make_lines(numbered, groups):
                 line.why = group
             lines.append(line)
     return lines
+
+
+def failures(lines, groups):
+    """What failed in some pair without leaving a figure without any value: nobody should have to guess why pairs lack."""
+    told = {line.why for line in lines} | {NOT_ASKED}
+    return list(dict.fromkeys(f"failed: {why}" for group in groups for why in group.absent.values() if why not in told))
 
 
 def row_verdicts(numbered, lines):
@@ -160,7 +169,7 @@ def markdown(lines, verdicts, beside, notes):
     for line in lines:
         first = line.number != last
         cell = cells(line, verdicts[line.number])
-        rows.append([cell[0] if first else "", cell[1] if first else "", *cell[2:9]])
+        rows.append([cell[0] if first else "", f"{cell[1]}: **{cell[9]}**" if first else "", *cell[2:9]])
         last = line.number
     parts = ["### Targets", table(HEAD[:9], rows), f"Rows: {summary(verdicts)}.", "### Measured beside",
              table(["figure", "unit", "median", "least", "most", "n"], [spread_cells(*b) for b in beside]),

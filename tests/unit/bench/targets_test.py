@@ -106,6 +106,8 @@ class Lines(unittest.TestCase):
         line, plain = self.lines(FakeGroup(pairs, {"them": "the rival died"}))
         self.assertEqual((line.value, len(line.values)), (3, 1))
         self.assertEqual(len(plain.values), 2)
+        group = FakeGroup(pairs, {"them": "the rival died", "more": table.NOT_ASKED})
+        self.assertEqual(table.failures([line, plain], [group]), ["failed: the rival died"])
 
     def test_absent_data_is_not_run_and_says_why(self):
         group = FakeGroup([FakePair({"us": 300})], {"them": "redis-server is missing: tools/setup --compare"})
