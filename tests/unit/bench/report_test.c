@@ -289,7 +289,7 @@ Test(options, shortens_what_was_not_given_when_quick)
 static void refuse(char *name, char *value)
 {
     char *argv[] = {"bench", name, value, NULL};
-    (void)freopen("/dev/null", "w", stderr);
+    cr_assert_not_null(freopen("/dev/null", "w", stderr));
     (void)parsed(3, argv);
 }
 
