@@ -261,7 +261,7 @@ def main():
     parser.add_argument("ordo")
     parser.add_argument("load")
     parser.add_argument("--cases", type=int, default=int(os.environ.get("ORDO_CASES_R12", CASES)))
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("ORDO_SEED", time.time())))
     options = parser.parse_args()
     print(f"seed={options.seed} (replay: {sys.argv[0]} {options.ordo} {options.load} --cases {options.cases} "
           f"--seed {options.seed})", flush=True)

@@ -379,7 +379,7 @@ def main():
     parser = argparse.ArgumentParser(description="overload")
     parser.add_argument("ordo")
     parser.add_argument("--seconds", type=int, default=int(os.environ.get("ORDO_R22_SECONDS", "10")))
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("ORDO_SEED", time.time())))
     options = parser.parse_args()
     print(f"seed={options.seed} (replay: {sys.argv[0]} {options.ordo} --seconds {options.seconds} --seed {options.seed})",
           flush=True)

@@ -290,7 +290,7 @@ def main():
     parser.add_argument("ordo")
     parser.add_argument("--rounds", type=int, default=int(os.environ.get("ORDO_FAILPOINT_ROUNDS", "1")))
     parser.add_argument("--only", help="this point, or all that begin so")
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("ORDO_SEED", time.time())))
     options = parser.parse_args()
     begin = time.monotonic()
     print(f"seed={options.seed} (replay: {sys.argv[0]} {options.ordo} --rounds {options.rounds} --seed {options.seed})",

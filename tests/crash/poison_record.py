@@ -96,7 +96,7 @@ def run(place, seed):
 
 def main():
     place = rig.Workplace(rig.ordo_from_arguments(), "poison_record")
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else int(os.environ.get("ORDO_SEED", time.time()))
     begin = time.monotonic()
     print(f"seed={seed} (replay: {sys.argv[0]} {sys.argv[1]} {seed})", flush=True)
     commit = place.ask("version")["commit"]

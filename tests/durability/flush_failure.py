@@ -184,7 +184,7 @@ def main():
     parser = argparse.ArgumentParser(description="Let the disk run full under a node that sells.")
     parser.add_argument("ordo")
     parser.add_argument("--rounds", type=int, default=int(os.environ.get("ORDO_R8_ROUNDS", "5")))
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("ORDO_SEED", time.time())))
     options = parser.parse_args()
     begin = time.monotonic()
     print(f"seed={options.seed} (replay: {sys.argv[0]} {options.ordo} --rounds {options.rounds} --seed {options.seed})",

@@ -87,7 +87,7 @@ def main():
     parser = argparse.ArgumentParser(description="Run the journal's rigs where io_uring is denied.")
     parser.add_argument("ordo")
     parser.add_argument("programs")
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("ORDO_SEED", time.time())))
     parser.add_argument("--cases", type=int, default=int(os.environ.get("ORDO_CASES_R31", "15000")))
     parser.add_argument("--rounds", type=int, default=int(os.environ.get("ORDO_R31_ROUNDS", ROUNDS_QUICK)))
     options = parser.parse_args()

@@ -26,15 +26,16 @@ struct report {
     time_t begin;
 };
 
-/* NAME [--seed N] [--cases N] [--dir DIR] [--backend NAME]; the environment variable
- * ORDO_CASES_<id> sets cases. */
+/* NAME [--seed N] [--cases N] [--dir DIR] [--backend NAME]; the environment variables
+ * ORDO_SEED and ORDO_CASES_<id> do the same. */
 static inline struct report report_begin(const char *id, uint64_t cases, int argc, char **argv)
 {
     struct report r = {.id = id, .cases_wanted = cases, .begin = time(NULL), .backend = "auto"};
     char name[32];
     (void)snprintf(name, sizeof(name), "ORDO_CASES_%s", id);
     const char *wanted = getenv(name);
-    r.seed = (uint64_t)r.begin;
+    const char *seed = getenv("ORDO_SEED");
+    r.seed = seed != NULL ? strtoull(seed, NULL, 10) : (uint64_t)r.begin;
     r.dir = getenv("ORDO_TEST_DIR");
     r.cases_wanted = wanted != NULL ? strtoull(wanted, NULL, 10) : cases;
     for (int i = 1; i + 1 < argc; i += 2) {

@@ -75,7 +75,7 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("targets", nargs="*")
     parser.add_argument("--runs", type=int, default=int(os.environ.get("ORDO_FUZZ_RUNS", "500000")))
-    parser.add_argument("--seed", type=int, default=int(time.time()) % 1000000 + 1)
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("ORDO_SEED", time.time())) % 1000000 + 1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_intermixed_args()

@@ -168,7 +168,7 @@ class Partitions:
         self.program = os.path.abspath(program)
         self.networks = Networks()
         self.cases = int(os.environ.get("ORDO_CASES_R18", "10"))
-        self.seed = int(os.environ.get("ORDO_SEED", str(int(time.time()))))
+        self.seed = int(os.environ.get("ORDO_SEED", time.time()))
 
     def inside(self, name, *words):
         return ["ip", "netns", "exec", name, *words]

@@ -219,9 +219,10 @@ static bool read_options(int argc, char **argv, struct options *options)
 int main(int argc, char **argv)
 {
     const char *wanted = getenv("ORDO_ORACLE_COMMANDS");
+    const char *seed = getenv("ORDO_SEED");
     struct options options = {
         .commands = wanted != NULL ? strtoull(wanted, NULL, 10) : COMMANDS,
-        .seed = (uint64_t)time(NULL),
+        .seed = seed != NULL ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL),
     };
     if (!read_options(argc, argv, &options)) {
         (void)fprintf(

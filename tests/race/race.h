@@ -47,10 +47,11 @@ static inline void race_stumble(struct race_random *r)
     }
 }
 
-/* argv[1] is the seed, else the clock's. */
+/* argv[1] is the seed, else ORDO_SEED, else the clock. */
 static inline uint64_t race_begin(int argc, char **argv)
 {
-    uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : (uint64_t)time(NULL);
+    const char *given = argc > 1 ? argv[1] : getenv("ORDO_SEED");
+    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
     printf(
         "seed=%llu (replay: %s %llu)\n",
         (unsigned long long)seed,

@@ -31,7 +31,8 @@ static uint64_t step(uint64_t from, uint64_t limit)
 int main(int argc, char **argv)
 {
     pthread_t writer;
-    uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : (uint64_t)time(NULL);
+    const char *given = argc > 1 ? argv[1] : getenv("ORDO_SEED");
+    uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
     uint64_t random = seed;
     uint64_t from_start = 1;
     uint64_t tail = 1;
