@@ -27,7 +27,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SEED_DEFAULT  1 /* what CI runs is the same until the code changes */
 #define SEEDS_DEFAULT 200
 #define STEPS_DEFAULT 50000
 #define TWICE_OF      100
@@ -272,10 +271,12 @@ static int find_canaries(void)
 static bool read_options(int argc, char **argv)
 {
     const char *steps = getenv("ORDO_R10_STEPS"); /* of all seeds together */
-    options =
-        (struct options){.seed = SEED_DEFAULT, .seeds = SEEDS_DEFAULT, .steps = STEPS_DEFAULT};
-    if (steps != NULL) { /* a long run looks where no other has */
-        options.seed = (uint64_t)time(NULL);
+    const char *seed = getenv("ORDO_SEED");
+    options = (struct options){
+        .seed = seed != NULL ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL),
+        .seeds = SEEDS_DEFAULT,
+        .steps = STEPS_DEFAULT};
+    if (steps != NULL) {
         options.seeds = strtoull(steps, NULL, 10) / STEPS_DEFAULT;
     }
     for (int i = 1; i < argc; i++) {
