@@ -93,7 +93,7 @@ void node_draw(struct sim_node *n)
     c->backend = below(2) == 0 ? ORDO_BACKEND_URING : ORDO_BACKEND_PWRITE;
     c->durability = ORDO_DURABILITY_FLUSH;
     c->flush = below(2) == 0 ? ORDO_FLUSH_DSYNC : ORDO_FLUSH_FDATASYNC;
-    c->segment_size = (256u << 10) << below(3);
+    c->segment_size = (256u << 10) << below(2);
     c->batch_size_max = (96u << 10) << below(1);
     c->in_flight_max = 1 + below(8);
     c->snapshot_every_records = below(3) == 0 ? 0 : 10u << below(7);
