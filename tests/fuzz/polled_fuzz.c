@@ -182,7 +182,8 @@ static void send_bytes(struct told *told, const uint8_t *bytes, uint32_t size)
     }
 }
 
-static void send_frame(struct told *told, uint32_t size, uint8_t hops)
+/* In two pieces, with the door working between: cut is counted from the end. */
+static void send_frame(struct told *told, uint32_t size, uint8_t hops, uint32_t cut)
 {
     static uint8_t frame[SIZE_MAX_HERE + 64];
     uint32_t at = told->is_ipc ? 1 : 0;
@@ -194,7 +195,12 @@ static void send_frame(struct told *told, uint32_t size, uint8_t hops)
     if (4u * hops < size) {
         frame[at + 4u * hops] = 0x80;
     }
-    send_bytes(told, frame, at + size);
+    uint32_t first = at + size - cut % (at + size);
+    send_bytes(told, frame, first);
+    if (first < at + size) {
+        work(3);
+        send_bytes(told, frame + first, at + size - first);
+    }
 }
 
 static uint32_t take(const uint8_t **data, size_t *size, uint32_t count)
@@ -225,11 +231,13 @@ static void step(const uint8_t **data, size_t *size)
     case SEND_GREETING:
         send_bytes(told, greeting, sizeof(greeting));
         break;
-    case SEND_FRAME:
-        send_frame(told, take(data, size, 1), (uint8_t)(what / 64 * 4));
+    case SEND_FRAME: {
+        uint32_t bytes = take(data, size, 1);
+        send_frame(told, bytes, (uint8_t)(what / 64 * 4), take(data, size, 1));
         break;
+    }
     case SEND_LARGE:
-        send_frame(told, take(data, size, 2) % SIZE_MAX_HERE, (uint8_t)(what / 64));
+        send_frame(told, take(data, size, 2) % SIZE_MAX_HERE, (uint8_t)(what / 64), what);
         break;
     case WORK:
         work(1 + what / 64);

@@ -19,7 +19,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SHARE = {"apply": 50, "image": 100, "record": 5, "polled": 25, "file": 100, "config": 10}  # a run costs that much more than reading a frame
+SHARE = {"apply": 50, "image": 100, "record": 5, "polled": 50, "file": 100, "config": 10}  # a run costs that much more than reading a frame
 LENGTH = {"polled": 2000, "config": 2000, "apply": 2000, "image": 400, "record": 3000}
 KEPT_MAX = 40  # files of a corpus in the repository
 
