@@ -134,7 +134,7 @@ static void hmac(
 }
 
 bool ordo_chain_batch(
-    struct ordo_chain *chain,
+    const struct ordo_chain *chain,
     bool keyed,
     const uint8_t *data,
     size_t size,
@@ -151,7 +151,8 @@ bool ordo_chain_batch(
     return true;
 }
 
-uint32_t ordo_chain_key_check(struct ordo_chain *chain, const uint8_t node[ORDO_JOURNAL_NODE_SIZE])
+uint32_t
+ordo_chain_key_check(const struct ordo_chain *chain, const uint8_t node[ORDO_JOURNAL_NODE_SIZE])
 {
     uint8_t text[sizeof(KEY_LABEL) - 1 + ORDO_JOURNAL_NODE_SIZE];
     uint8_t out[ORDO_JOURNAL_CHAIN_SIZE];
@@ -162,7 +163,7 @@ uint32_t ordo_chain_key_check(struct ordo_chain *chain, const uint8_t node[ORDO_
 }
 
 enum ordo_err ordo_chain_check_key(
-    struct ordo_chain *chain,
+    const struct ordo_chain *chain,
     const struct ordo_segment_header *header,
     const char *where,
     struct ordo_fail *fail)

@@ -27,7 +27,7 @@ void ordo_chain_hash(const uint8_t *data, size_t size, uint8_t out[ORDO_JOURNAL_
 /* The chain hash of a batch in a segment that is keyed or not; false when it is and there is no
  * key: out is not set then. Allocates nothing. */
 bool ordo_chain_batch(
-    struct ordo_chain *chain,
+    const struct ordo_chain *chain,
     bool keyed,
     const uint8_t *data,
     size_t size,
@@ -35,12 +35,13 @@ bool ordo_chain_batch(
 
 /* What a keyed segment's header says of the key, to tell a wrong key from damage. There must be a
  * key. */
-uint32_t ordo_chain_key_check(struct ordo_chain *chain, const uint8_t node[ORDO_JOURNAL_NODE_SIZE]);
+uint32_t
+ordo_chain_key_check(const struct ordo_chain *chain, const uint8_t node[ORDO_JOURNAL_NODE_SIZE]);
 
 /* Can the batches of this segment be proven with this chain? CONFIG: it is keyed and the key is
  * missing or another one. where: the segment, for the text. */
 enum ordo_err ordo_chain_check_key(
-    struct ordo_chain *chain,
+    const struct ordo_chain *chain,
     const struct ordo_segment_header *header,
     const char *where,
     struct ordo_fail *fail) ORDO_MUST_USE;

@@ -40,7 +40,8 @@ ordo_arena_alloc(struct ordo_arena *arena, const char *name, size_t count, size_
 
 /* Takes every page from the system now, instead of at its first use: that costs up to 2 ns a byte,
  * in the middle of the work of whoever comes first. What is there stays as it is. Starter thread;
- * blocks for that time. NO_MEMORY when the system has not got it. */
+ * blocks for that time. NO_MEMORY when the system says that it has not got it; one that has
+ * promised more than it has may end a process instead. */
 enum ordo_err ordo_arena_take(const struct ordo_arena *arena) ORDO_MUST_USE;
 
 /* No allocation from here on. */

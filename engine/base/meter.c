@@ -105,14 +105,3 @@ void ordo_meter_take(const struct ordo_meter *meter, struct ordo_meter_mark *mar
         mark->buckets[i] = atomic_load_explicit(&meter->buckets[i], memory_order_acquire);
     }
 }
-
-uint64_t ordo_meter_quantile(const struct ordo_meter *meter, double quantile)
-{
-    uint64_t value = 0;
-    uint32_t last;
-    uint64_t total = total_of(meter, NULL, &last);
-    if (total != 0) {
-        find(meter, NULL, &(struct ranks){&quantile, &value, 1, total});
-    }
-    return value;
-}

@@ -75,7 +75,4 @@ void ordo_meter_since(
     const struct ordo_meter_mark *mark,
     struct ordo_meter_view *view);
 
-/* The upper end of the bucket in which the quantile (0 to 1) lies, 0 when empty. Any thread. */
-uint64_t ordo_meter_quantile(const struct ordo_meter *meter, double quantile);
-
 #endif

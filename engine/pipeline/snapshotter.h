@@ -120,7 +120,8 @@ enum ordo_err ordo_snapshotter_start(
 /* One more snapshot, as soon as possible. Starter thread; does not block. */
 void ordo_snapshotter_ask(struct ordo_snapshotter *snapshotter);
 
-/* Gives up what is under way and ends the thread. Before the pipeline stops. Starter thread. */
+/* Gives up what is under way and ends the thread. Before the pipeline stops. Starter
+ * thread, or another one that stops the node for it. */
 void ordo_snapshotter_stop(struct ordo_snapshotter *snapshotter);
 
 /* Any thread; each number is of its own time. */

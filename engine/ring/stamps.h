@@ -72,7 +72,7 @@ enum ordo_err ordo_stamps_init(
 /* The first sampled cursor behind `after`; out of reach when nothing is sampled. Pure. */
 uint64_t ordo_stamps_next(const struct ordo_stamps *stamps, uint64_t after);
 
-/* For the three below: the cold halves. */
+/* The cold halves of the two below. */
 uint64_t ordo_stamps_write(
     const struct ordo_stamps *stamps, enum ordo_stamp stamp, uint64_t next, uint64_t cursor);
 bool ordo_stamps_step(const struct ordo_stamps *stamps, uint64_t *next, uint64_t cursor);

@@ -345,7 +345,7 @@ static uint32_t poll_for(struct ordo_client *const *clients, uint32_t count, uin
     struct pollfd fds[ORDO_CLIENTS_MAX];
     const struct ordo_clock *clock = &clients[0]->clock;
     uint64_t now = ordo_clock_monotonic_ns(clock);
-    uint64_t end = now + timeout_ns;
+    uint64_t end = timeout_ns < UINT64_MAX - now ? now + timeout_ns : UINT64_MAX;
     for (;;) {
         uint32_t ended = 0;
         uint64_t due = end;

@@ -110,7 +110,7 @@ enum ordo_err ordo_client_send_encoded(
  * passed. Returns how many ended. Blocks in poll(2) only. */
 uint32_t ordo_client_poll(struct ordo_client *client, uint32_t timeout_ms);
 
-/* The same for who has something to do at a time between two milliseconds; at most 1,000 s. */
+/* The same for who has something to do at a time between two milliseconds; UINT64_MAX: no limit. */
 uint32_t ordo_client_poll_ns(struct ordo_client *client, uint64_t timeout_ns);
 
 /* Both for several clients of one thread; at most ORDO_CLIENTS_MAX. */

@@ -406,7 +406,7 @@ static void drain(void *context)
 }
 
 /* A thread of its own drains, because nothing drains behind a journal that has failed: somebody has
- * to go on looking for that. */
+ * to go on looking for that. When no thread is to be had, the drain goes without. */
 bool ordo_node_stop(struct ordo_node *node)
 {
     if (ordo_thread_start(&node->stopper, "ordo-stop", ORDO_CPU_ANY, drain, node) != ORDO_OK) {

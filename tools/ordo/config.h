@@ -49,7 +49,7 @@ struct ordo_config {
     uint32_t heartbeat_ms;
     uint64_t throttle_rate;         /* commands a second; 0 = no limit */
     uint32_t throttle_share;        /* percent of the time; 0 = no limit */
-    uint32_t memory_take;           /* 1 = all of it from the system at start, 0 = as it is used */
+    uint32_t memory_take;           /* 1 = tables and rings at start, 0 = pages as they are used */
     uint32_t layout;                /* enum ordo_config_layout */
     uint32_t strategy;              /* enum ordo_wait_strategy */
     int cpus[ORDO_CONFIG_CPUS_MAX]; /* of the engine's threads in the order of their start; the rest

@@ -25,8 +25,17 @@ static uint32_t rules_known(void)
     return 0;
 }
 
-/* Everything but the bytes. */
-static void judge(struct ordo_candidate *candidate, const uint8_t *node)
+/* There is a journal and whose it is could not be read. */
+static bool is_unread(const struct ordo_restart *restart)
+{
+    enum ordo_err err = restart->journal.err;
+    return err != ORDO_OK && err != ORDO_ERR_NOT_FOUND;
+}
+
+/* Everything but the bytes. A journal that is not there has no node, and none is compared; one that
+ * could not be read may be another's, so nothing is taken for it. */
+static void
+judge(const struct ordo_restart *restart, struct ordo_candidate *candidate, const uint8_t *node)
 {
     const struct ordo_snapshot_info *info = &candidate->info;
     struct ordo_fail *why = &candidate->why;
@@ -60,7 +69,10 @@ static void judge(struct ordo_candidate *candidate, const uint8_t *node)
             "it was decided by rules %u, this program knows %u",
             info->rules,
             rules_known());
-    } else if (node != NULL && memcmp(info->node, node, sizeof(info->node)) != 0) {
+    } else if (is_unread(restart)) {
+        *why = restart->journal;
+    } else if (
+        restart->journal.err == ORDO_OK && memcmp(info->node, node, sizeof(info->node)) != 0) {
         (void)ordo_fail_set(why, ORDO_ERR_INVALID, "it belongs to the journal of another node");
     }
 }
@@ -68,15 +80,14 @@ static void judge(struct ordo_candidate *candidate, const uint8_t *node)
 void ordo_restart_look(struct ordo_restart *restart, const char *data)
 {
     uint8_t node[16];
-    struct ordo_fail fail;
-    bool known = ordo_journal_look_node(data, node, &fail) == ORDO_OK;
     *restart = (struct ordo_restart){.chosen = -1};
+    restart->journal.err = ordo_journal_look_node(data, node, &restart->journal);
     for (uint32_t i = 0; i < ORDO_SNAPSHOT_WHICH_COUNT; i++) {
         struct ordo_candidate *candidate = &restart->candidates[i];
         candidate->which = (enum ordo_snapshot_which)i;
         candidate->status =
             ordo_snapshot_verify(data, candidate->which, &candidate->info, &candidate->why);
-        judge(candidate, known ? node : NULL);
+        judge(restart, candidate, node);
     }
     if (restart->candidates[1].info.generation > restart->candidates[0].info.generation) {
         struct ordo_candidate newer = restart->candidates[1];
@@ -200,11 +211,14 @@ static void throw_away(struct ordo_replay *replay)
 static enum ordo_err
 needs_journal(const struct ordo_restart *restart, const char *data, struct ordo_fail *fail)
 {
-    uint8_t node[16];
-    enum ordo_err err =
-        ordo_restart_best(restart) < 0 ? ORDO_OK : ordo_journal_look_node(data, node, fail);
-    if (err != ORDO_ERR_NOT_FOUND) {
-        return err; /* one that cannot be read is none that is not there */
+    for (int i = 0; is_unread(restart) && i < ORDO_SNAPSHOT_WHICH_COUNT; i++) {
+        if (restart->candidates[i].status == ORDO_SNAPSHOT_COMPLETE) {
+            *fail = restart->journal;
+            return fail->err;
+        }
+    }
+    if (restart->journal.err != ORDO_ERR_NOT_FOUND || ordo_restart_best(restart) < 0) {
+        return ORDO_OK;
     }
     return ordo_fail_set(
         fail,

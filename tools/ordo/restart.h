@@ -19,8 +19,9 @@ struct ordo_candidate {
 
 struct ordo_restart {
     struct ordo_candidate candidates[ORDO_SNAPSHOT_WHICH_COUNT]; /* the newest first */
-    int chosen;         /* index of the one that was loaded; -1 = none: the whole journal */
-    uint64_t after_seq; /* replay what is behind it; 0 = everything */
+    int chosen;               /* index of the one that was loaded; -1 = none: the whole journal */
+    uint64_t after_seq;       /* replay what is behind it; 0 = everything */
+    struct ordo_fail journal; /* err: OK, NOT_FOUND = none; else nobody could read whose it is */
 };
 
 /* Looks at both environments of a data folder, without changing anything. Blocks as long as reading
@@ -32,7 +33,7 @@ int ordo_restart_best(const struct ordo_restart *restart);
 
 /* Loads the best candidate into the replay, or the next when it does not hold after all; or
  * nothing. Logs what was taken and what was refused. DAMAGED when there are snapshots that hold and
- * no journal. Starter thread. */
+ * no journal, IO when there is one and it could not be read. Starter thread. */
 enum ordo_err ordo_restart_load(
     struct ordo_restart *restart,
     const char *data,

@@ -259,3 +259,23 @@ Test(snapshot_golden, with_rows_of_a_newer_layout_is_refused_by_name)
     (void)snprintf(wanted, sizeof(wanted), "rows are of layout %u", ORDO_IMAGE_LAYOUT + 1);
     expect_refused(wanted);
 }
+
+/* Whose it is could not be read, so the snapshot may be of another node. */
+Test(snapshot_golden, beside_a_journal_that_cannot_be_read_is_not_taken)
+{
+    struct ordo_arena arena;
+    struct ordo_restart restart;
+    static struct ordo_replay replay;
+    static const char segment[] = "journal-00000001.ordo";
+    char path[256];
+    unpack();
+    path_in("../journal-00000001.ordo", path);
+    cr_assert_eq(mkdir(path, 0700), 0);
+    expect_refused(segment);
+    ordo_arena_init(&arena);
+    ordo_replay_init(&replay, &arena);
+    cr_expect_eq(ordo_restart_load(&restart, folder, &replay, &fail), ORDO_ERR_IO);
+    cr_expect_not_null(strstr(fail.text, segment), "%s", fail.text);
+    cr_expect_eq(ordo_restart_best(&restart), -1);
+    ordo_arena_fini(&arena);
+}

@@ -302,7 +302,7 @@ Test(client, calls_unknown_what_was_sent_over_a_connection_that_was_lost)
     greet(&peer, client);
     (void)read_request(&peer, client);
     fake_hang_up(&peer);
-    cr_assert_eq(ordo_client_poll(client, 20000), 1);
+    cr_assert_eq(ordo_client_poll_ns(client, UINT64_MAX), 1);
     for (uint32_t i = 0; i < COMMANDS; i++) {
         cr_assert_eq(end.codes[i], ORDO_RESULT_UNKNOWN);
     }
