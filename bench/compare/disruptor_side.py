@@ -10,7 +10,7 @@ from place import Failed, one_line
 
 JAR = "/usr/share/java/disruptor.jar"
 STRATEGIES = ("BusySpin", "Yielding", "Blocking", "LiteBlocking", "Sleeping", "PhasedBackoff")
-FLOWS = (("one", 1), ("one", 64), ("chain", 1), ("chain", 64), ("ping", 1))
+FLOWS = (("one", 1), ("one", 64), ("chain", 1), ("chain", 64), ("compact", 1), ("ping", 1))
 ANSWER_SECONDS_MAX = 60
 HERE = os.path.dirname(os.path.abspath(__file__))
 JAVA = ("java", "-Xms256m", "-Xmx256m", "-XX:+UseParallelGC", "-XX:+AlwaysPreTouch")

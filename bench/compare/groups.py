@@ -120,7 +120,7 @@ class Group:
 
 class Ring(Group):
     key = "ring"
-    weight = 190
+    weight = 210
     FIGURES = {
         "one 1": (("1p1c batch 1",), "median"),
         "one 64": (("1p1c batch 64",), "median"),
@@ -140,7 +140,7 @@ class Ring(Group):
     def prepare(self):
         self.sides = None
         flows = [f"{flow} {batch}" for flow, batch in disruptor_side.FLOWS if flow != "ping"]
-        if not self.wants("one 1", "one 64", "chain 1"):
+        if not self.wants("one 1", "one 64", "chain 1", "compact 1"):
             return
         lacking = disruptor_side.missing()
         if lacking:

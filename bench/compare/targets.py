@@ -74,7 +74,7 @@ ROWS = [
         over("one 64", "one 64", "batch 64", ">=", 2)]),
     Row("chain", "ring, producer + 3 chained stages, batch 1, against the best Java Disruptor wait strategy", "ring", [
         over("chain 1", "chain 1", "a thread a stage, as there", ">=", 2),
-        over("chain 1 compact", "chain 1", "three stages on one thread", ">=", 2)], either=True),
+        over("chain 1 compact", "compact 1", "three stages on one thread, there as well", ">=", 2)], either=True),
     Row("ping-pong", "ring, ping-pong p50, against the bare cache-line round trip", "ring", [
         within("ping", "ping bare", "p50", "<=", 1.2)]),
     Row("apply", "apply, one core, mixed lifecycles, 1 million live orders", "apply", [
