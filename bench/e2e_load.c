@@ -42,7 +42,8 @@ struct ordo_e2e {
     uint32_t group;
     uint32_t turn; /* of the lanes, in an open loop */
     uint64_t next_number;
-    uint64_t end_ns; /* closed loop: no new request from then on; 0 in an open one */
+    uint64_t end_ns;     /* closed loop: no new request from then on; 0 in an open one */
+    uint16_t wrong_code; /* of the first command that was not decided as it should be; 0 = none */
     bool failed;
     struct ordo_histogram *latency;
     struct ordo_e2e_count *count;
@@ -125,7 +126,9 @@ static void on_answers(void *context, void *user, const struct ordo_answer *answ
     uint64_t now_ns = ordo_clock_monotonic_ns(&e2e->clock);
     uint32_t good = 0;
     for (uint32_t i = 0; i < count; i++) {
-        good += answers[i].item.result.code == ORDO_RESULT_OK;
+        uint16_t code = answers[i].item.result.code;
+        good += code == ORDO_RESULT_OK;
+        e2e->wrong_code = e2e->wrong_code == ORDO_RESULT_OK ? code : e2e->wrong_code;
     }
     ordo_histogram_record(e2e->latency, now_ns - lane->since_ns);
     e2e->count->commands += good;
@@ -199,6 +202,26 @@ begin(struct ordo_e2e *e2e, struct ordo_histogram *latency, struct ordo_e2e_coun
     e2e->count = count;
 }
 
+static enum ordo_err judge(const struct ordo_e2e *e2e, struct ordo_fail *fail)
+{
+    if (e2e->failed || e2e->wrong_code == ORDO_RESULT_UNKNOWN) {
+        return ordo_fail_set(
+            fail,
+            ORDO_ERR_UNAVAILABLE,
+            "the node does not answer: %s",
+            ordo_client_last_fail(e2e->client)->text);
+    }
+    if (e2e->count->refused != 0) {
+        return ordo_fail_set(
+            fail,
+            ORDO_ERR_INVALID,
+            "%llu commands were not decided as they should be, the first: %s",
+            (unsigned long long)e2e->count->refused,
+            ordo_result_name(e2e->wrong_code));
+    }
+    return ORDO_OK;
+}
+
 static enum ordo_err end(struct ordo_e2e *e2e, uint64_t begin_ns, struct ordo_fail *fail)
 {
     struct ordo_client_stats stats;
@@ -208,14 +231,7 @@ static enum ordo_err end(struct ordo_e2e *e2e, uint64_t begin_ns, struct ordo_fa
     ordo_client_stats(e2e->client, &stats);
     e2e->count->busy = stats.busy;
     e2e->count->seconds = (double)(ordo_clock_monotonic_ns(&e2e->clock) - begin_ns) / 1e9;
-    if (e2e->failed || e2e->count->refused != 0) {
-        return ordo_fail_set(
-            fail,
-            ORDO_ERR_INVALID,
-            "%llu commands were not decided as they should be",
-            (unsigned long long)e2e->count->refused);
-    }
-    return ORDO_OK;
+    return judge(e2e, fail);
 }
 
 enum ordo_err ordo_e2e_run(

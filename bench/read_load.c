@@ -234,7 +234,14 @@ enum ordo_err ordo_read_run(
         (void)ordo_client_poll_ns(load->client, POLL_NS);
     }
     *per_second = (double)load->answered * 1e9 / (double)(ordo_bench_now_ns() - begin_ns);
-    if (load->failed || load->wrong != 0) {
+    if (load->failed) {
+        return ordo_fail_set(
+            fail,
+            ORDO_ERR_UNAVAILABLE,
+            "the node does not answer: %s",
+            ordo_client_last_fail(load->client)->text);
+    }
+    if (load->wrong != 0) {
         return ordo_fail_set(
             fail, ORDO_ERR_INVALID, "%" PRIu64 " answers are not the order asked for", load->wrong);
     }
