@@ -76,7 +76,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         options->orders = (uint32_t)ordo_bench_whole(state, "orders", argument, 10000, 20000000);
         return 0;
     case 'R':
-        options->rate = ordo_bench_whole(state, "rate", argument, 1000, 100000000);
+        options->rate = ordo_bench_whole(state, "rate", argument, 1000, ORDO_SCHEDULE_RATE_MAX);
         return 0;
     case 'n':
         options->singles = (uint32_t)ordo_bench_whole(state, "singles", argument, 1, SINGLES_MAX);
@@ -178,19 +178,19 @@ static enum ordo_err run_throughput(struct bench *b, uint32_t repeat, struct ord
 
 static enum ordo_err run_rate(struct bench *b, struct ordo_fail *fail)
 {
-    const struct ordo_pace pace = {
+    const struct ordo_offer offer = {
         .rate = b->options.rate,
         .count = commands_of(b->options.common.seconds, (double)b->options.rate),
         .record_size = ordo_engine_record_size(&b->engine),
     };
-    if (!ordo_engine_make(&b->engine, (uint32_t)pace.count)) {
+    if (!ordo_engine_make(&b->engine, (uint32_t)offer.count)) {
         return no_room(fail);
     }
     ordo_engine_sample(&b->engine, ORDO_ENGINE_SAMPLE, &b->offered);
     ordo_histogram_reset(&b->own);
     ordo_histogram_reset(&b->limit);
-    enum ordo_err err = ordo_engine_paced(&b->engine, &pace, &b->own, fail);
-    err = err == ORDO_OK ? ordo_bound_paced(b->bound, &pace, &b->limit, fail) : err;
+    enum ordo_err err = ordo_engine_paced(&b->engine, &offer, &b->own, fail);
+    err = err == ORDO_OK ? ordo_bound_paced(b->bound, &offer, &b->limit, fail) : err;
     ordo_histogram_add(&b->own_all, &b->own);
     for (uint32_t i = 0; i < QUANTILES && err == ORDO_OK; i++) {
         ordo_report_pair(

@@ -121,8 +121,8 @@ static void release(struct ordo_engine *engine)
         if (engine->spans != NULL && ordo_stamps_is_due(stamps, &engine->next_sample, cursor)) {
             ordo_spans_answered(engine->spans, ordo_stamps_get(stamps, cursor), at_ns);
         }
-        if (engine->pace != NULL) {
-            uint64_t due_ns = ordo_pace_due_ns(engine->pace, cursor - engine->first_cursor);
+        if (engine->offer != NULL) {
+            uint64_t due_ns = ordo_offer_due_ns(engine->offer, cursor - engine->first_cursor);
             uint64_t after_ns = at_ns - engine->begin_ns;
             ordo_histogram_record(engine->latency, after_ns > due_ns ? after_ns - due_ns : 0);
         }
@@ -364,23 +364,23 @@ enum ordo_err ordo_engine_bulk(
 
 enum ordo_err ordo_engine_paced(
     struct ordo_engine *engine,
-    const struct ordo_pace *pace,
+    const struct ordo_offer *offer,
     struct ordo_histogram *latency,
     struct ordo_fail *fail)
 {
     uint64_t first = engine->pushed;
-    ORDO_ASSERT(engine->made - first >= pace->count);
+    ORDO_ASSERT(engine->made - first >= offer->count);
     engine->first_cursor = ordo_sequence_own(&engine->pipeline.sequencer.published) + 1;
-    engine->pace = pace;
+    engine->offer = offer;
     engine->latency = latency;
     engine->begin_ns = now_ns();
-    while (engine->pushed - first != pace->count && !ordo_journal_failed(engine->journal)) {
-        uint64_t due = ordo_pace_count(pace, now_ns() - engine->begin_ns);
+    while (engine->pushed - first != offer->count && !ordo_journal_failed(engine->journal)) {
+        uint64_t due = ordo_offer_due(offer, now_ns() - engine->begin_ns);
         uint64_t count = due - (engine->pushed - first);
         cycle(engine, count < PUSH_MAX ? (uint32_t)count : PUSH_MAX);
     }
     enum ordo_err err = drain(engine, fail);
-    engine->pace = NULL;
+    engine->offer = NULL;
     return err;
 }
 

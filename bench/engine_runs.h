@@ -42,7 +42,7 @@ struct ordo_engine {
     char dir[256];
 
     /* a paced run */
-    const struct ordo_pace *pace;
+    const struct ordo_offer *offer;
     struct ordo_histogram *latency;
     uint64_t begin_ns;
     uint64_t first_cursor;
@@ -78,10 +78,10 @@ enum ordo_err ordo_engine_bulk(
     struct ordo_engine_count *count,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* pace->count commands, each when it is due; latencies from then until durable. */
+/* offer->count commands, each when it is due; latencies from then until durable. */
 enum ordo_err ordo_engine_paced(
     struct ordo_engine *engine,
-    const struct ordo_pace *pace,
+    const struct ordo_offer *offer,
     struct ordo_histogram *latency,
     struct ordo_fail *fail) ORDO_MUST_USE;
 

@@ -192,7 +192,7 @@ static enum ordo_err run_singles(struct bench *b, struct ordo_fail *fail)
 static enum ordo_err run_offered(struct bench *b, struct ordo_fail *fail)
 {
     uint64_t limit_ns = (uint64_t)(b->options.common.seconds * (double)ORDO_NS_PER_S);
-    const struct ordo_pace pace = {
+    const struct ordo_offer offer = {
         .rate = b->options.rate,
         .count = (uint64_t)(b->options.common.seconds * (double)b->options.rate) + 1,
         .record_size = (uint32_t)b->record_bytes,
@@ -202,7 +202,7 @@ static enum ordo_err run_offered(struct bench *b, struct ordo_fail *fail)
     enum ordo_err err =
         ordo_feed_offered(&b->feed, b->options.rate, limit_ns, &b->own_latency, fail);
     if (err == ORDO_OK) {
-        err = ordo_bound_paced(b->bound, &pace, &b->bound_latency, fail);
+        err = ordo_bound_paced(b->bound, &offer, &b->bound_latency, fail);
     }
     for (uint32_t i = 0; i < QUANTILES && err == ORDO_OK; i++) {
         double share = b->offered[i].share;

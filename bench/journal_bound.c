@@ -271,7 +271,7 @@ enum ordo_err ordo_bound_bulk(
 
 /* The records that each buffer in flight carries; a count of 0: none, or they are told. */
 struct paced {
-    const struct ordo_pace *pace;
+    const struct ordo_offer *offer;
     struct ordo_histogram *latency;
     uint64_t begin_ns;
     uint64_t first[IN_FLIGHT];
@@ -283,11 +283,11 @@ struct paced {
 static enum ordo_err
 send_due(struct ordo_bound *bound, struct paced *run, uint32_t buffer, struct ordo_fail *fail)
 {
-    uint64_t due = ordo_pace_count(run->pace, ordo_bench_now_ns() - run->begin_ns) - run->written;
-    uint64_t most = (BUFFER_SIZE - HEAD_SIZE) / run->pace->record_size;
+    uint64_t due = ordo_offer_due(run->offer, ordo_bench_now_ns() - run->begin_ns) - run->written;
+    uint64_t most = (BUFFER_SIZE - HEAD_SIZE) / run->offer->record_size;
     uint64_t count = due < most ? due : most;
     uint64_t block = bound->segment.block;
-    uint64_t size = (HEAD_SIZE + count * run->pace->record_size + block - 1) / block * block;
+    uint64_t size = (HEAD_SIZE + count * run->offer->record_size + block - 1) / block * block;
     if (count == 0) {
         return ORDO_OK;
     }
@@ -301,7 +301,7 @@ static void note_done(struct paced *run, uint32_t buffer)
 {
     uint64_t after_ns = ordo_bench_now_ns() - run->begin_ns;
     for (uint64_t i = 0; i < run->count[buffer]; i++) {
-        uint64_t due_ns = ordo_pace_due_ns(run->pace, run->first[buffer] + i);
+        uint64_t due_ns = ordo_offer_due_ns(run->offer, run->first[buffer] + i);
         ordo_histogram_record(run->latency, after_ns > due_ns ? after_ns - due_ns : 0);
     }
     run->done += run->count[buffer];
@@ -312,17 +312,17 @@ static void note_done(struct paced *run, uint32_t buffer)
 static enum ordo_err
 wait_due(struct ordo_bound *bound, const struct paced *run, struct ordo_fail *fail)
 {
-    const struct ordo_pace *pace = run->pace;
+    const struct ordo_offer *offer = run->offer;
     uint64_t after_ns = ordo_bench_now_ns() - run->begin_ns;
-    uint64_t due = ordo_pace_count(pace, after_ns);
+    uint64_t due = ordo_offer_due(offer, after_ns);
     for (uint32_t buffer = 0; buffer < IN_FLIGHT; buffer++) {
         bool is_free = (bound->busy & 1u << buffer) == 0;
         if (is_free && (run->count[buffer] != 0 || due != run->written)) {
             return ORDO_OK; /* to be told, or some have become due since it was looked */
         }
     }
-    uint64_t next_ns = due == pace->count ? after_ns + STUCK_NS : ordo_pace_due_ns(pace, due);
-    if (next_ns <= after_ns + PARK_FROM_NS || run->done == pace->count) {
+    uint64_t next_ns = due == offer->count ? after_ns + STUCK_NS : ordo_offer_due_ns(offer, due);
+    if (next_ns <= after_ns + PARK_FROM_NS || run->done == offer->count) {
         return ORDO_OK;
     }
     return park(bound, next_ns - after_ns, fail);
@@ -330,13 +330,13 @@ wait_due(struct ordo_bound *bound, const struct paced *run, struct ordo_fail *fa
 
 enum ordo_err ordo_bound_paced(
     struct ordo_bound *bound,
-    const struct ordo_pace *pace,
+    const struct ordo_offer *offer,
     struct ordo_histogram *latency,
     struct ordo_fail *fail)
 {
-    struct paced run = {.pace = pace, .latency = latency, .begin_ns = ordo_bench_now_ns()};
+    struct paced run = {.offer = offer, .latency = latency, .begin_ns = ordo_bench_now_ns()};
     enum ordo_err err = ORDO_OK;
-    while (err == ORDO_OK && run.done != pace->count) {
+    while (err == ORDO_OK && run.done != offer->count) {
         for (uint32_t buffer = 0; buffer < IN_FLIGHT && err == ORDO_OK; buffer++) {
             if ((bound->busy & 1u << buffer) == 0) {
                 note_done(&run, buffer);

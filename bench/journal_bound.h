@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/histogram.h"
+#include "bench/schedule.h"
 #include "ring/ring.h"
 
 #include <stdint.h>
@@ -32,30 +33,33 @@ enum ordo_err ordo_bound_bulk(
     uint64_t *spent_ns,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
-/* Records that are due at a rate, whatever has come: each write takes all that are due. */
-struct ordo_pace {
-    uint64_t rate;        /* records a second */
+/* Records that are due at a rate, whatever has come: each write takes all that are due. Times are
+ * ns after the begin. */
+struct ordo_offer {
+    uint64_t rate;        /* records a second, at most ORDO_SCHEDULE_RATE_MAX */
     uint64_t count;       /* records in all */
     uint32_t record_size; /* bytes, of one with its header */
 };
 
-/* When record number `index` (from 0) is due, ns after the begin; how many are due by a time. */
-static inline uint64_t ordo_pace_due_ns(const struct ordo_pace *pace, uint64_t index)
+/* When record number `index` (from 0) is due; how many are due by a time. */
+static inline uint64_t ordo_offer_due_ns(const struct ordo_offer *offer, uint64_t index)
 {
-    return index * 1000000000ull / pace->rate;
+    const struct ordo_schedule schedule = {0, offer->rate};
+    return ordo_schedule_due_ns(&schedule, index);
 }
 
-static inline uint64_t ordo_pace_count(const struct ordo_pace *pace, uint64_t after_ns)
+static inline uint64_t ordo_offer_due(const struct ordo_offer *offer, uint64_t after_ns)
 {
-    uint64_t due = (uint64_t)((double)after_ns * (double)pace->rate / 1e9);
-    return due < pace->count ? due : pace->count;
+    const struct ordo_schedule schedule = {0, offer->rate};
+    uint64_t due = ordo_schedule_due(&schedule, after_ns);
+    return due < offer->count ? due : offer->count;
 }
 
 /* At most two writes in flight; a record's latency is from its due time until it is durable. Asleep
  * where there is time for it. */
 enum ordo_err ordo_bound_paced(
     struct ordo_bound *bound,
-    const struct ordo_pace *pace,
+    const struct ordo_offer *offer,
     struct ordo_histogram *latency,
     struct ordo_fail *fail) ORDO_MUST_USE;
 
