@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,7 +41,8 @@ static void become(const struct ordo_child *node, const struct ordo_child_config
         (void)dup2(log, STDOUT_FILENO);
         (void)dup2(log, STDERR_FILENO);
     }
-    char *words[8 + 2 * ORDO_CHILD_FLAGS + 1]; /* execv's type is older than const */
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0); /* not longer than the benchmark */
+    char *words[8 + 2 * ORDO_CHILD_FLAGS + 1];       /* execv's type is older than const */
     memcpy(words, argv, sizeof(words));
     (void)execv("/proc/self/exe", words);
     _exit(127);
@@ -50,15 +52,18 @@ enum ordo_err ordo_child_open(
     struct ordo_child *node, const struct ordo_child_config *config, struct ordo_fail *fail)
 {
     *node = (struct ordo_child){.sockets = "/tmp/ordo-bench.XXXXXX"};
-    (void)snprintf(node->data, sizeof(node->data), "%s/ordo-bench.XXXXXX", config->dir);
-    if (mkdtemp(node->sockets) == NULL || mkdtemp(node->data) == NULL) {
-        return ordo_fail_set(
-            fail,
-            ORDO_ERR_IO,
-            "no folder for a node could be made in %s: %s",
-            config->dir,
-            strerror(errno));
+    enum ordo_err err = ordo_bench_folder_make(config->dir, node->folder, fail);
+    if (err != ORDO_OK) {
+        node->sockets[0] = 0;
+        return err;
     }
+    if (mkdtemp(node->sockets) == NULL) {
+        node->sockets[0] = 0;
+        return ordo_fail_set(
+            fail, ORDO_ERR_IO, "no folder for sockets in /tmp: %s", strerror(errno));
+    }
+    ordo_bench_folder_watch(node->sockets);
+    (void)snprintf(node->data, sizeof(node->data), "%s/data", node->folder);
     (void)snprintf(node->log, sizeof(node->log), "%s/log", node->sockets);
     (void)snprintf(node->url, sizeof(node->url), "ipc://%s/ordo.ipc", node->sockets);
     if (config->url != NULL) {
@@ -77,7 +82,6 @@ enum ordo_err ordo_child_open(
 
 void ordo_child_close(struct ordo_child *node)
 {
-    char key[ORDO_CHILD_PATH + 8];
     if (node->pid > 0) {
         bool ended = false;
         (void)kill(node->pid, SIGTERM);
@@ -93,13 +97,10 @@ void ordo_child_close(struct ordo_child *node)
         }
         node->pid = 0;
     }
-    if (node->data[0] != 0) {
-        ordo_bench_folder_remove(node->data);
-        ordo_bench_folder_remove(node->sockets);
-        (void)snprintf(key, sizeof(key), "%s.key", node->data);
-        (void)unlink(key);
-        node->data[0] = 0;
-    }
+    ordo_bench_folder_remove(node->folder);
+    ordo_bench_folder_remove(node->sockets);
+    node->folder[0] = 0;
+    node->sockets[0] = 0;
 }
 
 /* The last line of the log, which is where a verb says why it ends. */

@@ -4,6 +4,7 @@
 #define ORDO_BENCH_CHILD_H
 
 #include "base/err.h"
+#include "bench/folder.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +22,8 @@ struct ordo_child_config {
 };
 
 struct ordo_child {
-    pid_t pid; /* 0 = none */
+    pid_t pid;                      /* 0 = none */
+    char folder[ORDO_BENCH_FOLDER]; /* its data and their key */
     char data[ORDO_CHILD_PATH];
     char sockets[64]; /* where its sockets are: their paths must be short */
     char url[128];

@@ -316,7 +316,7 @@ static enum ordo_err measure(struct bench *b, struct ordo_fail *fail)
         (void)snprintf(b->echo_url, sizeof(b->echo_url), "ipc://%s/echo.ipc", b->node.sockets);
         err = ordo_nng_echo_open(b->echo_url, ORDO_E2E_NNG_LANES, &b->echo_child, fail);
     }
-    err = err == ORDO_OK ? ordo_bound_open(b->node.data, NULL, &b->bound, fail) : err;
+    err = err == ORDO_OK ? ordo_bound_open(b->node.folder, NULL, &b->bound, fail) : err;
     err = err == ORDO_OK ? open_loads(b, fail) : err;
     return err == ORDO_OK ? run_all(b, fail) : err;
 }

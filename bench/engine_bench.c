@@ -7,9 +7,9 @@
 #include "base/clock.h"
 #include "bench/bench.h"
 #include "bench/engine_runs.h"
+#include "bench/folder.h"
 #include "bench/report.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +56,7 @@ struct bench {
     struct ordo_histogram limit;
     double own_us[SINGLES_MAX];
     double bare_us[SINGLES_MAX];
-    char folder[256];
+    char folder[ORDO_BENCH_FOLDER];
 };
 
 static const double shares[QUANTILES] = {0.5, 0.99, 0.999};
@@ -373,9 +373,8 @@ int ordo_bench_engine(int argc, char **argv)
     };
     ordo_bench_parse(&verb, argc, argv);
     settle_quick(&b->options);
-    (void)snprintf(b->folder, sizeof(b->folder), "%.200s/ordo-bench-XXXXXX", b->options.common.dir);
-    if (mkdtemp(b->folder) == NULL) {
-        (void)fprintf(stderr, "ordo: bench engine: %s: %s\n", b->folder, strerror(errno));
+    if (ordo_bench_folder_make(b->options.common.dir, b->folder, &fail) != ORDO_OK) {
+        (void)fprintf(stderr, "ordo: bench engine: %s\n", fail.text);
         return ORDO_BENCH_FAILED;
     }
     ordo_arena_init(&b->arena);
@@ -389,6 +388,6 @@ int ordo_bench_engine(int argc, char **argv)
     ordo_bound_close(b->bound);
     ordo_engine_close(&b->engine);
     ordo_arena_fini(&b->arena);
-    (void)rmdir(b->folder);
+    ordo_bench_folder_remove(b->folder);
     return err == ORDO_ERR_DAMAGED ? ORDO_BENCH_UNVERIFIED : code;
 }

@@ -1,4 +1,8 @@
-/* folder.h - a folder of its own for what a benchmark writes, and the time. One thread; blocks. */
+/* folder.h - a folder of its own for what a benchmark writes, and the time. One thread; blocks.
+ *
+ * What was made is removed also when the benchmark is interrupted or killed: a process beside it
+ * waits for its end.
+ */
 #ifndef ORDO_BENCH_FOLDER_H
 #define ORDO_BENCH_FOLDER_H
 
@@ -7,9 +11,12 @@
 
 #define ORDO_BENCH_FOLDER 256
 
-/* A new folder below dir; IO names it. */
+/* A new folder below dir; an error names it, and folder is "" then. */
 enum ordo_err ordo_bench_folder_make(
     const char *dir, char folder[ORDO_BENCH_FOLDER], struct ordo_fail *fail) ORDO_MUST_USE;
+
+/* The same for a folder that somebody else has made. */
+void ordo_bench_folder_watch(const char *path);
 
 /* With all that is in it. Accepts a path where there is nothing. */
 void ordo_bench_folder_remove(const char *folder);

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,6 +58,7 @@ static void serve(const char *url, uint32_t outstanding)
 {
     static struct lane lanes[LANES_MAX];
     nng_socket socket;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* not longer than the benchmark */
     if (nng_rep0_open(&socket) != 0 || nng_listen(socket, url, NULL, 0) != 0) {
         _exit(1);
     }
