@@ -4,28 +4,44 @@
     tests/bench/quick.py ORDO
 """
 
+import glob
 import json
 import os
+import signal
+import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "support"), os.path.join(HERE, "..", "..", "bench", "compare")]
+import groups  # noqa: E402
+import groups_own  # noqa: E402
 import rig  # noqa: E402
+from place import wait_until  # noqa: E402
 from rig import check  # noqa: E402
 
 VERB_SECONDS_MAX = 180
 
+
+
+def looked_up(figures):
+    """Rows in which bench/targets finds figures."""
+    return sorted({rows[0] for rows, *_ in figures.values()})
+
+
 # words behind `ordo bench`, rows that targets and baselines look for
 RUNS = [
-    ("ring --quick", ["1p1c batch 1", "1p1c batch 64", "1p3c chained batch 1", "ping-pong p50"]),
+    ("ring --quick", looked_up(groups.Ring.FIGURES)),
     ("apply --quick --orders 10000,20000", ["10k orders transitions", "20k orders against 10k orders"]),
     ("codec --quick", ["request encode", "request decode", "reply encode", "update encode"]),
-    ("journal --quick --rate 5000", ["saturated", "one command p50", "lifecycle", "offered p99.9"]),
+    ("journal --quick --rate 5000", ["saturated", "one command p50", "lifecycle", "offered p99.9",
+                                      *looked_up(groups_own.Journal.figures)]),
     ("journal --probe --quick", ["journal: pwritev2, RWF_DSYNC 4 KiB"]),
-    ("engine --quick", []),
+    ("engine --quick", looked_up(groups_own.Engine.figures)),
+    ("flash --quick --bursts 0", looked_up(groups_own.Hot.figures)),
     ("budget --quick", []),
-    ("e2e --quick", ["1 x 1", "1 x 1 p50", "64 x 1", "64 x 256", "nng client 64 x 1", "bare flush p50"]),
+    ("e2e --quick", ["1 x 1", "1 x 1 p50", "64 x 1", *groups.Door.GROUPS, "nng client 64 x 1", "bare flush p50"]),
     ("e2e --quick --rate 500", ["offered", "offered p50"]),
-    ("read --quick", ["1 x 1", "64 x 1", "1 x 64", "64 x 64"]),
+    ("read --quick", ["1 x 1", "64 x 1", *looked_up(groups_own.Read.FIGURES)]),
     ("read --quick --rate 500", ["offered", "offered p50"]),
     ("stream --quick", ["refill"]),
     ("snapshot --quick", ["whole beside p99.9", "incremental beside p99.9"]),
@@ -85,8 +101,22 @@ class Script:
         left = [name for name in os.listdir(self.place.folder) if name.startswith("ordo-bench")]
         check(not left, f"left behind: {left}")
 
+    def killed(self):
+        """Who is killed cannot clean up; a node, its folder and its sockets are gone all the same."""
+        folder = os.path.join(self.place.folder, "killed")
+        os.mkdir(folder)
+        process = subprocess.Popen([self.place.ordo, "bench", "e2e", "--seconds", "30", "--dir", folder],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: glob.glob(folder + "/*/data"), 30, "the benchmark's node")
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        wait_until(lambda: not os.listdir(folder), 30, "an empty folder")
+
     def cases(self):
-        return [(words, lambda words=words, wanted=wanted: self.run(words, wanted)) for words, wanted in RUNS]
+        runs = [(words, lambda words=words, wanted=wanted: self.run(words, wanted)) for words, wanted in RUNS]
+        return [*runs, ("e2e, killed", self.killed)]
 
 
 def main():
