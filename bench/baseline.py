@@ -2,6 +2,8 @@
 """Baselines of the benchmarks: keep figures with where they come from, and find what got worse without looking at seconds.
 
     bench/baseline.py record FILE.json...         JSON lines of `ordo bench` into bench/baseline/BENCH.csv, a row a figure
+    bench/baseline.py cite BENCH...               the rows of bench/baseline/BENCH.csv as a table for a README; each cites
+                                                  its row, and tests/tidy looks whether it is there
     bench/baseline.py instructions ORDO           count again and write bench/baseline/instructions.csv
     bench/baseline.py check ORDO [--no-ratios]    instructions against the baseline (more than 3 % above: exit 1), ratios
                                                   of a quick run against the recorded ones (told, never a failure)
@@ -119,6 +121,18 @@ def record(paths, folder=FOLDER, date=None):
     return sorted(written)
 
 
+# ---- cite ----
+
+def cite(bench, folder=FOLDER):
+    """Lines of a Markdown table. Raises OSError where nothing was recorded."""
+    lines = ["| what | figure | of its limit | row |", "|---|---|---|---|"]
+    for row in read_csv(os.path.join(folder, f"{bench}.csv")):
+        figure = f"{row['median']} {row['unit']} ({row['least']}-{row['most']})"
+        ratio = f"{row['ratio']} ({row['ratio_least']}-{row['ratio_most']}) of {row['limit']}" if row["ratio"] else ""
+        lines.append(f"| {row['row']} | {figure} | {ratio} | `{bench}.csv:{row['row']}` |")
+    return lines
+
+
 # ---- instructions ----
 
 def count(ordo, function, words, items_row):
@@ -228,6 +242,8 @@ def parse(arguments):
     verbs = parser.add_subparsers(dest="verb", required=True)
     verb = verbs.add_parser("record", help="keep the figures of JSON lines")
     verb.add_argument("files", nargs="+")
+    verb = verbs.add_parser("cite", help="a table for a README")
+    verb.add_argument("benches", nargs="+")
     verb = verbs.add_parser("instructions", help="count instructions and keep them")
     verb.add_argument("ordo")
     verb = verbs.add_parser("check", help="compare with what was kept")
@@ -242,6 +258,9 @@ def run(options, take=measure):
     path = os.path.join(options.folder, "instructions.csv")
     if options.verb == "record":
         print("\n".join(record(options.files, options.folder)))
+        return 0
+    if options.verb == "cite":
+        print("\n\n".join("\n".join(cite(bench, options.folder)) for bench in options.benches))
         return 0
     if options.verb == "instructions":
         write_csv(path, INSTRUCTION_COLUMNS, take(options.ordo))

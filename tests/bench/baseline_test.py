@@ -89,6 +89,17 @@ class Instructions(InFolder):
 
 
 class Record(InFolder):
+    def test_a_citation_names_file_and_row(self):
+        self.call("record", self.write("a.json", result()))
+        code, out, _ = self.call("cite", "e2e")
+        self.assertEqual(code, 0)
+        self.assertIn("| 1 x 1 | 100 commands/s (90-110) | 0.5 (0.4-0.6) of echo | `e2e.csv:1 x 1` |", out)
+
+    def test_what_was_never_recorded_cannot_be_cited(self):
+        code, _, err = self.call("cite", "read")
+        self.assertEqual(code, 1)
+        self.assertIn("read.csv", err)
+
     def write(self, name, *results):
         path = os.path.join(self.folder, name)
         with open(path, "w", encoding="utf-8") as out:

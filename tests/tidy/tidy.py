@@ -10,6 +10,7 @@ file rules it may stand anywhere in the function or file. tidy_test.py feeds eac
 """
 
 import argparse
+import csv
 import fnmatch
 import json
 import os
@@ -232,6 +233,25 @@ def check_readmes(tree):
             tree.complain(path, 1, "one-title", f"{len(titles)} titles ('# '): exactly one")
 
 
+def cited_names(text):
+    """What may be cited of a file in bench/baseline: its rows; of bench/targets' files figures, too."""
+    names = set()
+    for row in csv.DictReader(line for line in text.split("\n") if not line.startswith("#")):
+        row, key, figure = row.get("row"), row.get("key"), row.get("figure")
+        names |= {row, figure, key and f"{key}, {figure}"}
+    return names
+
+
+def check_citations(tree):
+    """A figure cites the row it comes from as `FILE.csv:ROW`."""
+    for path in tree.named("README.md"):
+        for number, line in enumerate(tree.text[path].split("\n"), 1):
+            for name, row in re.findall(r"`([\w-]+\.csv):([^`]+)`", line):
+                baseline = tree.text.get(f"bench/baseline/{name}")
+                if baseline is None or row not in cited_names(baseline):
+                    tree.complain(path, number, "citation", f'bench/baseline/{name} has no row "{row}": record it or cite another')
+
+
 def check_places(tree):
     for top in sorted({path.split("/")[0] for path in tree.files}):
         if top not in TOP_LEVEL and not top.startswith("."):
@@ -315,7 +335,7 @@ def check_headers(tree, build):
                 tree.complain(path, 1, "header-alone", f"does not compile by itself: {first}")
 
 
-RULES = [check_lines, check_functions, check_includes, check_calls, check_guards, check_readmes, check_places,
+RULES = [check_lines, check_functions, check_includes, check_calls, check_guards, check_readmes, check_citations, check_places,
          check_scripts, check_bounds]
 BUILD_RULES = [check_targets, check_headers]
 

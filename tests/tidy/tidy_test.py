@@ -40,6 +40,7 @@ BAD = [
     ("include-guard", "engine/base/b.h", GUARDED),
     ("one-title", "engine/README.md", "no title\n"),
     ("one-title", "engine/README.md", "# One\n\n# Two\n"),
+    ("citation", "README.md", "# One\n\n7 us `none.csv:1 x 1`\n"),
     ("top-level", "notes/a.md", "x\n"),
     ("machine-path", "tools/a.md", "see /" + "work/x\n"),
     ("registry-host", "tools/a.md", "from https://pypi" + ".org/simple\n"),
@@ -60,6 +61,9 @@ GOOD = [
     ("engine/base/arena.c", "void *p = malloc(3);\n"),
     ("engine/base/g.c", "/* tidy: allow banned-call (a sample) */\nint x = rand();\n"),
     ("README.md", "# One\n\n```sh\n# a comment\n```\n"),
+    ("bench/baseline/a.csv", '# a machine\nrow,median\n"1 x 1, p50",7\n'),
+    ("bench/baseline/b.csv", "row,key,figure\n1,ring,batch 1\n"),
+    ("bench/README.md", "# One\n\n7 us `a.csv:1 x 1, p50`, 9 x `b.csv:ring, batch 1`, see `a.csv`\n"),
     ("tests/h.sh", "name=$(mktemp -d x.XXXXXX)\n"),
 ]
 
