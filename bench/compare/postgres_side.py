@@ -12,6 +12,7 @@ import signal
 import subprocess
 
 from place import Failed, one_line, wait_until
+from stats import best_of_turns
 
 PRODUCTS = 64
 CARDS = 64 * 2000
@@ -122,8 +123,7 @@ class Postgres:
                 "mean_us": float(latency.group(1)) * 1e3}
 
     def best_shape(self, seconds):
-        tried = {shape: self.lifecycles(*shape, seconds)["lifecycles_per_s"] for shape in SHAPES}
-        return max(tried, key=tried.get), tried
+        return best_of_turns(SHAPES, lambda shape: self.lifecycles(*shape, seconds)["lifecycles_per_s"])
 
     def bytes_a_lifecycle(self):
         """Of the write-ahead log, with a card given out for each."""

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 
 from place import Failed, one_line, wait_until
+from stats import best_of_turns
 
 SCRIPTS = ("create", "attempt", "pay", "ack")
 PRODUCTS = 64
@@ -87,8 +88,7 @@ class Redis:
 
     def best_shape(self, seconds):
         """Connections x pipeline with the most lifecycles a second, and what each gave."""
-        tried = {shape: self.lifecycles(*shape, seconds)["lifecycles_per_s"] for shape in SHAPES}
-        return max(tried, key=tried.get), tried
+        return best_of_turns(SHAPES, lambda shape: self.lifecycles(*shape, seconds)["lifecycles_per_s"])
 
     def fill(self):
         """Orders for reads(); their first number."""

@@ -38,6 +38,10 @@ class FakeGroup:
 
 
 class Arithmetic(unittest.TestCase):
+    def test_one_lucky_look_does_not_choose_a_shape(self):
+        seen = iter([10, 99, 10, 9, 10, 9])
+        self.assertEqual(stats.best_of_turns(("good", "lucky"), lambda shape: next(seen)), ("good", {"good": 10, "lucky": 9}))
+
     def test_median_of_odd_and_even_counts(self):
         self.assertEqual(stats.median([3, 1, 2]), 2)
         self.assertEqual(stats.median([4, 1, 3, 2]), 2.5)
