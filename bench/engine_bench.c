@@ -20,6 +20,9 @@
 #define COMMANDS_MAX  2500000.0     /* a second: room for a faster machine than there is */
 #define SINGLES_MAX   4000u
 #define QUANTILES     3u
+#define ORDERS        1000000u
+#define RATE          1000000u
+#define SINGLES       200u
 #define ORDERS_QUICK  20000u
 #define RATE_QUICK    100000u
 #define SINGLES_QUICK 20u
@@ -342,13 +345,13 @@ static enum ordo_err run_all(struct bench *b, struct ordo_report *report, struct
     return err;
 }
 
-static void settle_quick(struct options *options)
+/* What was not given. */
+static void settle(struct options *o)
 {
-    if (options->common.quick) {
-        options->orders = options->orders < ORDERS_QUICK ? options->orders : ORDERS_QUICK;
-        options->rate = options->rate < RATE_QUICK ? options->rate : RATE_QUICK;
-        options->singles = options->singles < SINGLES_QUICK ? options->singles : SINGLES_QUICK;
-    }
+    bool quick = o->common.quick;
+    o->orders = o->orders != 0 ? o->orders : quick ? ORDERS_QUICK : ORDERS;
+    o->rate = o->rate != 0 ? o->rate : quick ? RATE_QUICK : RATE;
+    o->singles = o->singles != 0 ? o->singles : quick ? SINGLES_QUICK : SINGLES;
 }
 
 int ordo_bench_engine(int argc, char **argv)
@@ -367,12 +370,9 @@ int ordo_bench_engine(int argc, char **argv)
     };
     b->options = (struct options){
         .common = {.seconds = 0.3, .warm_up = 0.2, .repeats = 9, .dir = "."},
-        .orders = 1000000,
-        .rate = 1000000,
-        .singles = 200,
     };
     ordo_bench_parse(&verb, argc, argv);
-    settle_quick(&b->options);
+    settle(&b->options);
     if (ordo_bench_folder_make(b->options.common.dir, b->folder, &fail) != ORDO_OK) {
         (void)fprintf(stderr, "ordo: bench engine: %s\n", fail.text);
         return ORDO_BENCH_FAILED;

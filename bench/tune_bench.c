@@ -24,6 +24,9 @@
 #define OPTION_SEED    0x206
 #define SEEDS          1000000000u /* short enough to be typed again */
 
+#define MINUTES       4.0
+#define MINUTES_QUICK 0.1
+
 #define STAGES       2u
 #define IDLE_S       0.3
 #define WARM_UP_S    0.15
@@ -37,7 +40,7 @@
 struct options {
     struct ordo_bench_options common;
     enum ordo_aim aim;
-    double minutes;
+    double minutes; /* 0 = not given */
     double idle_max;
     bool idle_given;
     const char *rate;
@@ -396,12 +399,12 @@ int ordo_bench_tune(int argc, char **argv)
                "says why, and writes them into a configuration file.",
     };
     *t = (struct tune){
-        .options = {.common = {.dir = "."}, .minutes = 4, .idle_max = 0.1, .rate = "20k"},
+        .options = {.common = {.dir = "."}, .idle_max = 0.1, .rate = "20k"},
         .clock = ordo_clock_system(),
         .overhead_s = OVERHEAD_S + IDLE_S + WARM_UP_S,
     };
     ordo_bench_parse(&verb, argc, argv);
-    o->minutes = o->common.quick ? 0.1 : o->minutes;
+    o->minutes = o->minutes > 0 ? o->minutes : o->common.quick ? MINUTES_QUICK : MINUTES;
     o->idle_max = o->aim == ORDO_AIM_THROUGHPUT && !o->idle_given ? CHOICE_ALL : o->idle_max;
     o->seed = o->seeded ? o->seed : ordo_clock_realtime_us(&t->clock) % SEEDS;
     if (!o->common.json) {
