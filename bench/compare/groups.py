@@ -246,7 +246,7 @@ class Door(Group):
             self.attempt(["spin 1 p50", "spin flush"], lambda: self._spin(into))
 
     def _door(self, into, door, words):
-        report = self.ordo.bench("e2e", *self.common(), "--dir", self.place.folder, *words)
+        report = self.ordo.bench("e2e", *self.common(), "--no-budget", "--dir", self.place.folder, *words)
         for shape in self.GROUPS:
             rate = self._commands(report, shape, f"{door} {shape}")
             if rate is not None:
@@ -272,7 +272,7 @@ class Door(Group):
 
     def _spin(self, into):
         words = [*self.common(max(0.05, self.options.seconds / 4)), "--dir", self.place.folder]
-        report = self.ordo.bench("e2e", *words, "--set", "threads.strategy=spin")
+        report = self.ordo.bench("e2e", *words, "--no-budget", "--set", "threads.strategy=spin")
         self.take(into, report, {"spin 1 p50": (("1 x 1 p50",), "median"),
                                  "spin flush": (("1 x 1 p50",), "limit", "median")})
 
