@@ -323,7 +323,7 @@ def main():
     parser.add_argument("ordo")
     parser.add_argument("recorder", nargs="?", default="")
     parser.add_argument("--images", type=int, default=int(os.environ.get("ORDO_R4_IMAGES", "50")))
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("ORDO_SEED", time.time())))
     options = parser.parse_args()
     options.recorder = os.path.abspath(options.recorder) if options.recorder else ""
     begin = time.monotonic()

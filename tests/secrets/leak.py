@@ -286,7 +286,7 @@ def run(place, seed):
 def main():
     parser = argparse.ArgumentParser(description="Look for card keys where none may be.")
     parser.add_argument("ordo")
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("ORDO_SEED", time.time())))
     options = parser.parse_args()
     begin = time.monotonic()
     print(f"seed={options.seed} (replay: {sys.argv[0]} {options.ordo} --seed {options.seed})", flush=True)

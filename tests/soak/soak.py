@@ -227,7 +227,7 @@ def main():
     parser = argparse.ArgumentParser(description="A node under mixed load for long.")
     parser.add_argument("ordo")
     parser.add_argument("--minutes", type=float, default=float(os.environ.get("ORDO_R23_MINUTES", "2")))
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("ORDO_SEED", time.time())))
     options = parser.parse_args()
     begin = time.monotonic()
     print(f"seed={options.seed} (replay: {sys.argv[0]} {options.ordo} --minutes {options.minutes} --seed {options.seed})",
