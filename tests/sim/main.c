@@ -87,6 +87,9 @@ static void on_assert(void *context)
 {
     (void)context;
     printf("R10 FAILED: seed %" PRIu64 ", step %" PRIu64 ": an assertion\n", sim.seed, sim.step);
+    if (canary == CANARY_NONE) {
+        printf("RELIABILITY R10 FAILED seed=%" PRIu64 " commit=%s\n", sim.seed, ORDO_COMMIT);
+    }
     print_replay(sim.seed);
 }
 
@@ -193,6 +196,24 @@ static void print_faults(void)
     for (uint32_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
         printf("%s%s:%" PRIu64, i == 0 ? "" : ",", faults[i].name, faults[i].count);
     }
+}
+
+/* R21: the clocks of all those worlds. Each jump is a second to 30 days, with a clock that stands
+ * still in one of three; the digests held against the reference say that no state depends on it. */
+static bool report_clocks(const struct sums *sums)
+{
+    bool good = sums->fails == 0 && plague_counts.wall_jumps > 0 && truth_counts.digests > 0;
+    printf(
+        "RELIABILITY R21 %s part=simulated cases=%" PRIu64 " fails=%" PRIu64 " digests=%" PRIu64
+        " seed=%" PRIu64 " commit=%s wall=%.0fs\n",
+        good ? "ok" : "FAILED",
+        plague_counts.wall_jumps,
+        sums->fails,
+        truth_counts.digests,
+        options.seed,
+        ORDO_COMMIT,
+        sums->wall_s);
+    return good;
 }
 
 static void report(const struct sums *sums)
@@ -319,5 +340,9 @@ int main(int argc, char **argv)
     }
     run_all(&sums);
     report(&sums);
-    return sums.fails == 0 && sums.seeds > 0 ? 0 : 1;
+    bool good = sums.fails == 0 && sums.seeds > 0;
+    if (options.seeds >= SEEDS_DEFAULT) { /* of a few seeds none may have such a clock */
+        good = report_clocks(&sums) && good;
+    }
+    return good ? 0 : 1;
 }
