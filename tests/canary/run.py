@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 
 from list import DOMAIN, ORACLE_BLIND, PARTS, TSAN
@@ -93,10 +94,15 @@ def ask_oracle(command, name):
     """(whether it saw a difference or an assertion stopped it, what it said)"""
     with subprocess.Popen(command, env=dict(os.environ, ORDO_CANARY=name), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True) as running:
-        for line in running.stdout:
-            if "MISMATCH" in line or "assertion failed" in line:
-                running.kill()  # it would go on to look for the shortest history
-                return True, line.strip()
+        watch = threading.Timer(CLEAN_LIMIT_S, running.kill)
+        watch.start()
+        try:
+            for line in running.stdout:
+                if "MISMATCH" in line or "assertion failed" in line:
+                    running.kill()  # it would go on to look for the shortest history
+                    return True, line.strip()
+        finally:
+            watch.cancel()
     return False, "no difference"
 
 
