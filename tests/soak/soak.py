@@ -218,6 +218,7 @@ def soak(place, minutes, seed):
     sums.steady = folder.ask_again(15 * minutes)
     sums.close(folder)
     found = slope(sums.steady)
+    rig.check(sums.commands > 0 and sums.rotations > 0 and sums.snapshots > 0, f"nothing was tested: {vars(sums)}")
     rig.check(found is None or found <= SLOPE_MAX, f"memory grows by {found} MiB an hour while nothing new is decided")
     rig.check(sums.fds_spread <= FDS_SPREAD_MAX, f"descriptors of a life vary by {sums.fds_spread}")
     return sums
