@@ -275,7 +275,7 @@ static enum ordo_err open_loads(struct bench *b, struct ordo_fail *fail)
     }
     b->flush_row = ordo_report_row(&b->report, "bare flush p50", "us");
     ordo_report_latency(b->flush_row, &b->flushes);
-    if (err == ORDO_OK && b->options.rate == 0 && !b->options.no_budget) {
+    if (err == ORDO_OK && b->options.rate == 0) {
         ordo_report_limit(b->loads[1].per_s, "bare nng echo");
         b->nng_row = ordo_report_row(&b->report, "nng client 64 x 1", "commands/s");
         ordo_report_limit(b->nng_row, "bare nng echo");

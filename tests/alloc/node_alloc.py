@@ -73,7 +73,9 @@ class Starts:
         if shimmed:
             node.environment = self.environment
         node.spawn()
+        deadline = time.monotonic() + rig.READY_SECONDS_MAX
         while not node.is_ready() and node.process.poll() is None:
+            rig.check(time.monotonic() < deadline, f"k={self.page.get(0)}: the start hangs: {node.log()[-600:]}")
             time.sleep(0.001)
         return node
 
@@ -144,12 +146,21 @@ class Starts:
                         ignore=lambda folder, names: [n for n in names if n.endswith(".ipc")])
 
 
+def threads_of(node):
+    names = set()
+    for task in os.listdir(f"/proc/{node.process.pid}/task"):
+        with open(f"/proc/{node.process.pid}/task/{task}/comm", encoding="ascii") as stream:
+            names.add(stream.read().strip())
+    return names
+
+
 def hot_path(starts):
     """A sale on a node that has started: which threads allocate."""
     starts.fresh()
     starts.page.clear()
     node = starts.start(True)
     rig.check(node.process.poll() is None, f"the node ended: {node.log()[-400:]}")
+    rig.check(threads_of(node) & set(HOT), f"no thread of the hot path has its name: {sorted(threads_of(node))}")
     sale = ["sale", "--data", "data", "--orders", "200", "--late", "0", "--seed"]
     rig.check(starts.place.run(*sale, "1").returncode == 0, "the first sale failed")
     starts.page.set(3, 1)
@@ -159,6 +170,7 @@ def hot_path(starts):
     hot = [f"{thread}: {text}" for thread, text in starts.page.seen() if thread in HOT]
     rig.check(not hot, f"allocated while commands pass: {hot[:5]}")
     beside = starts.page.get(4)
+    rig.check(beside <= SEEN_MAX, f"{beside} allocations, of which only the first {SEEN_MAX} were looked at")
     starts.place.ask("snapshot", "make", "data")  # the shim sees: a snapshot allocates on a thread of its own
     starts.page.set(3, 1)
     starts.place.ask("snapshot", "make", "data")

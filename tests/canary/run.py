@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 
 from list import DOMAIN, ORACLE_BLIND, PARTS, TSAN
@@ -93,10 +94,15 @@ def ask_oracle(command, name):
     """(whether it saw a difference or an assertion stopped it, what it said)"""
     with subprocess.Popen(command, env=dict(os.environ, ORDO_CANARY=name), stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True) as running:
-        for line in running.stdout:
-            if "MISMATCH" in line or "assertion failed" in line:
-                running.kill()  # it would go on to look for the shortest history
-                return True, line.strip()
+        watch = threading.Timer(CLEAN_LIMIT_S, running.kill)
+        watch.start()
+        try:
+            for line in running.stdout:
+                if "MISMATCH" in line or "assertion failed" in line:
+                    running.kill()  # it would go on to look for the shortest history
+                    return True, line.strip()
+        finally:
+            watch.cancel()
     return False, "no difference"
 
 
@@ -145,8 +151,11 @@ class Rig:
             failed, text = run(command, "", CLEAN_LIMIT_S)
             if failed is not False:
                 self.wrong.append(f"without a bug: {test} failed: {text[-2000:]}")
+
+    def check_cases(self):
+        """All cases without a bug; their interleavings, as deep as they go, are R26."""
         failed, text = run([self.where["canary_cases"], "--filter", "*/*"], "", CLEAN_LIMIT_S)
-        for line in sorted(line for line in text.splitlines() if line.startswith("interleave: ")):
+        for line in sorted(line for line in text.splitlines() if line.startswith(("interleave: ", "RELIABILITY R26 "))):
             print(line)
         if failed is not False:
             self.wrong.append(f"without a bug: canary_cases failed: {text[-2000:]}")
@@ -201,10 +210,12 @@ def main():
         races = Rig(programs(tsan))
         for name in sorted(name for name in TSAN if not only or name in only):
             races.check_bug(name, TSAN[name])
+        races.check_clean()
         rig.wrong += races.wrong
         rig.runs += races.runs
         rig.rows += races.rows
     rig.check_clean()
+    rig.check_cases()
     for line in rig.wrong:
         print(f"run.py: {line}", file=sys.stderr)
     count = len({row[0] for row in rig.rows})

@@ -23,6 +23,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import rig  # noqa: E402
+from rig import Skipped, sh  # noqa: E402
 
 SKIPPED = 77
 EX_IOERR = 74
@@ -32,17 +33,6 @@ IMAGE = 256 * MIB
 SECONDS_MAX = 60
 FLUSHES = ("dsync", "fdatasync")  # two rounds each, in turn
 SMALL = ("--set", "journal.segment_size=1Mi", "--set", "journal.batch_size_max=262144")
-
-
-class Skipped(Exception):
-    """The environment does not allow it."""
-
-
-def sh(*command, must=True):
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if must:
-        rig.check(done.returncode == 0, f"{' '.join(command)}: {done.stderr.strip()}")
-    return done
 
 
 class Disk:
@@ -140,8 +130,7 @@ def one(place, seed, take_away, flush):
         options = ["sale", "--data", "data", "--orders", "5000", "--rate", "6000", "--seed", str(seed)]
         log = place.path("acks")
         with open(place.path("sale.log"), "wb") as out:
-            sale = subprocess.Popen([place.ordo, *options, "--ack-log", log], cwd=place.folder, stdout=out, stderr=out,
-                                    stdin=subprocess.DEVNULL)
+            sale = place.spawn(*options, "--ack-log", log, stdout=out, stderr=out)
         deadline = time.monotonic() + SECONDS_MAX
         while not os.path.exists(log) or acks_in(log) < 500:
             rig.check(sale.poll() is None and time.monotonic() < deadline, "the sale does not begin")

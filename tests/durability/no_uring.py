@@ -15,14 +15,11 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import rig  # noqa: E402
+from rig import Skipped  # noqa: E402
 
 WAYS = {"EPERM": "pwritev2", "ENOSYS": "pwritev2", "MEMLOCK": "io_uring"}
 SKIPPED = 77
 ROUNDS_QUICK = 4  # of the crash loop, under each denial
-
-
-class Skipped(Exception):
-    """The environment does not allow it."""
 
 
 class Runs:

@@ -26,6 +26,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import rig  # noqa: E402
+from rig import Skipped, need, sh  # noqa: E402
 from disk_log import KINDS, Acks, Cut, Log  # noqa: E402
 
 SKIPPED = 77
@@ -40,24 +41,6 @@ KINDS_OF_DISK = {
                         "lazy_itable_init=0,lazy_journal_init=0,nodiscard"], [], "recovery complete"),
     "xfs": (320 * MIB, ["mkfs.xfs", "-q", "-f", "-K"], ["-o", "nouuid"], "Ending recovery"),
 }
-
-
-class Skipped(Exception):
-    """The environment does not allow it."""
-
-
-def sh(*command, must=True):
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if must:
-        rig.check(done.returncode == 0, f"{' '.join(command)}: {done.stderr.strip()}")
-    return done
-
-
-def need(*command):
-    done = sh(*command, must=False)
-    if done.returncode != 0:
-        raise Skipped(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
-    return done.stdout.strip()
 
 
 def wait_for(condition, text):
@@ -108,7 +91,12 @@ class Mounted:
 
     def close(self):
         """A dead node's io_uring keeps its file until the kernel has taken it down."""
-        wait_for(lambda: sh("umount", self.target, must=False).returncode == 0, f"{self.target} stays busy")
+        try:
+            wait_for(lambda: sh("umount", self.target, must=False).returncode == 0, f"{self.target} stays busy")
+        except BaseException:
+            sh("umount", "--lazy", self.target, must=False)
+            sh("losetup", "--detach", self.device, must=False)
+            raise
         sh("losetup", "--detach", self.device)
         wait_for(lambda: not os.path.exists(f"/sys/block/{os.path.basename(self.device)}/loop"), f"{self.device} stays busy")
 
@@ -180,8 +168,7 @@ class Recording:
         sampler.start()
         try:
             with open(self.place.path(f"{self.fs}.sale.log"), "wb+") as out:
-                sale = subprocess.Popen([self.place.ordo, *self.options, "--ack-log", self.ack_log], cwd=self.place.folder,
-                                        stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+                sale = self.place.spawn(*self.options, "--ack-log", self.ack_log, stdout=out, stderr=out)
                 while sale.poll() is None:
                     node.process.send_signal(signal.SIGUSR1)
                     time.sleep(0.1)
@@ -336,7 +323,7 @@ def main():
     parser.add_argument("ordo")
     parser.add_argument("recorder", nargs="?", default="")
     parser.add_argument("--images", type=int, default=int(os.environ.get("ORDO_R4_IMAGES", "50")))
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("ORDO_SEED", time.time())))
     options = parser.parse_args()
     options.recorder = os.path.abspath(options.recorder) if options.recorder else ""
     begin = time.monotonic()

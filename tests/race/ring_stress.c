@@ -19,14 +19,18 @@
 #define STAGES 3
 
 #if defined(__SANITIZE_THREAD__)
-#define SEQUENCES 50000000u
+#define UNDER_TSAN
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
+#define UNDER_TSAN
+#endif
+#endif
+#ifdef UNDER_TSAN
 #define SEQUENCES 50000000u
-#endif
-#endif
-#ifndef SEQUENCES
+#define PART      "stress_tsan"
+#else
 #define SEQUENCES 5000000u
+#define PART      "stress"
 #endif
 
 /* Rings of these sizes after each other: small ones are full and empty all the time, the large one
@@ -212,7 +216,7 @@ int main(int argc, char **argv)
         (void)fflush(stdout);
     }
     printf(
-        "RELIABILITY R16 ok part=stress cases=%" PRIu64 " fails=0 sequences=%" PRIu64
+        "RELIABILITY R16 ok part=" PART " cases=%" PRIu64 " fails=0 sequences=%" PRIu64
         " lag_max=%" PRIu64 " sleeps=%" PRIu64 " seed=%" PRIu64 " commit=%s wall=%.0fs\n",
         done,
         done,

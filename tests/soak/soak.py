@@ -43,9 +43,8 @@ class Subscriber(threading.Thread):
         super().__init__(daemon=True)
         self.last = 0
         self.wrong = None
-        self.process = subprocess.Popen(
-            [place.ordo, "subscribe", "--data", name, "--name", "soak", "--ack", "--from", "start", "--json"],
-            cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
+        self.process = place.spawn("subscribe", "--data", name, "--name", "soak", "--ack", "--from", "start", "--json",
+                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.start()
 
     def run(self):
@@ -92,10 +91,9 @@ class Folder:
         self.sales += 1
         self.lives_at_begin = self.node.lives
         with open(self.place.path(f"sale.{self.name}"), "wb") as out:
-            self.sale = subprocess.Popen(
-                [self.place.ordo, "sale", "--data", self.name, "--orders", str(ORDERS_A_SALE), "--rate", str(RATE), "--seed",
-                 str(self.seed + self.sales), "--product-first", str(1000 + 10 * self.sales), *MIX],
-                cwd=self.place.folder, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+            self.sale = self.place.spawn(
+                "sale", "--data", self.name, "--orders", str(ORDERS_A_SALE), "--rate", str(RATE), "--seed",
+                str(self.seed + self.sales), "--product-first", str(1000 + 10 * self.sales), *MIX, stdout=out, stderr=out)
         self.orders += ORDERS_A_SALE
 
     def said(self):
@@ -220,6 +218,7 @@ def soak(place, minutes, seed):
     sums.steady = folder.ask_again(15 * minutes)
     sums.close(folder)
     found = slope(sums.steady)
+    rig.check(sums.commands > 0 and sums.rotations > 0 and sums.snapshots > 0, f"nothing was tested: {vars(sums)}")
     rig.check(found is None or found <= SLOPE_MAX, f"memory grows by {found} MiB an hour while nothing new is decided")
     rig.check(sums.fds_spread <= FDS_SPREAD_MAX, f"descriptors of a life vary by {sums.fds_spread}")
     return sums
@@ -229,7 +228,7 @@ def main():
     parser = argparse.ArgumentParser(description="A node under mixed load for long.")
     parser.add_argument("ordo")
     parser.add_argument("--minutes", type=float, default=float(os.environ.get("ORDO_R23_MINUTES", "2")))
-    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("ORDO_SEED", time.time())))
     options = parser.parse_args()
     begin = time.monotonic()
     print(f"seed={options.seed} (replay: {sys.argv[0]} {options.ordo} --minutes {options.minutes} --seed {options.seed})",
@@ -239,7 +238,7 @@ def main():
     failure = None
     try:
         sums = soak(place, options.minutes, options.seed)
-    except rig.Failed as error:
+    except (rig.Failed, subprocess.TimeoutExpired) as error:
         failure = error
     place.close(keep=failure is not None)
     tail = f"seed={options.seed} commit={version['commit']} wall={time.monotonic() - begin:.0f}s"

@@ -4,6 +4,7 @@ Nothing here waits a fixed time for something to happen: a node is waited for by
 its end.
 """
 
+import atexit
 import json
 import os
 import shutil
@@ -24,9 +25,29 @@ class Failed(Exception):
     """A check of a script did not hold."""
 
 
+class Skipped(Exception):
+    """The environment does not allow it."""
+
+
 def check(condition, text):
     if not condition:
         raise Failed(text)
+
+
+def sh(*command, must=True):
+    """A command of the system to its end; with `must` it has to end well."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if must:
+        check(done.returncode == 0, f"{' '.join(command)}: {done.stderr.strip()}")
+    return done
+
+
+def need(*command):
+    """A command that not every environment allows; returns what it prints."""
+    done = sh(*command, must=False)
+    if done.returncode != 0:
+        raise Skipped(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
+    return done.stdout.strip()
 
 
 def filesystem_of(folder):
@@ -36,7 +57,8 @@ def filesystem_of(folder):
 
 class Workplace:
     """A folder that is removed at the end, kept when a check has failed. Below the build tree, which is on a disk: on tmpfs
-    a flush does nothing."""
+    a flush does nothing. However the script ends, interrupted or by an error of its own, nothing that it started through
+    here goes on."""
 
     def __init__(self, ordo, name):
         self.ordo = os.path.abspath(ordo)
@@ -44,9 +66,26 @@ class Workplace:
         os.makedirs(base, exist_ok=True)
         self.folder = tempfile.mkdtemp(prefix=name + ".", dir=base)
         self.nodes = []
+        self.processes = []
+        atexit.register(self.end_processes)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that every `finally` runs
 
     def path(self, name):
         return os.path.join(self.folder, name)
+
+    def spawn(self, *arguments, **more):
+        """A verb that goes on beside the script, at the longest until the script ends."""
+        process = subprocess.Popen([self.ordo, *arguments], cwd=self.folder, stdin=subprocess.DEVNULL, **more)
+        self.processes.append(process)
+        return process
+
+    def end_processes(self):
+        for node in self.nodes:
+            node.kill()
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
     def run(self, *arguments, timeout=VERB_SECONDS_MAX, **more):
         """One verb to its end; returns the finished process with its output as text."""
@@ -66,8 +105,7 @@ class Workplace:
         return node
 
     def close(self, keep):
-        for node in self.nodes:
-            node.kill()
+        self.end_processes()
         if keep:
             print(f"kept: {self.folder}")
         else:
