@@ -246,7 +246,7 @@ class Door(Group):
             self.attempt(["spin 1 p50", "spin flush"], lambda: self._spin(into))
 
     def _door(self, into, door, words):
-        # As a shop would set it up for a sale, and as the rivals' memory is warm, too: pages are not cleared under load.
+        # As a shop sets it up for a sale: pages are not cleared under load.
         words = ["--no-budget", "--set", "memory.take=at_start", *words]
         report = self.ordo.bench("e2e", *self.common(), "--dir", self.place.folder, *words)
         for shape in self.GROUPS:
