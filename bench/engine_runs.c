@@ -5,12 +5,10 @@
  */
 #include "bench/engine_runs.h"
 
-#include "base/clock.h"
+#include "bench/folder.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SLOTS        (16u << 10) /* as a node's defaults */
 #define COMMAND_SIZE (16u << 20)
@@ -18,25 +16,6 @@
 #define PUSH_MAX     256u
 #define PAGE_SIZE    4096u
 #define STUCK_NS     (60 * ORDO_NS_PER_S)
-
-static uint64_t now_ns(void)
-{
-    struct ordo_clock clock = ordo_clock_system();
-    return ordo_clock_monotonic_ns(&clock);
-}
-
-static void remove_folder(const char *path)
-{
-    DIR *dir = opendir(path);
-    if (dir == NULL) {
-        return;
-    }
-    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-        (void)unlinkat(dirfd(dir), entry->d_name, 0); /* "." and ".." refuse */
-    }
-    (void)closedir(dir);
-    (void)rmdir(path);
-}
 
 void ordo_engine_touch(const struct ordo_arena *arena)
 {
@@ -114,7 +93,7 @@ static void release(struct ordo_engine *engine)
     if (count == 0) {
         return;
     }
-    uint64_t at_ns = now_ns();
+    uint64_t at_ns = ordo_bench_now_ns();
     uint64_t last = pipeline->reply.next + count - 1;
     for (uint64_t cursor = pipeline->reply.next; cursor <= last; cursor++) {
         engine->refused += ordo_ring_slot(&pipeline->ring, cursor)->code != ORDO_RESULT_OK ? 1 : 0;
@@ -152,10 +131,10 @@ static bool is_drained(const struct ordo_engine *engine)
 
 static enum ordo_err drain(struct ordo_engine *engine, struct ordo_fail *fail)
 {
-    uint64_t limit_ns = now_ns() + STUCK_NS;
+    uint64_t limit_ns = ordo_bench_now_ns() + STUCK_NS;
     while (!is_drained(engine) && !ordo_journal_failed(engine->journal)) {
         cycle(engine, 0);
-        if (now_ns() > limit_ns) {
+        if (ordo_bench_now_ns() > limit_ns) {
             return ordo_fail_set(fail, ORDO_ERR_TIMEOUT, "the engine does not drain");
         }
     }
@@ -287,7 +266,7 @@ void ordo_engine_close(struct ordo_engine *engine)
         ordo_journal_close(engine->journal);
     }
     ordo_arena_fini(&engine->arena);
-    remove_folder(engine->dir);
+    ordo_bench_folder_remove(engine->dir);
 }
 
 bool ordo_engine_make(struct ordo_engine *engine, uint32_t count)
@@ -348,8 +327,8 @@ enum ordo_err ordo_engine_bulk(
 {
     uint64_t transitions = transitions_of(engine);
     uint64_t pushed = engine->pushed;
-    uint64_t begin_ns = now_ns();
-    while (now_ns() - begin_ns < limit_ns && engine->pushed != engine->made &&
+    uint64_t begin_ns = ordo_bench_now_ns();
+    while (ordo_bench_now_ns() - begin_ns < limit_ns && engine->pushed != engine->made &&
            !ordo_journal_failed(engine->journal)) {
         cycle(engine, PUSH_MAX);
     }
@@ -357,7 +336,7 @@ enum ordo_err ordo_engine_bulk(
     *count = (struct ordo_engine_count){
         .commands = engine->pushed - pushed,
         .transitions = transitions_of(engine) - transitions,
-        .seconds = (double)(now_ns() - begin_ns) / 1e9,
+        .seconds = (double)(ordo_bench_now_ns() - begin_ns) / 1e9,
     };
     return err;
 }
@@ -373,9 +352,9 @@ enum ordo_err ordo_engine_paced(
     engine->first_cursor = ordo_sequence_own(&engine->pipeline.sequencer.published) + 1;
     engine->offer = offer;
     engine->latency = latency;
-    engine->begin_ns = now_ns();
+    engine->begin_ns = ordo_bench_now_ns();
     while (engine->pushed - first != offer->count && !ordo_journal_failed(engine->journal)) {
-        uint64_t due = ordo_offer_due(offer, now_ns() - engine->begin_ns);
+        uint64_t due = ordo_offer_due(offer, ordo_bench_now_ns() - engine->begin_ns);
         uint64_t count = due - (engine->pushed - first);
         cycle(engine, count < PUSH_MAX ? (uint32_t)count : PUSH_MAX);
     }
@@ -388,9 +367,9 @@ enum ordo_err
 ordo_engine_one(struct ordo_engine *engine, uint64_t *spent_ns, struct ordo_fail *fail)
 {
     ORDO_ASSERT(engine->pushed != engine->made);
-    uint64_t begin_ns = now_ns();
+    uint64_t begin_ns = ordo_bench_now_ns();
     cycle(engine, 1);
     enum ordo_err err = drain(engine, fail);
-    *spent_ns = now_ns() - begin_ns;
+    *spent_ns = ordo_bench_now_ns() - begin_ns;
     return err;
 }
